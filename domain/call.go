@@ -1,0 +1,264 @@
+package domain
+
+import (
+	"slices"
+	"time"
+)
+
+// Call is the state of a study's calls as far as it matters to the next decision: the latest session, open or ended.
+// The zero value is a study that has never met. It is not safe for concurrent use.
+type Call struct {
+	Session Session
+}
+
+// Session is one call of a study, from start to end. The zero value is none.
+type Session struct {
+	ID        string
+	StartedBy string
+	StartedAt time.Time
+	EndedAt   time.Time // zero while it is open
+	EndReason EndReason
+	// Participants are everybody who ever joined, in order of first join.
+	Participants []Participant
+}
+
+// Participant is one user's record in one session, however often the user left and came back.
+type Participant struct {
+	ID       string
+	UserID   string
+	JoinedAt time.Time // of the first stint
+	LeftAt   time.Time // of the latest stint; zero while in the call
+	LastAt   time.Time // business time of the latest fact: no later one may be earlier
+	Attendance
+}
+
+// Open reports whether there is a session and it has not ended.
+func (s Session) Open() bool { return s.ID != "" && s.EndedAt.IsZero() }
+
+// Duration is from start to end, 0 while the session is open.
+func (s Session) Duration() time.Duration {
+	if s.EndedAt.IsZero() {
+		return 0
+	}
+	return s.EndedAt.Sub(s.StartedAt)
+}
+
+// InCall counts the participants who are in the call now.
+func (s Session) InCall() int {
+	n := 0
+	for i := range s.Participants {
+		if s.Participants[i].InCall() {
+			n++
+		}
+	}
+	return n
+}
+
+// Participant finds a user's record, or nil. It points into the session.
+func (s Session) Participant(userID string) *Participant {
+	for i := range s.Participants {
+		if s.Participants[i].UserID == userID {
+			return &s.Participants[i]
+		}
+	}
+	return nil
+}
+
+// InCall reports whether a stint goes on.
+func (p *Participant) InCall() bool { return p != nil && p.Present.Running() }
+
+// Clone copies the call, so that evolving one leaves the other alone.
+func (c Call) Clone() Call {
+	c.Session.Participants = slices.Clone(c.Session.Participants)
+	return c
+}
+
+// Decide answers what happens if the command is carried out now: the events to append, none when there is nothing to
+// change, or an *Error. It changes nothing.
+func (c Call) Decide(cmd Command) ([]Event, error) { return cmd.decide(c) }
+
+func (cmd StartSession) decide(c Call) ([]Event, error) {
+	if c.Session.Open() {
+		return nil, nil
+	}
+	// Sessions of one study never overlap, also when the servers' clocks differ.
+	at := latest(millis(cmd.At), c.Session.EndedAt)
+	return []Event{SessionStarted{Fact{cmd.SessionID, at}, cmd.UserID}}, nil
+}
+
+func (cmd JoinSession) decide(c Call) ([]Event, error) {
+	if err := c.mustBeOpen(cmd.SessionID); err != nil {
+		return nil, err
+	}
+	at, id := latest(millis(cmd.At), c.Session.StartedAt), cmd.ParticipantID
+	if p := c.Session.Participant(cmd.UserID); p != nil {
+		if p.InCall() {
+			return nil, nil
+		}
+		at, id = latest(at, p.LastAt), p.ID
+	}
+	if c.Session.InCall() >= cmd.Capacity {
+		return nil, &Error{Code: RoomFull, Details: map[string]any{"capacity": cmd.Capacity}}
+	}
+	return []Event{ParticipantJoined{Fact{cmd.SessionID, at}, id, cmd.UserID}}, nil
+}
+
+func (cmd LeaveSession) decide(c Call) ([]Event, error) {
+	if c.Session.ID != cmd.SessionID {
+		return nil, ErrParticipantNotFound
+	}
+	p := c.Session.Participant(cmd.UserID)
+	if p == nil {
+		return nil, ErrParticipantNotFound
+	}
+	if !p.InCall() {
+		return nil, nil
+	}
+	at := millis(cmd.At)
+	if cmd.Reason != Left && at.Before(p.Present.Since) {
+		return nil, nil // the loss of an old connection: the user has come back since
+	}
+	at = latest(at, p.LastAt)
+	fact := Fact{cmd.SessionID, at}
+	events := []Event{ParticipantLeft{fact, cmd.UserID, cmd.Reason}}
+	if c.Session.InCall() == 1 {
+		// A broken connection is recorded late, with its true time: others may have left after it.
+		for i := range c.Session.Participants {
+			fact.At = latest(fact.At, c.Session.Participants[i].LeftAt)
+		}
+		events = append(events, SessionEnded{fact, EveryoneLeft})
+	}
+	return events, nil
+}
+
+func (cmd SetAudio) decide(c Call) ([]Event, error) {
+	p, err := c.mustBeInCall(cmd.SessionID, cmd.UserID)
+	if err != nil || p.Muted.Running() == cmd.Muted {
+		return nil, err
+	}
+	fact := Fact{cmd.SessionID, latest(millis(cmd.At), p.LastAt)}
+	if cmd.Muted {
+		return []Event{AudioMuted{fact, cmd.UserID}}, nil
+	}
+	return []Event{AudioUnmuted{fact, cmd.UserID}}, nil
+}
+
+func (cmd SetVideo) decide(c Call) ([]Event, error) {
+	p, err := c.mustBeInCall(cmd.SessionID, cmd.UserID)
+	if err != nil || p.CameraOff.Running() == cmd.Off {
+		return nil, err
+	}
+	fact := Fact{cmd.SessionID, latest(millis(cmd.At), p.LastAt)}
+	if cmd.Off {
+		return []Event{VideoTurnedOff{fact, cmd.UserID}}, nil
+	}
+	return []Event{VideoTurnedOn{fact, cmd.UserID}}, nil
+}
+
+func (cmd SetScreenShare) decide(c Call) ([]Event, error) {
+	p, err := c.mustBeInCall(cmd.SessionID, cmd.UserID)
+	if err != nil || p.Sharing.Running() == cmd.Sharing {
+		return nil, err
+	}
+	fact := Fact{cmd.SessionID, latest(millis(cmd.At), p.LastAt)}
+	if !cmd.Sharing {
+		return []Event{ScreenShareStopped{fact, cmd.UserID}}, nil
+	}
+	for i := range c.Session.Participants {
+		if other := &c.Session.Participants[i]; other.Sharing.Running() {
+			return nil, &Error{Code: ScreenShareTaken, Details: map[string]any{"userId": other.UserID}}
+		}
+	}
+	return []Event{ScreenShareStarted{fact, cmd.UserID}}, nil
+}
+
+func (cmd ExpireSession) decide(c Call) ([]Event, error) {
+	if err := c.mustBeOpen(cmd.SessionID); err != nil {
+		return nil, err
+	}
+	if len(c.Session.Participants) > 0 {
+		return nil, nil // somebody came after all: the last leave ends it
+	}
+	at := latest(millis(cmd.At), c.Session.StartedAt)
+	return []Event{SessionEnded{Fact{cmd.SessionID, at}, NobodyJoined}}, nil
+}
+
+// Evolve takes an event into the state. Events that Decide made always fit; one that does not (of a participant who
+// never joined, say) changes nothing, so that any log folds, always to the same state.
+func (c *Call) Evolve(event Event) {
+	if started, ok := event.(SessionStarted); ok {
+		c.Session = Session{ID: started.SessionID, StartedBy: started.StartedBy, StartedAt: started.At}
+		return
+	}
+	if event.Session() != c.Session.ID || !c.Session.Open() {
+		return
+	}
+	switch e := event.(type) {
+	case ParticipantJoined:
+		c.Session.joined(e)
+	case ParticipantLeft:
+		c.Session.update(e.UserID, e.At, func(p *Participant, at time.Time) { p.leave(at); p.LeftAt = at })
+	case AudioMuted:
+		c.Session.update(e.UserID, e.At, func(p *Participant, at time.Time) { p.Muted.start(at) })
+	case AudioUnmuted:
+		c.Session.update(e.UserID, e.At, func(p *Participant, at time.Time) { p.Muted.stop(at) })
+	case VideoTurnedOff:
+		c.Session.update(e.UserID, e.At, func(p *Participant, at time.Time) { p.CameraOff.start(at) })
+	case VideoTurnedOn:
+		c.Session.update(e.UserID, e.At, func(p *Participant, at time.Time) { p.CameraOff.stop(at) })
+	case ScreenShareStarted:
+		c.Session.update(e.UserID, e.At, func(p *Participant, at time.Time) { p.Sharing.start(at) })
+	case ScreenShareStopped:
+		c.Session.update(e.UserID, e.At, func(p *Participant, at time.Time) { p.Sharing.stop(at) })
+	case SessionEnded:
+		c.Session.EndedAt, c.Session.EndReason = e.At, e.Reason
+	}
+}
+
+func (s *Session) joined(e ParticipantJoined) {
+	p := s.Participant(e.UserID)
+	if p == nil {
+		s.Participants = append(s.Participants, Participant{ID: e.ParticipantID, UserID: e.UserID, JoinedAt: e.At})
+		p = &s.Participants[len(s.Participants)-1]
+	}
+	p.LeftAt, p.LastAt = time.Time{}, latest(e.At, p.LastAt)
+	p.Present.start(p.LastAt)
+}
+
+// update changes a participant who is in the call; facts about anybody else change nothing.
+func (s *Session) update(userID string, at time.Time, change func(*Participant, time.Time)) {
+	if p := s.Participant(userID); p.InCall() {
+		p.LastAt = latest(at, p.LastAt)
+		change(p, p.LastAt)
+	}
+}
+
+func (c Call) mustBeOpen(sessionID string) error {
+	if c.Session.ID != sessionID || sessionID == "" {
+		return ErrSessionNotFound
+	}
+	if !c.Session.Open() {
+		return ErrSessionEnded
+	}
+	return nil
+}
+
+func (c Call) mustBeInCall(sessionID, userID string) (*Participant, error) {
+	if err := c.mustBeOpen(sessionID); err != nil {
+		return nil, err
+	}
+	if p := c.Session.Participant(userID); p.InCall() {
+		return p, nil
+	}
+	return nil, ErrParticipantNotFound
+}
+
+// millis is a business time: UTC, rounded down to the millisecond, without a monotonic reading.
+func millis(at time.Time) time.Time { return at.UTC().Truncate(time.Millisecond) }
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}

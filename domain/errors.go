@@ -1,0 +1,107 @@
+package domain
+
+// Code names an error to clients. Codes are part of the contract and frozen.
+type Code string
+
+// The codes of the contract's table.
+const (
+	AuthRequired        Code = "AUTH_REQUIRED"
+	PermissionDenied    Code = "PERMISSION_DENIED"
+	NotStudyMember      Code = "NOT_STUDY_MEMBER"
+	SessionNotFound     Code = "SESSION_NOT_FOUND"
+	SessionIsOver       Code = "SESSION_ENDED"
+	ParticipantNotFound Code = "PARTICIPANT_NOT_FOUND"
+	UserNotFound        Code = "USER_NOT_FOUND"
+	InvalidRequest      Code = "INVALID_REQUEST"
+	RoomFull            Code = "ROOM_FULL"
+	ScreenShareTaken    Code = "SCREEN_SHARE_TAKEN"
+	RouteNotFound       Code = "ROUTE_NOT_FOUND"
+	MethodNotAllowed    Code = "METHOD_NOT_ALLOWED"
+	PayloadTooLarge     Code = "PAYLOAD_TOO_LARGE"
+	RateLimited         Code = "RATE_LIMITED"
+	ServerError         Code = "SERVER_ERROR"
+	ServiceUnavailable  Code = "SERVICE_UNAVAILABLE"
+)
+
+// Language is one of the two languages in which errors speak.
+type Language int
+
+// The languages; Korean is the default.
+const (
+	Korean Language = iota
+	English
+)
+
+// Message is what the code says to a person.
+func (c Code) Message(l Language) string {
+	korean, english := c.messages()
+	if l == English {
+		return english
+	}
+	return korean
+}
+
+func (c Code) messages() (korean, english string) {
+	switch c {
+	case AuthRequired:
+		return "인증이 필요합니다.", "Authentication is required."
+	case PermissionDenied:
+		return "접근 권한이 없습니다.", "You do not have permission to do this."
+	case NotStudyMember:
+		return "스터디 멤버가 아닙니다.", "You are not a member of this study."
+	case SessionNotFound:
+		return "세션을 찾을 수 없습니다.", "The session was not found."
+	case SessionIsOver:
+		return "이미 종료된 세션입니다.", "The session has already ended."
+	case ParticipantNotFound:
+		return "참여 기록을 찾을 수 없습니다.", "No record of participation was found."
+	case UserNotFound:
+		return "사용자를 찾을 수 없습니다.", "The user was not found."
+	case InvalidRequest:
+		return "잘못된 요청입니다.", "The request is not valid."
+	case RoomFull:
+		return "정원이 찼습니다.", "The call is full."
+	case ScreenShareTaken:
+		return "다른 참여자가 이미 화면을 공유하고 있습니다.", "Another participant is already sharing the screen."
+	case RouteNotFound:
+		return "요청한 경로를 찾을 수 없습니다.", "There is no such route."
+	case MethodNotAllowed:
+		return "허용되지 않은 메서드입니다.", "The method is not allowed here."
+	case PayloadTooLarge:
+		return "요청 본문이 너무 큽니다.", "The request body is too large."
+	case RateLimited:
+		return "요청이 너무 많습니다. 잠시 후 다시 시도해 주세요.", "Too many requests. Please try again in a moment."
+	case ServiceUnavailable:
+		return "일시적으로 서비스를 이용할 수 없습니다.", "The service is temporarily unavailable."
+	default:
+		return "서버 오류가 발생했습니다.", "A server error occurred."
+	}
+}
+
+// Error is an expected failure: a code, and what in particular was wrong. Compare by code: errors.Is(err,
+// ErrSessionEnded) is true for every Error with that code.
+type Error struct {
+	Code    Code
+	Details map[string]any
+}
+
+// Error implements error. It is for logs; clients get Code.Message.
+func (e *Error) Error() string { return string(e.Code) }
+
+// Is reports whether target is an Error of the same code.
+func (e *Error) Is(target error) bool {
+	other, ok := target.(*Error)
+	return ok && other.Code == e.Code
+}
+
+// The errors that deciding and authorizing give, to match with errors.Is. They are never changed.
+var (
+	ErrNotStudyMember      = &Error{Code: NotStudyMember}
+	ErrPermissionDenied    = &Error{Code: PermissionDenied}
+	ErrSessionNotFound     = &Error{Code: SessionNotFound}
+	ErrSessionEnded        = &Error{Code: SessionIsOver}
+	ErrParticipantNotFound = &Error{Code: ParticipantNotFound}
+	ErrUserNotFound        = &Error{Code: UserNotFound}
+	ErrRoomFull            = &Error{Code: RoomFull}
+	ErrScreenShareTaken    = &Error{Code: ScreenShareTaken}
+)
