@@ -1,0 +1,89 @@
+package eventstore
+
+import (
+	stdsql "database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+
+	watermillsql "github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
+	"github.com/ThreeDotsLabs/watermill/message"
+)
+
+// sliceSchema is watermill-sql's SchemaAdapter over the log: what to read.
+type sliceSchema struct{ feed *sliceFeed }
+
+// The row of the checkpoint is the lock. The events after it are read by position alone, which is one range of the
+// primary key, and come as one row.
+const sliceSQL = `
+	with checkpoint as (select position from checkpoints where name = $1 for update skip locked),
+	slice as (select position, stream_id, version, session_id, type, schema, data, occurred_at, recorded_at
+		from events where position > (select position from checkpoint) order by position limit $2)
+	select max(position), json_agg(slice order by position) from slice having count(*) > 0`
+
+// SelectQuery implements SchemaAdapter.
+func (s sliceSchema) SelectQuery(watermillsql.SelectQueryParams) (watermillsql.Query, error) {
+	s.feed.seen, _ = s.feed.store.head.current()
+	return watermillsql.Query{Query: sliceSQL, Args: []any{s.feed.name, s.feed.limit.Load()}}, nil
+}
+
+// UnmarshalMessage implements SchemaAdapter.
+func (s sliceSchema) UnmarshalMessage(p watermillsql.UnmarshalMessageParams) (watermillsql.Row, error) {
+	var row watermillsql.Row
+	if err := p.Row.Scan(&row.Offset, &row.Payload); err != nil {
+		return row, fmt.Errorf("read a slice of the log: %w", err)
+	}
+	row.Msg = message.NewMessage(strconv.FormatInt(row.Offset, 10), row.Payload)
+	return row, nil
+}
+
+// SubscribeIsolationLevel implements SchemaAdapter; beginSlice decides it.
+func (s sliceSchema) SubscribeIsolationLevel() stdsql.IsolationLevel {
+	return stdsql.LevelReadCommitted
+}
+
+// SchemaInitializingQueries implements SchemaAdapter; migrations make the tables.
+func (s sliceSchema) SchemaInitializingQueries(
+	watermillsql.SchemaInitializingQueriesParams,
+) ([]watermillsql.Query, error) {
+	return nil, nil
+}
+
+// InsertQuery implements SchemaAdapter, which has it for publishers only.
+func (s sliceSchema) InsertQuery(watermillsql.InsertQueryParams) (watermillsql.Query, error) {
+	return watermillsql.Query{}, errors.New("the log is written by Append alone")
+}
+
+// sliceOffsets is watermill-sql's OffsetsAdapter over the checkpoints.
+type sliceOffsets struct{ feed *sliceFeed }
+
+const ackSQL = `update checkpoints set position = $1, error = null, updated_at = now() where name = $2`
+
+// AckMessageQuery implements OffsetsAdapter.
+func (o sliceOffsets) AckMessageQuery(p watermillsql.AckMessageQueryParams) (watermillsql.Query, error) {
+	return watermillsql.Query{Query: ackSQL, Args: []any{p.LastRow.Offset, o.feed.name}}, nil
+}
+
+// NextOffsetQuery implements OffsetsAdapter; it is part of sliceSQL.
+func (o sliceOffsets) NextOffsetQuery(watermillsql.NextOffsetQueryParams) (watermillsql.Query, error) {
+	return watermillsql.Query{}, nil
+}
+
+// ConsumedMessageQuery implements OffsetsAdapter; there is nothing to do before a slice is handled.
+func (o sliceOffsets) ConsumedMessageQuery(watermillsql.ConsumedMessageQueryParams) (watermillsql.Query, error) {
+	return watermillsql.Query{}, nil
+}
+
+// BeforeSubscribingQueries implements OffsetsAdapter; EnsureCheckpoint makes the row.
+func (o sliceOffsets) BeforeSubscribingQueries(
+	watermillsql.BeforeSubscribingQueriesParams,
+) ([]watermillsql.Query, error) {
+	return nil, nil
+}
+
+// SchemaInitializingQueries implements OffsetsAdapter; migrations make the tables.
+func (o sliceOffsets) SchemaInitializingQueries(
+	watermillsql.OffsetsSchemaInitializingQueriesParams,
+) ([]watermillsql.Query, error) {
+	return nil, nil
+}

@@ -1,0 +1,82 @@
+package eventstore
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// progressPoll is how often a waiting reader looks for progress that another server made. What this server makes
+// wakes the reader at once.
+const progressPoll = 5 * time.Millisecond
+
+// Checkpoint is how far a consumer of the log has come.
+type Checkpoint struct {
+	Name      string
+	Position  int64
+	Error     string // why the event after Position could not be handled; empty: all is well
+	UpdatedAt time.Time
+}
+
+// EnsureCheckpoint makes the checkpoint of a new consumer, at the beginning of the log. One that exists stays as it is.
+func (s *Store) EnsureCheckpoint(ctx context.Context, name string) error {
+	_, err := s.pool.Exec(ctx, `insert into checkpoints (name) values ($1) on conflict do nothing`, name)
+	if err != nil {
+		return fmt.Errorf("make checkpoint %s: %w", name, err)
+	}
+	return nil
+}
+
+// WaitFor waits until the named consumer has handled the position, on whichever server it runs. The error is ctx's,
+// or the database's.
+func (s *Store) WaitFor(ctx context.Context, name string, position int64) error {
+	progress := s.progress(name)
+	for {
+		reached, advanced := progress.current()
+		if reached >= position {
+			return nil
+		}
+		select {
+		case <-advanced:
+		case <-time.After(progressPoll):
+			if err := s.poll(ctx, name, progress); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// poll looks how far the consumer is, for all who wait: one looks at a time.
+func (s *Store) poll(ctx context.Context, name string, progress *progress) error {
+	if !progress.polling.TryLock() {
+		return nil
+	}
+	defer progress.polling.Unlock()
+	var position int64
+	err := s.pool.QueryRow(ctx, `select position from checkpoints where name = $1`, name).Scan(&position)
+	if err != nil {
+		return fmt.Errorf("read checkpoint %s: %w", name, err)
+	}
+	progress.advance(position)
+	return nil
+}
+
+// progress is how far a consumer is known to have come.
+type progress struct {
+	positionSignal
+	polling sync.Mutex
+}
+
+func (s *Store) progress(name string) *progress {
+	s.progressMu.Lock()
+	defer s.progressMu.Unlock()
+	p, ok := s.progressOf[name]
+	if !ok {
+		p = &progress{positionSignal: positionSignal{advanced: make(chan struct{})}}
+		s.progressOf[name] = p
+	}
+	return p
+}

@@ -1,0 +1,71 @@
+package eventstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	notifyChannel = "studycall_log"
+	// pollInterval is the fallback where a notification was lost: while the listener reconnects, say.
+	pollInterval = 500 * time.Millisecond
+	// listenRetry is how long the listener waits before it connects again.
+	listenRetry = 500 * time.Millisecond
+)
+
+// listen hears of the appends of other servers, until ctx ends. What it missed while it was away it reads on return.
+func (s *Store) listen(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := s.listenOnce(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		s.log.Warn("lost the notifications of the log; polling until they are back", "error", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(listenRetry):
+		}
+	}
+}
+
+func (s *Store) listenOnce(ctx context.Context) error {
+	// A connection of its own: the pool's would go back with the LISTEN still on.
+	conn, err := pgx.ConnectConfig(ctx, s.pool.Config().ConnConfig)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	if _, err := conn.Exec(ctx, "listen "+notifyChannel); err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	head, err := s.Head(ctx)
+	if err != nil {
+		return err
+	}
+	s.head.advance(head)
+	for {
+		// The timeout makes a connection that died without a word be noticed.
+		waiting, cancel := context.WithTimeout(ctx, 30*time.Second)
+		notification, err := conn.WaitForNotification(waiting)
+		cancel()
+		switch {
+		case err == nil:
+			position, err := strconv.ParseInt(notification.Payload, 10, 64)
+			if err != nil {
+				return fmt.Errorf("notification %q: %w", notification.Payload, err)
+			}
+			s.head.advance(position)
+		case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
+			if err := conn.Ping(ctx); err != nil {
+				return fmt.Errorf("ping: %w", err)
+			}
+		default:
+			return err
+		}
+	}
+}

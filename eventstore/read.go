@@ -1,0 +1,68 @@
+package eventstore
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const recordedColumns = `e.position, e.stream_id, e.version, e.session_id, e.type, e.schema, e.data, e.occurred_at, e.recorded_at`
+
+const readAllSQL = `select ` + recordedColumns + ` from events e where e.position > $1 order by e.position limit $2`
+
+// ReadAll reads up to limit events after a position (0: from the beginning), in order. Fewer than limit means that
+// there were no more.
+func (s *Store) ReadAll(ctx context.Context, after int64, limit int) ([]Recorded, error) {
+	return s.read(ctx, "read the log", readAllSQL, after, limit)
+}
+
+const readStreamSQL = `select ` + recordedColumns + ` from events e
+	where e.stream_id = $1 and e.version > $2 order by e.version`
+
+// ReadStream reads a stream's events after a version. None means that the stream is (still) at that version.
+func (s *Store) ReadStream(ctx context.Context, stream string, after int64) ([]Recorded, error) {
+	return s.read(ctx, "read stream "+stream, readStreamSQL, stream, after)
+}
+
+const loadSQL = `select ` + recordedColumns + ` from events e
+	where e.stream_id = $1 and e.version >= coalesce(
+		(select max(c.version) from events c where c.stream_id = $1 and c.type = 'SessionStarted'), 1)
+	order by e.version`
+
+// Load reads the latest chapter of a stream: from its last SessionStarted on. What came before cannot matter to any
+// decision, so a study's age costs nothing. No events: the stream does not exist.
+func (s *Store) Load(ctx context.Context, stream string) ([]Recorded, error) {
+	return s.read(ctx, "load stream "+stream, loadSQL, stream)
+}
+
+const loadSessionSQL = `
+	with start as (select stream_id, version from events where session_id = $1 and type = 'SessionStarted')
+	select ` + recordedColumns + ` from start join events e using (stream_id)
+	where e.version >= start.version and e.version < coalesce(
+		(select min(c.version) from events c
+		 where c.stream_id = start.stream_id and c.type = 'SessionStarted' and c.version > start.version),
+		9223372036854775807)
+	order by e.version`
+
+// LoadSession reads one session's chapter, of whichever stream. No events: there is no such session.
+func (s *Store) LoadSession(ctx context.Context, sessionID string) ([]Recorded, error) {
+	return s.read(ctx, "load session "+sessionID, loadSessionSQL, sessionID)
+}
+
+func (s *Store) read(ctx context.Context, doing, sql string, args ...any) ([]Recorded, error) {
+	rows, err := s.pool.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", doing, err)
+	}
+	events, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Recorded, error) {
+		r := Recorded{types: s.types}
+		err := row.Scan(&r.Position, &r.Stream, &r.Version, &r.Session, &r.Type, &r.Schema, (*[]byte)(&r.Data),
+			&r.OccurredAt, &r.RecordedAt)
+		return r, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", doing, err)
+	}
+	return events, nil
+}

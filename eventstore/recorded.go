@@ -1,0 +1,41 @@
+package eventstore
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/studycall/studycall/domain"
+)
+
+// Recorded is an event as the log holds it.
+type Recorded struct {
+	Position   int64
+	Stream     string
+	Version    int64
+	Session    string
+	Type       string
+	Schema     int16
+	Data       json.RawMessage
+	OccurredAt time.Time // business time, UTC
+	RecordedAt time.Time // the database's clock, UTC
+
+	types *types
+}
+
+const streamPrefix = "call-"
+
+// Stream is the id of a study's stream.
+func Stream(studyID string) string { return streamPrefix + studyID }
+
+// Study is the id of the study whose stream the event is in.
+func (r Recorded) Study() string { return strings.TrimPrefix(r.Stream, streamPrefix) }
+
+// Event decodes the fact. The error is an *UnknownEventError.
+func (r Recorded) Event() (domain.Event, error) {
+	event, err := r.types.decode(r.Type, r.Schema, domain.Fact{SessionID: r.Session, At: r.OccurredAt}, r.Data)
+	if err != nil {
+		return nil, &UnknownEventError{r.Position, r.Type, r.Schema, err}
+	}
+	return event, nil
+}

@@ -1,0 +1,133 @@
+package eventstore
+
+import (
+	"context"
+	stdsql "database/sql"
+	"fmt"
+	"sync"
+	"time"
+
+	watermillsql "github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// endTimeout bounds the commit or rollback of a slice, which must happen also when the subscription was cancelled.
+const endTimeout = 10 * time.Second
+
+// beginSlice makes a slice's transaction. Its commit need not wait for the disk: tables and checkpoint are lost
+// together, if at all, and folded again. A server that hangs in the middle loses its place to another.
+const beginSlice = `begin isolation level read committed;
+	set local synchronous_commit = off; set local idle_in_transaction_session_timeout = '20s'`
+
+// sliceBeginner gives watermill-sql its transactions.
+type sliceBeginner struct {
+	pool      *pgxpool.Pool
+	committed func(position int64)
+}
+
+// BeginTx implements watermill-sql's Beginner.
+func (b sliceBeginner) BeginTx(ctx context.Context, _ *stdsql.TxOptions) (watermillsql.Tx, error) {
+	tx, err := b.pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: beginSlice})
+	if err != nil {
+		return nil, err
+	}
+	return &sliceTx{tx: tx, committed: b.committed}, nil
+}
+
+// ExecContext implements watermill-sql's Beginner, which has it for publishers only.
+func (b sliceBeginner) ExecContext(context.Context, string, ...any) (watermillsql.Result, error) {
+	return nil, fmt.Errorf("the log is written by Append alone")
+}
+
+// QueryContext implements watermill-sql's Beginner, which has it for publishers only.
+func (b sliceBeginner) QueryContext(context.Context, string, ...any) (watermillsql.Rows, error) {
+	return nil, fmt.Errorf("the log is written by Append alone")
+}
+
+// sliceTx is the transaction of one slice. It makes three things of watermill-sql's subscriber safe: it ends only when
+// the handler has let go of the connection (on cancel the subscriber does not wait); it commits only what was
+// acknowledged (a cancelled message would be committed half-written); and it fails the acknowledgement, and so is
+// rolled back, when the handler failed.
+type sliceTx struct {
+	tx        pgx.Tx
+	committed func(position int64)
+
+	mu       sync.Mutex // held by the handler while it works, and by whoever ends the transaction
+	ended    bool
+	failed   error
+	position int64 // acknowledged up to here; 0: nothing was
+}
+
+// work runs the handler's work, unless the transaction has ended, and remembers its error. A panic is an error.
+func (t *sliceTx) work(do func() error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ended {
+		return
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			t.failed = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	t.failed = do()
+}
+
+// ExecContext implements watermill-sql's Tx: it runs the acknowledgement, whose first argument is the position.
+func (t *sliceTx) ExecContext(ctx context.Context, query string, args ...any) (watermillsql.Result, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.failed != nil {
+		return nil, t.failed
+	}
+	tag, err := t.tx.Exec(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	t.position = args[0].(int64)
+	return watermillsql.PgxResult{CommandTag: tag}, nil
+}
+
+// QueryContext implements watermill-sql's Tx.
+func (t *sliceTx) QueryContext(ctx context.Context, query string, args ...any) (watermillsql.Rows, error) {
+	rows, err := t.tx.Query(ctx, query, args...)
+	return sliceRows{rows}, err
+}
+
+// Commit implements watermill-sql's Tx.
+func (t *sliceTx) Commit() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.position == 0 {
+		return t.end(t.tx.Rollback)
+	}
+	if err := t.end(t.tx.Commit); err != nil {
+		return err
+	}
+	t.committed(t.position)
+	return nil
+}
+
+// Rollback implements watermill-sql's Tx.
+func (t *sliceTx) Rollback() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.end(t.tx.Rollback)
+}
+
+func (t *sliceTx) end(end func(context.Context) error) error {
+	t.ended = true
+	ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
+	defer cancel()
+	return end(ctx)
+}
+
+// sliceRows reports at Close what watermill-sql never asks for: the error that ended the rows early.
+type sliceRows struct{ pgx.Rows }
+
+// Close implements watermill-sql's Rows.
+func (r sliceRows) Close() error {
+	r.Rows.Close()
+	return r.Err()
+}

@@ -1,0 +1,153 @@
+package eventstore
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill"
+	watermillsql "github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/studycall/studycall/postgres"
+)
+
+// Topic is what subscribers subscribe to: there is one log.
+const Topic = "events"
+
+const (
+	// sliceLimit is how many events a message holds at most. More make a slice slower, not the whole faster.
+	sliceLimit = 500
+	// retryFirst and retryMost bound the pause before a slice that failed is tried again; it doubles.
+	retryFirst = 100 * time.Millisecond
+	retryMost  = 10 * time.Second
+)
+
+// Subscriber reads the log for one consumer with a checkpoint: exactly once, in order, by slices, on one server at a
+// time. Any server may subscribe under the same name at the same time: whoever holds the checkpoint's row does the next
+// slice. Its messages are for Handle. It reads until ctx ends; end it before the subscriber is closed, or the store is.
+func (s *Store) Subscriber(ctx context.Context, name string) (message.Subscriber, error) {
+	log := s.log.With("projection", name)
+	feed := &sliceFeed{store: s, name: name, log: log, done: ctx.Done()}
+	feed.limit.Store(sliceLimit)
+	never := time.Duration(0)
+	beginner := sliceBeginner{pool: s.pool, committed: feed.succeeded}
+	subscriber, err := watermillsql.NewSubscriber(beginner, watermillsql.SubscriberConfig{
+		ConsumerGroup:  name,
+		AckDeadline:    &never, // at its deadline watermill-sql would commit half-written work
+		SchemaAdapter:  sliceSchema{feed},
+		OffsetsAdapter: sliceOffsets{feed},
+		BackoffManager: feed,
+	}, Logger(log))
+	if err != nil {
+		return nil, fmt.Errorf("subscribe %s to the log: %w", name, err)
+	}
+	return subscriber, nil
+}
+
+// Logger passes Watermill's own log lines on: what it calls information is of interest only when debugging.
+func Logger(log *slog.Logger) watermill.LoggerAdapter {
+	return watermill.NewSlogLoggerWithLevelMapping(log, map[slog.Level]slog.Level{
+		slog.LevelInfo:  slog.LevelDebug,
+		slog.LevelError: slog.LevelDebug, // errors reach HandleError, which logs them
+	})
+}
+
+// sliceFeed is what makes watermill-sql's subscriber read our log: its queries, and when it makes them.
+type sliceFeed struct {
+	store *Store
+	name  string
+	log   *slog.Logger
+	done  <-chan struct{}
+
+	limit    atomic.Int64 // events per slice; 1 after a failure, to find the event that failed
+	failures atomic.Int64 // in a row
+	seen     int64        // the head when the last query was made; used by the subscriber's goroutine alone
+}
+
+// HandleError implements watermill-sql's BackoffManager: it is asked after every slice how long to wait. It blocks
+// while there is nothing to read, and paces the retries of what failed.
+func (f *sliceFeed) HandleError(_ watermill.LoggerAdapter, noMsg bool, err error) time.Duration {
+	switch {
+	case err != nil && f.isDone():
+		return 0
+	case err != nil:
+		return f.failed(err)
+	case noMsg:
+		f.waitForEvents()
+	}
+	return 0
+}
+
+// waitForEvents returns when there may be something to read. Its fallback is a look without a lock, which costs the
+// database no write.
+func (f *sliceFeed) waitForEvents() {
+	for {
+		head, advanced := f.store.head.current()
+		if head > f.seen {
+			return
+		}
+		select {
+		case <-advanced:
+			return
+		case <-f.done:
+			return
+		case <-time.After(pollInterval):
+			if f.behind() {
+				return
+			}
+		}
+	}
+}
+
+func (f *sliceFeed) behind() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
+	defer cancel()
+	var behind bool
+	err := f.store.pool.QueryRow(ctx, `select exists (select from events
+		where position > (select position from checkpoints where name = $1))`, f.name).Scan(&behind)
+	return behind || err != nil // the query that follows reports the error
+}
+
+// failed notes why a slice could not be folded, where operators look, and says how long to wait.
+func (f *sliceFeed) failed(err error) time.Duration {
+	n := f.failures.Add(1)
+	if postgres.Unavailable(err) {
+		if n == 1 {
+			f.log.Warn("projection waits for the database", "error", err)
+		}
+		return retryFirst
+	}
+	if f.limit.Swap(1) > 1 {
+		return 0 // one event at a time from here, so that those before the bad one are folded
+	}
+	wait := min(retryFirst<<min(n, 10), retryMost)
+	f.log.Error("projection stopped at an event that it cannot fold", "error", err, "retry_in", wait)
+	ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
+	defer cancel()
+	if _, err := f.store.pool.Exec(ctx, `update checkpoints set error = $2, updated_at = now() where name = $1`,
+		f.name, err.Error()); err != nil {
+		f.log.Warn("could not record the projection's error", "error", err)
+	}
+	return wait
+}
+
+// succeeded lets slices grow again, and those go on who wait to read what was folded.
+func (f *sliceFeed) succeeded(position int64) {
+	if f.failures.Swap(0) > 0 {
+		f.log.Info("projection goes on", "position", position)
+	}
+	f.limit.Store(min(f.limit.Load()*2, sliceLimit))
+	f.store.progress(f.name).advance(position)
+}
+
+func (f *sliceFeed) isDone() bool {
+	select {
+	case <-f.done:
+		return true
+	default:
+		return false
+	}
+}

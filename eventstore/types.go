@@ -1,0 +1,187 @@
+package eventstore
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/studycall/studycall/domain"
+)
+
+// eventType ties a domain event to its stored form. Name is written by hand and frozen; Schema is the version of the
+// shape of the data that is written now.
+type eventType struct {
+	name   string
+	schema int16
+	decode func(domain.Fact, []byte) (domain.Event, error)
+}
+
+// upcaster lifts the stored data of one event type from a schema version to the next.
+type upcaster func(data []byte) ([]byte, error)
+
+// upcasterKey is the stored form that an upcaster takes.
+type upcasterKey struct {
+	name   string
+	schema int16
+}
+
+// types knows every event that was ever stored.
+type types struct {
+	byName    map[string]eventType
+	upcasters map[upcasterKey]upcaster
+}
+
+// callEvents registers the events of calls, by name. A shape that changes gets the next schema number here and an
+// upcaster from the one before; its golden file in testdata stays.
+func callEvents() *types {
+	t := &types{byName: map[string]eventType{}, upcasters: map[upcasterKey]upcaster{}}
+	t.add("SessionStarted", 1, decodeAs(func(f domain.Fact, d startedData) domain.Event {
+		return domain.SessionStarted{Fact: f, StartedBy: d.StartedBy}
+	}))
+	t.add("ParticipantJoined", 1, decodeAs(func(f domain.Fact, d joinedData) domain.Event {
+		return domain.ParticipantJoined{Fact: f, ParticipantID: d.ParticipantID, UserID: d.UserID}
+	}))
+	t.add("ParticipantLeft", 1, decodeAs(func(f domain.Fact, d leftData) domain.Event {
+		return domain.ParticipantLeft{Fact: f, UserID: d.UserID, Reason: d.Reason}
+	}))
+	t.add("AudioMuted", 1, decodeAs(func(f domain.Fact, d userData) domain.Event {
+		return domain.AudioMuted{Fact: f, UserID: d.UserID}
+	}))
+	t.add("AudioUnmuted", 1, decodeAs(func(f domain.Fact, d userData) domain.Event {
+		return domain.AudioUnmuted{Fact: f, UserID: d.UserID}
+	}))
+	t.add("VideoTurnedOff", 1, decodeAs(func(f domain.Fact, d userData) domain.Event {
+		return domain.VideoTurnedOff{Fact: f, UserID: d.UserID}
+	}))
+	t.add("VideoTurnedOn", 1, decodeAs(func(f domain.Fact, d userData) domain.Event {
+		return domain.VideoTurnedOn{Fact: f, UserID: d.UserID}
+	}))
+	t.add("ScreenShareStarted", 1, decodeAs(func(f domain.Fact, d userData) domain.Event {
+		return domain.ScreenShareStarted{Fact: f, UserID: d.UserID}
+	}))
+	t.add("ScreenShareStopped", 1, decodeAs(func(f domain.Fact, d userData) domain.Event {
+		return domain.ScreenShareStopped{Fact: f, UserID: d.UserID}
+	}))
+	t.add("SessionEnded", 1, decodeAs(func(f domain.Fact, d endedData) domain.Event {
+		return domain.SessionEnded{Fact: f, Reason: d.Reason}
+	}))
+	return t
+}
+
+// The stored data of the events: JSON objects with these keys, frozen. Session and time have columns of their own.
+type (
+	startedData struct {
+		StartedBy string `json:"startedBy"`
+	}
+	joinedData struct {
+		ParticipantID string `json:"participantId"`
+		UserID        string `json:"userId"`
+	}
+	leftData struct {
+		UserID string             `json:"userId"`
+		Reason domain.LeaveReason `json:"reason"`
+	}
+	userData struct {
+		UserID string `json:"userId"`
+	}
+	endedData struct {
+		Reason domain.EndReason `json:"reason"`
+	}
+)
+
+// stored is an event in the form in which it is appended.
+type stored struct {
+	session  string
+	name     string
+	schema   int16
+	data     string
+	occurred time.Time
+}
+
+// encode gives an event its stored name and data.
+func (t *types) encode(event domain.Event) (stored, error) {
+	name, data := "", any(nil)
+	switch e := event.(type) {
+	case domain.SessionStarted:
+		name, data = "SessionStarted", startedData{e.StartedBy}
+	case domain.ParticipantJoined:
+		name, data = "ParticipantJoined", joinedData{e.ParticipantID, e.UserID}
+	case domain.ParticipantLeft:
+		name, data = "ParticipantLeft", leftData{e.UserID, e.Reason}
+	case domain.AudioMuted:
+		name, data = "AudioMuted", userData{e.UserID}
+	case domain.AudioUnmuted:
+		name, data = "AudioUnmuted", userData{e.UserID}
+	case domain.VideoTurnedOff:
+		name, data = "VideoTurnedOff", userData{e.UserID}
+	case domain.VideoTurnedOn:
+		name, data = "VideoTurnedOn", userData{e.UserID}
+	case domain.ScreenShareStarted:
+		name, data = "ScreenShareStarted", userData{e.UserID}
+	case domain.ScreenShareStopped:
+		name, data = "ScreenShareStopped", userData{e.UserID}
+	case domain.SessionEnded:
+		name, data = "SessionEnded", endedData{e.Reason}
+	default:
+		return stored{}, fmt.Errorf("event type %T has no stored name", event)
+	}
+	encoded, err := json.Marshal(data)
+	if err != nil {
+		return stored{}, fmt.Errorf("encode %s: %w", name, err)
+	}
+	return stored{event.Session(), name, t.byName[name].schema, string(encoded), event.OccurredAt()}, nil
+}
+
+// UnknownEventError is an event in the log that this program cannot decode: of a type or schema that only a newer
+// program knows, or with data that is not what its type holds. It is never skipped.
+type UnknownEventError struct {
+	Position int64
+	Type     string
+	Schema   int16
+	Reason   error
+}
+
+// Error implements error.
+func (e *UnknownEventError) Error() string {
+	return fmt.Sprintf("event %d of type %s, schema %d cannot be decoded: %v", e.Position, e.Type, e.Schema, e.Reason)
+}
+
+// Unwrap gives the reason.
+func (e *UnknownEventError) Unwrap() error { return e.Reason }
+
+// decode turns stored data into the domain's event, lifting older schemas first.
+func (t *types) decode(name string, schema int16, fact domain.Fact, data []byte) (domain.Event, error) {
+	known, ok := t.byName[name]
+	if !ok {
+		return nil, fmt.Errorf("no such type is known")
+	}
+	for ; schema < known.schema; schema++ {
+		lift, ok := t.upcasters[upcasterKey{name, schema}]
+		if !ok {
+			return nil, fmt.Errorf("no upcaster from schema %d", schema)
+		}
+		lifted, err := lift(data)
+		if err != nil {
+			return nil, fmt.Errorf("lift from schema %d: %w", schema, err)
+		}
+		data = lifted
+	}
+	if schema > known.schema {
+		return nil, fmt.Errorf("the newest known schema is %d", known.schema)
+	}
+	return known.decode(fact, data)
+}
+
+func (t *types) add(name string, schema int16, decode func(domain.Fact, []byte) (domain.Event, error)) {
+	t.byName[name] = eventType{name, schema, decode}
+}
+
+func decodeAs[D any](build func(domain.Fact, D) domain.Event) func(domain.Fact, []byte) (domain.Event, error) {
+	return func(fact domain.Fact, raw []byte) (domain.Event, error) {
+		var data D
+		if err := json.Unmarshal(raw, &data); err != nil {
+			return nil, fmt.Errorf("data: %w", err)
+		}
+		return build(fact, data), nil
+	}
+}
