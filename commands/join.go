@@ -1,0 +1,49 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/studycall/studycall/domain"
+)
+
+// JoinSession brings a user into the study's open session.
+type JoinSession struct {
+	StudyID   string
+	SessionID string
+	UserID    string
+	At        time.Time
+}
+
+// Joined is the user's record in the session.
+type Joined struct {
+	Participant domain.Participant
+	// First says that the user had not been in this session before.
+	First    bool
+	Position int64
+}
+
+// JoinSession needs an active member. Joining while in the call changes nothing. Errors: domain.ErrSessionNotFound for
+// an unknown session or another study's, domain.ErrSessionEnded, domain.ErrRoomFull.
+func (h *Handlers) JoinSession(ctx context.Context, cmd JoinSession) (Joined, error) {
+	if err := h.access.ActiveMember(ctx, cmd.StudyID, cmd.UserID); err != nil {
+		return Joined{}, err
+	}
+	join := domain.JoinSession{
+		SessionID: cmd.SessionID, ParticipantID: h.newID(), UserID: cmd.UserID, Capacity: h.settings.Capacity, At: cmd.At,
+	}
+	var answer Joined
+	position, err := h.decide(ctx, cmd.StudyID, join, func(call domain.Call, _ []domain.Event) {
+		p := *call.Session.Participant(cmd.UserID)
+		answer = Joined{Participant: p, First: p.ID == join.ParticipantID}
+	})
+	if errors.Is(err, domain.ErrSessionNotFound) {
+		_, err = h.olderSession(ctx, cmd.StudyID, join.SessionID, join)
+	}
+	if err != nil {
+		return Joined{}, err
+	}
+	answer.Position = position
+	return answer, nil
+}
