@@ -1,0 +1,70 @@
+package postgres_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/studycall/studycall/postgres"
+	"github.com/studycall/studycall/postgres/postgrestest"
+)
+
+func TestMain(m *testing.M) { postgrestest.Main(m) }
+
+func TestConnectSetsUpThePool(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.Empty(t)
+	for name, each := range map[string]struct {
+		url     string
+		options []postgres.Option
+		conns   int32
+		app     string
+	}{
+		"defaults":     {url, nil, 16, "studycall"},
+		"from the URL": {url + "&pool_max_conns=3&application_name=other", nil, 3, "other"},
+		"from options": {url, []postgres.Option{postgres.WithMaxConns(2), postgres.WithApplicationName("test")}, 2, "test"},
+	} {
+		pool, err := postgres.Connect(t.Context(), each.url, each.options...)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		var app string
+		if err := pool.QueryRow(t.Context(), "show application_name").Scan(&app); err != nil {
+			t.Fatal(err)
+		}
+		if got := pool.Config().MaxConns; got != each.conns || app != each.app {
+			t.Errorf("%s: got %d connections for %q, want %d for %q", name, got, app, each.conns, each.app)
+		}
+		pool.Close()
+	}
+}
+
+func TestConnectErrorsSayWhatToDo(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.Empty(t)
+	missing, _, _ := strings.Cut(url, "/test_")
+	_, query, _ := strings.Cut(url, "?")
+	for name, each := range map[string]struct {
+		url  string
+		want []string
+	}{
+		"empty":        {" ", []string{"empty", "postgres://"}},
+		"not a URL":    {"postgres://user:secret@host:port/", []string{"cannot be read", "postgres://user:password@"}},
+		"nobody there": {"postgres://user:secret@127.0.0.1:1/calls", []string{`"calls"`, "127.0.0.1:1", "is Postgres running there?"}},
+		"no socket":    {"postgres://user@/calls?host=/nonexistent", []string{"on the socket in /nonexistent", "is Postgres running there?"}},
+		"no database":  {missing + "/not_there?" + query, []string{`"not_there"`, "create the database"}},
+	} {
+		_, err := postgres.Connect(t.Context(), each.url)
+		if err == nil {
+			t.Errorf("%s: connected", name)
+			continue
+		}
+		for _, want := range each.want {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: got %q, want it to mention %q", name, err, want)
+			}
+		}
+		if strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: the password is in %q", name, err)
+		}
+	}
+}

@@ -1,0 +1,63 @@
+package postgrestest
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/studycall/studycall/postgres/embedded"
+)
+
+// Cluster returns a Postgres server of the test's own, in a folder of its own, for tests that stop, crash or restore it. It
+// has the settings of the shared one, then those given as "name=value". At the end of the test it is stopped and removed.
+// Creating one takes a second or two.
+func Cluster(tb testing.TB, options ...string) *embedded.Server {
+	tb.Helper()
+	// Not t.TempDir(): as root, its folders are closed to the user that Postgres runs as.
+	dir, err := os.MkdirTemp(tempDir(), "studycall-cluster-") //nolint:usetesting // see above
+	if err != nil {
+		tb.Fatalf("creating a folder for the cluster: %v", err)
+	}
+	tb.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			tb.Errorf("removing the cluster: %v", err)
+		}
+	})
+	if os.Getuid() == 0 {
+		if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // another user has to get through
+			tb.Fatalf("opening the cluster's folder to Postgres: %v", err)
+		}
+	}
+	all := settings()
+	all["max_connections"] = "100"
+	all["shared_buffers"] = "32MB"
+	maps.Copy(all, parse(tb, options))
+	server, err := embedded.Open(tb.Context(), embedded.Options{Dir: dir, Settings: all, Logger: slog.New(slog.NewTextHandler(tb.Output(), nil))})
+	if err != nil {
+		tb.Fatalf("starting a cluster: %v", err)
+	}
+	tb.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := server.Close(ctx); err != nil {
+			tb.Errorf("stopping the cluster: %v", err)
+		}
+	})
+	return server
+}
+
+func parse(tb testing.TB, options []string) map[string]string {
+	tb.Helper()
+	result := map[string]string{}
+	for _, option := range options {
+		name, value, found := strings.Cut(option, "=")
+		if !found {
+			tb.Fatalf("the setting %q is not name=value", option)
+		}
+		result[name] = value
+	}
+	return result
+}
