@@ -45,6 +45,7 @@ type wish struct {
 	answer func(domain.Call, []domain.Event)
 
 	err      error
+	events   int // of the batch, up to and with this command's
 	position int64
 	done     chan struct{}
 }
@@ -166,19 +167,30 @@ func (d *desk) tryTogether(ctx context.Context, batch []*wish) error {
 			if err != nil {
 				return err
 			}
-			d.call, d.version, d.position = after, d.version+int64(len(events)), position
+			d.call, d.version = after, d.version+int64(len(events))
+			d.answerAll(batch, position-int64(len(events)), position)
+			return nil
 		}
-		for _, w := range batch {
-			w.position = d.position
-		}
+		d.answerAll(batch, d.position, d.position)
 		return nil
 	}
+}
+
+// answerAll tells each wish on which event its answer rests: its own last one, or if it made none, the one before.
+func (d *desk) answerAll(batch []*wish, before, last int64) {
+	for _, w := range batch {
+		if w.position = d.position; w.events > 0 {
+			w.position = before + int64(w.events)
+		}
+	}
+	d.position = last
 }
 
 // decideAll decides each wish on the state that those before it leave.
 func (d *desk) decideAll(batch []*wish) (after domain.Call, all []domain.Event) {
 	after = d.call.Clone()
 	for _, w := range batch {
+		w.events = len(all)
 		if w.err = w.ctx.Err(); w.err != nil {
 			continue // the caller is gone, and nothing has been done yet
 		}
@@ -190,6 +202,7 @@ func (d *desk) decideAll(batch []*wish) (after domain.Call, all []domain.Event) 
 			after.Evolve(event)
 		}
 		all = append(all, events...)
+		w.events = len(all)
 		w.answer(after, events)
 	}
 	return after, all

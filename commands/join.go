@@ -2,7 +2,6 @@ package commands
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/studycall/studycall/domain"
@@ -34,13 +33,11 @@ func (h *Handlers) JoinSession(ctx context.Context, cmd JoinSession) (Joined, er
 		SessionID: cmd.SessionID, ParticipantID: h.newID(), UserID: cmd.UserID, Capacity: h.settings.Capacity, At: cmd.At,
 	}
 	var answer Joined
-	position, err := h.decide(ctx, cmd.StudyID, join, func(call domain.Call, _ []domain.Event) {
-		p := *call.Session.Participant(cmd.UserID)
-		answer = Joined{Participant: p, First: p.ID == join.ParticipantID}
-	})
-	if errors.Is(err, domain.ErrSessionNotFound) {
-		_, err = h.olderSession(ctx, cmd.StudyID, join.SessionID, join)
-	}
+	position, err := h.decideOnSession(ctx, cmd.StudyID, cmd.SessionID, join, domain.ErrSessionNotFound,
+		func(call domain.Call, _ []domain.Event) {
+			p := *call.Session.Participant(cmd.UserID)
+			answer = Joined{Participant: p, First: p.ID == join.ParticipantID}
+		})
 	if err != nil {
 		return Joined{}, err
 	}

@@ -2,7 +2,6 @@ package commands
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/studycall/studycall/domain"
@@ -22,9 +21,6 @@ type LeaveSession struct {
 // where the user never joined it.
 func (h *Handlers) LeaveSession(ctx context.Context, cmd LeaveSession) (int64, error) {
 	leave := domain.LeaveSession{SessionID: cmd.SessionID, UserID: cmd.UserID, Reason: cmd.Reason, At: cmd.At}
-	position, err := h.decide(ctx, cmd.StudyID, leave, func(domain.Call, []domain.Event) {})
-	if errors.Is(err, domain.ErrParticipantNotFound) {
-		return h.olderSession(ctx, cmd.StudyID, cmd.SessionID, leave)
-	}
-	return position, err
+	return h.decideOnSession(ctx, cmd.StudyID, cmd.SessionID, leave, domain.ErrParticipantNotFound,
+		func(domain.Call, []domain.Event) {})
 }

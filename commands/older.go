@@ -2,32 +2,53 @@ package commands
 
 import (
 	"context"
+	"errors"
 
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
 )
 
-// olderSession decides a command on the session that it names, where that is not the study's latest: it may be an
-// ended one, another study's, or none. Nothing that can be decided there changes anything.
-func (h *Handlers) olderSession(
-	ctx context.Context, studyID, sessionID string, command domain.Command,
-) (position int64, err error) {
+// decideOnSession is decide for commands that name a session which need not be the study's latest: it may be an ended
+// one, another study's, or none. missing is the error with which the latest session refuses such a command.
+func (h *Handlers) decideOnSession(
+	ctx context.Context, studyID, sessionID string, command domain.Command, missing error,
+	answer func(domain.Call, []domain.Event),
+) (int64, error) {
+	for {
+		position, err := h.decide(ctx, studyID, command, answer)
+		if !errors.Is(err, missing) {
+			return position, err
+		}
+		call, position, err := h.loadSession(ctx, studyID, sessionID)
+		if err != nil {
+			return 0, err
+		}
+		// An ended session changes no more, so what is decided on it is the answer. If there is something to change,
+		// the session is the latest after all: it was started or joined in the meantime.
+		if events, err := call.Decide(command); len(events) == 0 {
+			return position, err
+		}
+	}
+}
+
+// loadSession folds a session's chapter; the zero Call if the study has no such session.
+func (h *Handlers) loadSession(ctx context.Context, studyID, sessionID string) (domain.Call, int64, error) {
+	var call domain.Call
+	var position int64
 	events, err := h.log.LoadSession(ctx, sessionID)
 	if err != nil {
-		return 0, err
+		return call, 0, err
 	}
-	var call domain.Call
 	for _, recorded := range events {
 		if recorded.Stream != eventstore.Stream(studyID) {
 			break
 		}
 		event, err := recorded.Event()
 		if err != nil {
-			return 0, err
+			return call, 0, err
 		}
 		call.Evolve(event)
 		position = recorded.Position
 	}
-	_, err = call.Decide(command)
-	return position, err
+	return call, position, nil
 }

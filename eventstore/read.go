@@ -25,9 +25,11 @@ func (s *Store) ReadStream(ctx context.Context, stream string, after int64) ([]R
 	return s.read(ctx, "read stream "+stream, readStreamSQL, stream, after)
 }
 
+// "limit 1" where max() would do: not knowing better, the planner has max() look at every chapter of the stream.
 const loadSQL = `select ` + recordedColumns + ` from events e
 	where e.stream_id = $1 and e.version >= coalesce(
-		(select max(c.version) from events c where c.stream_id = $1 and c.type = 'SessionStarted'), 1)
+		(select c.version from events c where c.stream_id = $1 and c.type = 'SessionStarted'
+		 order by c.version desc limit 1), 1)
 	order by e.version`
 
 // Load reads the latest chapter of a stream: from its last SessionStarted on. What came before cannot matter to any
@@ -40,8 +42,9 @@ const loadSessionSQL = `
 	with start as (select stream_id, version from events where session_id = $1 and type = 'SessionStarted')
 	select ` + recordedColumns + ` from start join events e using (stream_id)
 	where e.version >= start.version and e.version < coalesce(
-		(select min(c.version) from events c
-		 where c.stream_id = start.stream_id and c.type = 'SessionStarted' and c.version > start.version),
+		(select c.version from events c
+		 where c.stream_id = start.stream_id and c.type = 'SessionStarted' and c.version > start.version
+		 order by c.version limit 1),
 		9223372036854775807)
 	order by e.version`
 
