@@ -1,0 +1,126 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/studycall/studycall/domain"
+	"github.com/studycall/studycall/eventstore"
+)
+
+const (
+	// freshWithin is how long a query waits for the projection to catch up with what the study has in the log.
+	freshWithin = 500 * time.Millisecond
+	// freshRetry is the pause before a look at tables that should have caught up but have not: after Postgres crashed, a
+	// checkpoint may go back a little before it goes on.
+	freshRetry = 5 * time.Millisecond
+)
+
+// SessionQueries reads the sessions projection. Its methods may be called concurrently.
+type SessionQueries struct {
+	pool  *pgxpool.Pool
+	store *eventstore.Store
+}
+
+// NewSessionQueries reads the tables through pool, and waits for them through store.
+func NewSessionQueries(pool *pgxpool.Pool, store *eventstore.Store) *SessionQueries {
+	return &SessionQueries{pool, store}
+}
+
+// sessionQuery is the tables' answer, and how fresh it is: one statement, so one snapshot.
+type sessionQuery struct {
+	session    domain.Session
+	checkpoint int64 // the tables hold the log up to here
+	latest     int64 // of the study, in the log
+}
+
+// The study's latest position is one look at the index of its stream; other studies' traffic does not matter.
+const sessionSelect = `
+	select c.position,
+		coalesce((select e.position from events e where e.stream_id = $2 order by e.version desc limit 1), 0),
+		` + sessionColumns + `, ` + participantColumns + `
+	from checkpoints c
+	left join sessions s on `
+
+const sessionFrom = `
+	left join session_participants p on p.session_id = s.id
+	where c.name = '` + SessionsName + `'
+	order by p.ordinal`
+
+const (
+	openSessionSQL = sessionSelect + `s.study_id = $1 and s.ended_at is null` + sessionFrom
+	sessionSQL     = sessionSelect + `s.study_id = $1 and s.id = $3` + sessionFrom
+)
+
+// Open reads a study's open session; its ID is empty when there is none. It waits, up to half a second, until the tables
+// hold everything that the log has of the study. The position is that of the last event in the tables.
+func (q *SessionQueries) Open(ctx context.Context, studyID string) (domain.Session, int64, error) {
+	return q.fresh(ctx, openSessionSQL, studyID, eventstore.Stream(studyID))
+}
+
+// Session reads one session of a study, open or ended, as fresh as Open. The error is domain.ErrSessionNotFound where
+// the study has no such session.
+func (q *SessionQueries) Session(ctx context.Context, studyID, sessionID string) (domain.Session, int64, error) {
+	session, position, err := q.fresh(ctx, sessionSQL, studyID, eventstore.Stream(studyID), sessionID)
+	if err == nil && session.ID == "" {
+		return session, position, domain.ErrSessionNotFound
+	}
+	return session, position, err
+}
+
+// WaitFor waits until the tables hold the event at a position. The error is ctx's, or the database's.
+func (q *SessionQueries) WaitFor(ctx context.Context, position int64) error {
+	return q.store.WaitFor(ctx, SessionsName, position)
+}
+
+func (q *SessionQueries) fresh(ctx context.Context, sql string, args ...any) (domain.Session, int64, error) {
+	patience, cancel := context.WithTimeout(ctx, freshWithin)
+	defer cancel()
+	for attempt := 0; ; attempt++ {
+		if attempt > 1 {
+			select {
+			case <-time.After(freshRetry):
+			case <-patience.Done():
+			}
+		}
+		found, err := q.read(ctx, sql, args...)
+		if err != nil {
+			return domain.Session{}, 0, err
+		}
+		if found.checkpoint >= found.latest || patience.Err() != nil {
+			return found.session, found.checkpoint, nil
+		}
+		err = q.store.WaitFor(patience, SessionsName, found.latest)
+		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			return domain.Session{}, 0, err
+		}
+	}
+}
+
+func (q *SessionQueries) read(ctx context.Context, sql string, args ...any) (sessionQuery, error) {
+	var found sessionQuery
+	rows, err := q.pool.Query(ctx, sql, args...)
+	if err != nil {
+		return found, fmt.Errorf("read a session: %w", err)
+	}
+	var p domain.Participant
+	into := append([]any{&found.checkpoint, &found.latest}, sessionTargets(&found.session)...)
+	tag, err := pgx.ForEachRow(rows, append(into, participantTargets(&p)...), func() error {
+		if p.ID != "" {
+			found.session.Participants = append(found.session.Participants, p)
+		}
+		return nil
+	})
+	if err != nil {
+		return found, fmt.Errorf("read a session: %w", err)
+	}
+	if tag.RowsAffected() == 0 {
+		return found, fmt.Errorf("read a session: the projection %s has never run on this database", SessionsName)
+	}
+	return found, nil
+}
