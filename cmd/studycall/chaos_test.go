@@ -1,0 +1,243 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	mathrand "math/rand/v2"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/studycall/studycall/commands"
+	"github.com/studycall/studycall/domain"
+	"github.com/studycall/studycall/eventstore"
+	"github.com/studycall/studycall/membership"
+	"github.com/studycall/studycall/postgres"
+	"github.com/studycall/studycall/postgres/postgrestest"
+)
+
+const (
+	chaosTime    = 20 * time.Second
+	chaosWriters = 32
+	chaosStudies = 50
+	chaosUsers   = 6
+)
+
+// TestNothingIsLostAndNothingTwice: random commands from 32 writers on 50 studies, over two servers that are killed and
+// started again and a third in this process, while somebody holds transactions open and rolls back. Afterwards every
+// acknowledged command is in the log, once; the log has no holes; and the tables equal a plain fold of it.
+func TestNothingIsLostAndNothingTwice(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.NewURL(t)
+	pool, err := postgres.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	newMembers(t, pool, chaosNames("study", chaosStudies), chaosNames("user", chaosUsers))
+	c := &chaos{pool: pool, client: newClient(t), handlers: handlersOn(t, pool)}
+	for i := range c.servers {
+		c.servers[i].Store(startProcess(t, "--database-url", url, "--listen=127.0.0.1:0"))
+	}
+
+	ctx, over := context.WithTimeout(t.Context(), chaosTime)
+	defer over()
+	var busy sync.WaitGroup
+	for i := range chaosWriters {
+		busy.Go(func() { c.write(ctx, t, i) })
+	}
+	busy.Go(func() { disturb(ctx, t, url) })
+	kills := 0
+	for ctx.Err() == nil {
+		select {
+		case <-time.After(time.Second + mathrand.N(time.Second)):
+			i := mathrand.IntN(len(c.servers))
+			c.servers[i].Load().kill()
+			c.servers[i].Store(startProcess(t, "--database-url", url, "--listen=127.0.0.1:0"))
+			kills++
+		case <-ctx.Done():
+		}
+	}
+	busy.Wait()
+
+	t.Logf("%d commands acknowledged, %d refused, %d unanswered, %d servers killed", len(c.acks), c.refused.Load(), c.unanswered.Load(), kills)
+	if len(c.acks) < 1000 || kills < 3 {
+		t.Errorf("too little happened for this test to mean anything")
+	}
+	log := readLog(t, pool)
+	log.mustBeDense(t)
+	log.mustBeLegal(t)
+	log.mustHold(t, c.acks)
+	log.mustEqualTables(t, pool)
+	for i := range c.servers {
+		if code := c.servers[i].Load().terminate(t); code != 0 {
+			t.Errorf("exit code %d after SIGTERM, want 0", code)
+		}
+	}
+}
+
+// chaos is the shared state of the writers.
+type chaos struct {
+	pool     *pgxpool.Pool
+	client   *http.Client
+	handlers *commands.Handlers
+	servers  [2]atomic.Pointer[process]
+
+	mu                  sync.Mutex
+	acks                []ack
+	refused, unanswered atomic.Int64
+}
+
+// ack is a command to which a server said yes.
+type ack struct {
+	study, user, action string
+	id                  string // of the session that start answered, or of the participant that join answered
+	created             bool   // 201
+	on                  bool   // for toggles
+	position            int64
+}
+
+// write sends random commands one after the other. Other writers do so as the same users in the same studies.
+func (c *chaos) write(ctx context.Context, t *testing.T, writer int) {
+	for ctx.Err() == nil {
+		a := ack{
+			study:  fmt.Sprintf("study-%d", mathrand.IntN(chaosStudies)),
+			user:   fmt.Sprintf("user-%d", mathrand.IntN(chaosUsers)),
+			action: []string{"start", "join", "join", "leave", "audio", "video", "share"}[mathrand.IntN(7)],
+			on:     mathrand.IntN(2) == 0,
+		}
+		var err error
+		switch a.action {
+		case "audio", "video", "share":
+			err = c.toggle(ctx, &a)
+		default:
+			err = c.request(ctx, t, &a, c.servers[writer%2].Load().address)
+		}
+		switch {
+		case err == nil:
+			c.mu.Lock()
+			c.acks = append(c.acks, a)
+			c.mu.Unlock()
+		case errors.As(err, new(*domain.Error)):
+			c.refused.Add(1)
+		default:
+			c.unanswered.Add(1)
+		}
+	}
+}
+
+var errUnanswered = errors.New("no answer")
+
+func (c *chaos) request(ctx context.Context, t *testing.T, a *ack, address string) error {
+	body := ""
+	if a.action != "start" {
+		status, err := call(ctx, c.client, address, http.MethodGet, a.study, "status", a.user, "")
+		if err != nil || status.Status != http.StatusOK {
+			return errUnanswered
+		}
+		if status.Body.Session == nil {
+			return domain.ErrSessionNotFound
+		}
+		body = fmt.Sprintf(`{"sessionId":%q}`, status.Body.Session.ID)
+	}
+	answered, err := call(ctx, c.client, address, http.MethodPost, a.study, a.action, a.user, body)
+	switch {
+	case err != nil || answered.Status == http.StatusServiceUnavailable:
+		return errUnanswered
+	case answered.Status >= http.StatusInternalServerError:
+		t.Errorf("%s answered %d: %s", a.action, answered.Status, answered.Raw)
+		return errUnanswered
+	case answered.Status >= http.StatusBadRequest:
+		return &domain.Error{Code: domain.Code(answered.Body.Code)}
+	}
+	a.take(answered)
+	return nil
+}
+
+// take notes what a server said.
+func (a *ack) take(answered answer) {
+	a.created, a.position = answered.Status == http.StatusCreated, answered.Position
+	switch a.action {
+	case "start":
+		a.id = answered.Body.Session.ID
+	case "join":
+		a.id = answered.Body.Participant.ID
+	}
+}
+
+// toggle goes through the handlers of this process, the third server: they have no route.
+func (c *chaos) toggle(ctx context.Context, a *ack) error {
+	started, err := c.handlers.StartSession(ctx, commands.StartSession{StudyID: a.study, UserID: a.user, At: time.Now()})
+	if err != nil {
+		return err
+	}
+	switch a.action {
+	case "audio":
+		a.position, err = c.handlers.SetAudio(ctx, commands.SetAudio{
+			StudyID: a.study, SessionID: started.SessionID, UserID: a.user, Muted: a.on, At: time.Now()})
+	case "video":
+		a.position, err = c.handlers.SetVideo(ctx, commands.SetVideo{
+			StudyID: a.study, SessionID: started.SessionID, UserID: a.user, Off: a.on, At: time.Now()})
+	case "share":
+		a.position, err = c.handlers.SetScreenShare(ctx, commands.SetScreenShare{
+			StudyID: a.study, SessionID: started.SessionID, UserID: a.user, Sharing: a.on, At: time.Now()})
+	}
+	return err
+}
+
+// disturb holds snapshots open, and takes the head row for appends that it then rolls back.
+func disturb(ctx context.Context, t *testing.T, url string) {
+	snapshot, err := pgx.Connect(ctx, url)
+	if err != nil {
+		t.Errorf("the disturber: %v", err)
+		return
+	}
+	defer func() { _ = snapshot.Close(context.WithoutCancel(ctx)) }()
+	writer, err := pgx.Connect(ctx, url)
+	if err != nil {
+		t.Errorf("the disturber: %v", err)
+		return
+	}
+	defer func() { _ = writer.Close(context.WithoutCancel(ctx)) }()
+	_, _ = snapshot.Exec(ctx, `begin isolation level repeatable read; select pg_current_xact_id(), count(*) from events`)
+	for ctx.Err() == nil {
+		_, _ = writer.Exec(ctx, `begin;
+			select append_events('{call-nobody}', '{0}', '{1}', '{none}', '{SessionStarted}', '{1}', '{"{}"}', '{now}');
+			select pg_sleep(random() * 0.1);
+			rollback`)
+		select {
+		case <-time.After(mathrand.N(200 * time.Millisecond)):
+		case <-ctx.Done():
+		}
+	}
+}
+
+func handlersOn(t *testing.T, pool *pgxpool.Pool) *commands.Handlers {
+	store, err := eventstore.Open(t.Context(), pool, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(store.Close)
+	access := membership.NewAccess(membership.NewTables(pool))
+	handlers, err := commands.New(store, access, commands.DefaultSettings(), rand.Text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return handlers
+}
+
+func chaosNames(prefix string, n int) []string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprintf("%s-%d", prefix, i)
+	}
+	return names
+}

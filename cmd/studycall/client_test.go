@@ -1,0 +1,40 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// newClient is an HTTP client of the test's own, whose connections are closed at its end.
+func newClient(t *testing.T) *http.Client {
+	transport := &http.Transport{MaxIdleConnsPerHost: 256}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport, Timeout: 20 * time.Second}
+}
+
+func send(client *http.Client, request *http.Request) (answer, error) {
+	response, err := client.Do(request)
+	if err != nil {
+		return answer{}, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	raw, err := io.ReadAll(response.Body)
+	if err != nil {
+		return answer{}, err
+	}
+	a := answer{Status: response.StatusCode, Header: response.Header, Raw: string(raw)}
+	if err := json.Unmarshal(raw, &a.Body); err != nil {
+		return a, fmt.Errorf("not JSON: %q: %w", raw, err)
+	}
+	if position := response.Header.Get("Event-Position"); position != "" {
+		if a.Position, err = strconv.ParseInt(position, 10, 64); err != nil {
+			return a, err
+		}
+	}
+	return a, nil
+}

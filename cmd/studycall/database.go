@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/studycall/studycall/migrations"
+	"github.com/studycall/studycall/postgres"
+	"github.com/studycall/studycall/postgres/embedded"
+)
+
+// stopTimeout bounds how long the embedded Postgres may take to stop.
+const stopTimeout = 30 * time.Second
+
+// databaseFlags say which database a command uses.
+type databaseFlags struct {
+	DatabaseURL string `name:"database-url" env:"DATABASE_URL" placeholder:"URL" help:"Postgres 14 to 18, such as postgres://user:password@host:5432/studycall. Empty: the embedded Postgres in --data-dir."`
+	DataDir     string `name:"data-dir" env:"STUDYCALL_DATA_DIR" placeholder:"DIR" help:"Where the embedded Postgres keeps its data; created on first use. Empty: a folder of this user's."`
+}
+
+// database is an open database, and the embedded server under it, if it is that.
+type database struct {
+	*pgxpool.Pool
+	url    string
+	server *embedded.Server // nil: not ours
+	log    *slog.Logger
+}
+
+// open connects to the database, starting the embedded server if it is that one and does not run. A serving program is
+// exclusive: no other one serves from the same data directory.
+func (f databaseFlags) open(ctx context.Context, log *slog.Logger, exclusive bool) (*database, error) {
+	db := &database{url: f.DatabaseURL, log: log}
+	if f.DatabaseURL == "" {
+		server, err := embedded.Open(ctx, embedded.Options{Dir: f.DataDir, Exclusive: exclusive, Logger: log})
+		if err != nil {
+			return nil, err
+		}
+		db.server, db.url = server, server.URL()
+	}
+	pool, err := postgres.Connect(ctx, db.url)
+	if err != nil {
+		db.close()
+		return nil, err
+	}
+	db.Pool = pool
+	return db, nil
+}
+
+// describe says in a few words where the data is.
+func (db *database) describe() string {
+	if db.server != nil {
+		return fmt.Sprintf("embedded Postgres %s in %s", db.server.Version(), db.server.Dir())
+	}
+	config := db.Config().ConnConfig
+	return fmt.Sprintf("Postgres at %s:%d, database %s", config.Host, config.Port, config.Database)
+}
+
+// migrate brings the schema up to date and says what it did.
+func (db *database) migrate(ctx context.Context) error {
+	applied, err := postgres.Migrate(ctx, db.Pool, migrations.Files)
+	if err != nil {
+		return err
+	}
+	if len(applied) > 0 {
+		db.log.Info("migrated the database", "applied", applied)
+	}
+	return nil
+}
+
+// mustBeCurrent is for commands that only look: a schema that is behind is an error, and no reason to change it. The
+// embedded server's is nobody else's, and is brought up to date.
+func (db *database) mustBeCurrent(ctx context.Context) error {
+	if db.server != nil {
+		return db.migrate(ctx)
+	}
+	pending, err := postgres.PendingMigrations(ctx, db.Pool, migrations.Files)
+	if err == nil && len(pending) > 0 {
+		err = fmt.Errorf("the database lacks the migrations %v: run studycall migrate first", pending)
+	}
+	return err
+}
+
+// close lets go of the database; the embedded server stops with its last user.
+func (db *database) close() {
+	if db.Pool != nil {
+		db.Pool.Close()
+	}
+	if db.server == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	if err := db.server.Close(ctx); err != nil {
+		db.log.Error("could not stop the embedded Postgres", "error", err)
+	}
+}

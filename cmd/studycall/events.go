@@ -1,0 +1,115 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/studycall/studycall/eventstore"
+)
+
+// eventsPage is how many events are read at once.
+const eventsPage = 1000
+
+type eventsCommand struct {
+	databaseFlags `embed:""`
+	Study         string `env:"STUDYCALL_STUDY" placeholder:"ID" help:"Only the events of this study."`
+	After         int64  `env:"STUDYCALL_AFTER" placeholder:"POSITION" help:"Only what comes after this position."`
+	Follow        bool   `env:"STUDYCALL_FOLLOW" help:"Go on with what is appended, until interrupted."`
+	JSON          bool   `name:"json" env:"STUDYCALL_JSON" help:"Print one JSON object a line."`
+}
+
+// Validate is called by the parser.
+func (c *eventsCommand) Validate() error {
+	if c.After < 0 {
+		return fmt.Errorf("--after must be 0 or more, not %d", c.After)
+	}
+	return nil
+}
+
+// Run prints the log.
+func (c *eventsCommand) Run(ctx context.Context, s *streams) error {
+	db, err := c.open(ctx, s.log, false)
+	if err != nil {
+		return err
+	}
+	defer db.close()
+	if err := db.mustBeCurrent(ctx); err != nil {
+		return err
+	}
+	store, err := eventstore.Open(ctx, db.Pool, s.log)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+
+	out := bufio.NewWriter(s.out)
+	print := func(events []eventstore.Recorded) error {
+		for _, e := range events {
+			if c.Study != "" && e.Study() != c.Study {
+				continue
+			}
+			if err := c.print(out, e); err != nil {
+				return err
+			}
+		}
+		return out.Flush()
+	}
+	last, err := c.past(ctx, store, print)
+	if err != nil || !c.Follow {
+		return err
+	}
+	for tail := store.Tail(last); ; {
+		events, err := tail.Next(ctx)
+		if err != nil {
+			return err
+		}
+		if err := print(events); err != nil {
+			return err
+		}
+	}
+}
+
+// past prints what is in the log, and returns the position up to which it did.
+func (c *eventsCommand) past(
+	ctx context.Context, store *eventstore.Store, print func([]eventstore.Recorded) error,
+) (int64, error) {
+	last := c.After
+	for {
+		events, err := store.ReadAll(ctx, last, eventsPage)
+		if err != nil {
+			return last, err
+		}
+		if err := print(events); err != nil || len(events) == 0 {
+			return last, err
+		}
+		last = events[len(events)-1].Position
+	}
+}
+
+// printedEvent is an event as --json prints it.
+type printedEvent struct {
+	Position   int64           `json:"position"`
+	StudyID    string          `json:"studyId"`
+	Version    int64           `json:"version"`
+	SessionID  string          `json:"sessionId"`
+	Type       string          `json:"type"`
+	Schema     int16           `json:"schema"`
+	Data       json.RawMessage `json:"data"`
+	OccurredAt string          `json:"occurredAt"`
+	RecordedAt string          `json:"recordedAt"`
+}
+
+func (c *eventsCommand) print(out *bufio.Writer, e eventstore.Recorded) error {
+	const millis = "2006-01-02T15:04:05.000Z"
+	occurred, recorded := e.OccurredAt.UTC().Format(millis), e.RecordedAt.UTC().Format(time.RFC3339Nano)
+	if c.JSON {
+		return json.NewEncoder(out).Encode(printedEvent{e.Position, e.Study(), e.Version, e.Session, e.Type, e.Schema,
+			e.Data, occurred, recorded})
+	}
+	_, err := fmt.Fprintf(out, "%8d  %s  %-18s  study=%s session=%s  %s\n",
+		e.Position, occurred, e.Type, e.Study(), e.Session, e.Data)
+	return err
+}

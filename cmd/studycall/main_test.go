@@ -1,0 +1,139 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/studycall/studycall/postgres/postgrestest"
+)
+
+// asProgram makes the test binary be the program itself, so that tests can start it as a process and kill it.
+const asProgram = "STUDYCALL_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		defer stop()
+		os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	}
+	postgrestest.Main(m)
+}
+
+// process is the program running as a process of its own.
+type process struct {
+	cmd     *exec.Cmd
+	address string // http://…
+	ended   chan struct{}
+}
+
+// startProcess starts the program with the arguments and waits until it says where it listens.
+func startProcess(t *testing.T, args ...string) *process {
+	t.Helper()
+	p := &process{cmd: exec.Command(os.Args[0], append([]string{"--log-format=json"}, args...)...), ended: make(chan struct{})}
+	p.cmd.Env = append(os.Environ(), asProgram+"=yes")
+	stderr, err := p.cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ready := make(chan string, 1)
+	go func() {
+		defer close(p.ended)
+		defer close(ready)
+		for lines := bufio.NewScanner(stderr); lines.Scan(); {
+			var line struct{ Level, Msg, Address string }
+			if json.Unmarshal(lines.Bytes(), &line) == nil && line.Address != "" {
+				ready <- line.Address
+			} else if line.Level != "INFO" && line.Level != "WARN" {
+				t.Logf("process %d: %s", p.cmd.Process.Pid, lines.Text())
+			}
+		}
+	}()
+	t.Cleanup(p.kill)
+	if p.address = <-ready; p.address == "" {
+		t.Fatal("the program did not start")
+	}
+	return p
+}
+
+// kill ends the process as a crash would.
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill()
+	<-p.ended
+	_ = p.cmd.Wait()
+}
+
+// terminate asks the process to drain, and returns its exit code.
+func (p *process) terminate(t *testing.T) int {
+	t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	<-p.ended
+	_ = p.cmd.Wait()
+	return p.cmd.ProcessState.ExitCode()
+}
+
+// answer is what a REST route answered.
+type answer struct {
+	Status   int
+	Position int64
+	Header   http.Header
+	Body     struct {
+		Session     *struct{ ID string }
+		Participant *struct{ ID string }
+		Success     bool
+		Code        string
+	}
+	Raw string
+}
+
+// call sends a request to a route of a study's call, as a user.
+func call(ctx context.Context, client *http.Client, address, method, study, route, user, body string) (answer, error) {
+	request, err := http.NewRequestWithContext(ctx, method, address+"/api/my-studies/"+study+"/video-call/"+route, strings.NewReader(body))
+	if err != nil {
+		return answer{}, err
+	}
+	request.Header.Set("X-User-Id", user)
+	request.Header.Set("Content-Type", "application/json")
+	return send(client, request)
+}
+
+// newMembers puts active members into studies.
+func newMembers(t *testing.T, pool *pgxpool.Pool, studies, users []string) {
+	t.Helper()
+	exec := func(sql string, args ...any) {
+		if _, err := pool.Exec(t.Context(), sql, args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec(`insert into studies (id, name) select s, s from unnest($1::text[]) s`, studies)
+	exec(`insert into users (id, name, email, status) select u, u, u || '@example.com', 'ACTIVE' from unnest($1::text[]) u`, users)
+	exec(`insert into study_members (study_id, user_id, role, status)
+		select s, u, 'MEMBER', 'ACTIVE' from unnest($1::text[]) s, unnest($2::text[]) u`, studies, users)
+}
+
+// eventually waits for a condition, which it looks at every few milliseconds.
+func eventually(t *testing.T, within time.Duration, what string, condition func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(within); !condition(); <-tick.C {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within %v: %s", within, what)
+		}
+	}
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/studycall/studycall/auth"
+	"github.com/studycall/studycall/commands"
+	"github.com/studycall/studycall/eventstore"
+	"github.com/studycall/studycall/httpapi"
+	"github.com/studycall/studycall/membership"
+	"github.com/studycall/studycall/projections"
+)
+
+const (
+	// headerTimeout and idleTimeout let go of connections on which nothing comes.
+	headerTimeout = 10 * time.Second
+	idleTimeout   = 2 * time.Minute
+	// bodyTimeout bounds reading a request; answers have no such limit, as a query may wait for its tables.
+	bodyTimeout = 30 * time.Second
+	headerLimit = 64 << 10
+	// drainTimeout is how long requests that are under way may take after SIGTERM.
+	drainTimeout = 15 * time.Second
+)
+
+// program is the service: everything wired together, listening but not yet serving.
+type program struct {
+	log      *slog.Logger
+	db       *database
+	store    *eventstore.Store
+	runner   *projections.Runner
+	listener net.Listener
+	server   *http.Server
+}
+
+// newProgram opens the database, migrates it, wires the service and listens. Run it, then Close it.
+func newProgram(ctx context.Context, c serveCommand, log *slog.Logger) (*program, error) {
+	p := &program{log: log}
+	if err := p.wire(ctx, c); err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *program) wire(ctx context.Context, c serveCommand) (err error) {
+	// First of all, so that a port that is taken does not start a database.
+	if p.listener, err = net.Listen("tcp", c.Listen); err != nil {
+		return fmt.Errorf("listen on %s (choose another --listen): %w", c.Listen, err)
+	}
+	if p.db, err = c.open(ctx, p.log, true); err != nil {
+		return err
+	}
+	if err := p.db.migrate(ctx); err != nil {
+		return err
+	}
+	seeded, err := membership.SeedExample(ctx, p.db.Pool)
+	if err != nil {
+		return err
+	}
+	if seeded {
+		p.log.Info("no study exists yet: made the example study", "study", "study-123", "owner", "user-456")
+	}
+	if p.store, err = eventstore.Open(ctx, p.db.Pool, p.log); err != nil {
+		return err
+	}
+	tables := membership.NewTables(p.db.Pool)
+	access := membership.NewAccess(tables)
+	settings := commands.DefaultSettings()
+	settings.Capacity = c.CallCapacity
+	handlers, err := commands.New(p.store, access, settings, rand.Text)
+	if err != nil {
+		return err
+	}
+	p.runner = projections.NewRunner(p.store, p.log, projections.Sessions{})
+	p.server = &http.Server{
+		Handler: httpapi.New(httpapi.Config{
+			Commands:      handlers,
+			Sessions:      projections.NewSessionQueries(p.db.Pool, p.store),
+			Access:        access,
+			Users:         tables,
+			Authenticator: auth.Dev{},
+			Readiness:     projections.NewReadiness(p.db.Pool),
+			Now:           time.Now,
+			Log:           p.log,
+		}),
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       bodyTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    headerLimit,
+		ErrorLog:          slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
+	}
+	return nil
+}
+
+// Addr is the address that the program listens on.
+func (p *program) Addr() string { return p.listener.Addr().String() }
+
+// Run serves until ctx ends, then drains: no new connections, requests under way are answered, projections finish the
+// slice that they are at. It returns nil after a drain.
+func (p *program) Run(ctx context.Context) error {
+	p.log.Info("database", "at", p.db.describe())
+	p.log.Warn("development sign-in: whoever sends X-User-Id is believed")
+	p.log.Info("studycall is ready", "address", "http://"+p.Addr())
+
+	// Projections outlive the requests, which may wait for them.
+	folding, stopFolding := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopFolding()
+	group, failing := errgroup.WithContext(ctx)
+	group.Go(func() error { return p.runner.Run(folding) })
+	group.Go(func() error {
+		if err := p.server.Serve(p.listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve: %w", err)
+		}
+		return nil
+	})
+	group.Go(func() error {
+		<-failing.Done() // a signal, or a failure of the others
+		defer stopFolding()
+		p.log.Info("draining")
+		draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+		defer cancel()
+		if err := p.server.Shutdown(draining); err != nil {
+			p.log.Warn("some requests were cut off", "error", err)
+			return p.server.Close()
+		}
+		return nil
+	})
+	return group.Wait()
+}
+
+// Close lets go of what newProgram opened.
+func (p *program) Close() {
+	if p.store != nil {
+		p.store.Close()
+	}
+	if p.db != nil {
+		p.db.close()
+	}
+	if p.listener != nil {
+		_ = p.listener.Close() // closed already where it served
+	}
+}
