@@ -1,0 +1,40 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/studycall/studycall/domain"
+)
+
+// readyTimeout is how long readiness may take to find out: whoever asks, asks every few seconds.
+const readyTimeout = 2 * time.Second
+
+type healthAnswer struct {
+	Status string `json:"status"`
+}
+
+type readyAnswer struct {
+	Status string `json:"status"`
+	Checks any    `json:"checks"`
+}
+
+// health says that the program answers, whatever the state of the database: restarting it would not help that.
+func (s *server) health(c echo.Context) error {
+	return c.JSON(http.StatusOK, healthAnswer{"ok"})
+}
+
+// ready says whether requests should be sent here: 503 when not.
+func (s *server) ready(c echo.Context) error {
+	ctx, cancel := context.WithTimeout(c.Request().Context(), readyTimeout)
+	defer cancel()
+	detail, err := s.Readiness.Ready(ctx)
+	if err != nil {
+		s.Log.WarnContext(ctx, "not ready", "error", err)
+		return &domain.Error{Code: domain.ServiceUnavailable, Details: map[string]any{"checks": detail}}
+	}
+	return c.JSON(http.StatusOK, readyAnswer{"ready", detail})
+}

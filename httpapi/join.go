@@ -1,0 +1,39 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/studycall/studycall/commands"
+	"github.com/studycall/studycall/membership"
+)
+
+type joinAnswer struct {
+	Participant participantDetail `json:"participant"`
+}
+
+// join brings the caller into the session that the body names: 201 the first time, 200 later.
+func (s *server) join(c echo.Context, caller membership.User) error {
+	ctx, studyID := c.Request().Context(), pathID(c, "studyId")
+	sessionID, malformed := sessionIDOf(c)
+	if malformed != nil {
+		// The command, which would ask, is not reached; and a stranger learns nothing but that.
+		if err := s.Access.ActiveMember(ctx, studyID, caller.ID); err != nil {
+			return err
+		}
+		return malformed
+	}
+	joined, err := s.Commands.JoinSession(ctx, commands.JoinSession{
+		StudyID: studyID, SessionID: sessionID, UserID: caller.ID, At: s.Now(),
+	})
+	if err != nil {
+		return bodyError{err}
+	}
+	status := http.StatusOK
+	if joined.First {
+		status = http.StatusCreated
+	}
+	showPosition(c, joined.Position)
+	return c.JSON(status, joinAnswer{detailOf(sessionID, joined.Participant, people{caller.ID: caller})})
+}

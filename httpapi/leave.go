@@ -1,0 +1,35 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/studycall/studycall/commands"
+	"github.com/studycall/studycall/domain"
+	"github.com/studycall/studycall/membership"
+)
+
+type leaveAnswer struct {
+	Success bool `json:"success"`
+}
+
+// leave takes the caller out of the session that the body names. Whoever joined may, also when no longer a member.
+func (s *server) leave(c echo.Context, caller membership.User) error {
+	sessionID, err := sessionIDOf(c)
+	if err != nil {
+		return err
+	}
+	studyID := pathID(c, "studyId")
+	if !membership.PossibleID(studyID) {
+		return domain.ErrParticipantNotFound
+	}
+	position, err := s.Commands.LeaveSession(c.Request().Context(), commands.LeaveSession{
+		StudyID: studyID, SessionID: sessionID, UserID: caller.ID, Reason: domain.Left, At: s.Now(),
+	})
+	if err != nil {
+		return err
+	}
+	showPosition(c, position)
+	return c.JSON(http.StatusOK, leaveAnswer{true})
+}

@@ -1,0 +1,54 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/studycall/studycall/domain"
+	"github.com/studycall/studycall/membership"
+)
+
+type sessionAnswer struct {
+	Session sessionDetail `json:"session"`
+}
+
+type sessionDetail struct {
+	sessionFields
+	Starter      person              `json:"starter"`
+	Participants []participantDetail `json:"participants"` // everybody, in order of first join
+}
+
+// session shows one session of the study, open or ended.
+func (s *server) session(c echo.Context, caller membership.User) error {
+	studyID, err := s.studyOf(c, caller)
+	if err != nil {
+		return err
+	}
+	if err := awaitPosition(c, s.Sessions.WaitFor); err != nil {
+		return err
+	}
+	sessionID := pathID(c, "sessionId")
+	if !membership.PossibleID(sessionID) {
+		return domain.ErrSessionNotFound
+	}
+	ctx := c.Request().Context()
+	session, position, err := s.Sessions.Session(ctx, studyID, sessionID)
+	if err != nil {
+		return err
+	}
+	ids := []string{session.StartedBy}
+	for _, p := range session.Participants {
+		ids = append(ids, p.UserID)
+	}
+	known, err := s.lookUp(ctx, ids)
+	if err != nil {
+		return err
+	}
+	detail := sessionDetail{fieldsOf(studyID, session), known.person(session.StartedBy), []participantDetail{}}
+	for _, p := range session.Participants {
+		detail.Participants = append(detail.Participants, detailOf(session.ID, p, known))
+	}
+	showPosition(c, position)
+	return c.JSON(http.StatusOK, sessionAnswer{detail})
+}

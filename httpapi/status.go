@@ -1,0 +1,73 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/studycall/studycall/membership"
+)
+
+// statusAnswer is the study's open session, null when there is none.
+type statusAnswer struct {
+	Session *openSession `json:"session"`
+}
+
+type openSession struct {
+	sessionFields
+	OnlineCount  int           `json:"onlineCount"`
+	Starter      person        `json:"starter"`
+	Participants []participant `json:"participants"` // those in the call now, in order of first join
+}
+
+// participant is a participant who is in the call.
+type participant struct {
+	ID        string  `json:"id"`
+	SessionID string  `json:"sessionId"`
+	UserID    string  `json:"userId"`
+	JoinedAt  instant `json:"joinedAt"`
+	LeftAt    instant `json:"leftAt"`
+	User      person  `json:"user"`
+}
+
+// status shows the open session and who is in the call.
+func (s *server) status(c echo.Context, caller membership.User) error {
+	studyID, err := s.studyOf(c, caller)
+	if err != nil {
+		return err
+	}
+	if err := awaitPosition(c, s.Sessions.WaitFor); err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	session, position, err := s.Sessions.Open(ctx, studyID)
+	if err != nil {
+		return err
+	}
+	showPosition(c, position)
+	if session.ID == "" {
+		return c.JSON(http.StatusOK, statusAnswer{})
+	}
+	ids := []string{session.StartedBy}
+	for _, p := range session.Participants {
+		if p.InCall() {
+			ids = append(ids, p.UserID)
+		}
+	}
+	known, err := s.lookUp(ctx, ids)
+	if err != nil {
+		return err
+	}
+	open := openSession{
+		sessionFields: fieldsOf(studyID, session), OnlineCount: session.InCall(),
+		Starter: known.person(session.StartedBy), Participants: []participant{},
+	}
+	for _, p := range session.Participants {
+		if p.InCall() {
+			open.Participants = append(open.Participants, participant{
+				p.ID, session.ID, p.UserID, instant(p.JoinedAt), instant(p.LeftAt), known.person(p.UserID),
+			})
+		}
+	}
+	return c.JSON(http.StatusOK, statusAnswer{&open})
+}

@@ -1,0 +1,179 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/studycall/studycall/auth"
+	"github.com/studycall/studycall/commands"
+	"github.com/studycall/studycall/eventstore"
+	"github.com/studycall/studycall/httpapi"
+	"github.com/studycall/studycall/membership"
+	"github.com/studycall/studycall/postgres/postgrestest"
+	"github.com/studycall/studycall/projections"
+)
+
+// The example study's people.
+const (
+	owner    = "user-456"
+	admin    = "user-100"
+	member   = "user-789"
+	former   = "user-900"
+	outsider = "user-555"
+	noOne    = ""
+)
+
+const calls = "/api/my-studies/study-123/video-call/"
+
+// world is the whole program behind the REST edge, over a database of its own with the example study. Ids are id-1,
+// id-2 …, and time goes on only when the test says so.
+type world struct {
+	tb       testing.TB
+	url      string
+	handler  http.Handler
+	pool     *pgxpool.Pool
+	commands *commands.Handlers
+	logged   *logged
+	now      atomic.Int64 // milliseconds
+}
+
+func newWorld(tb testing.TB, changes ...func(*httpapi.Config)) *world {
+	tb.Helper()
+	return newWorldOver(tb, postgrestest.New(tb), changes...)
+}
+
+func newWorldOver(tb testing.TB, pool *pgxpool.Pool, changes ...func(*httpapi.Config)) *world {
+	tb.Helper()
+	w := &world{tb: tb, pool: pool, logged: &logged{}}
+	w.now.Store(time.Date(2025, 11, 19, 10, 30, 0, 0, time.UTC).UnixMilli())
+	log := slog.New(slog.NewJSONHandler(w.logged, nil))
+	_, err := membership.SeedExample(tb.Context(), pool)
+	must(tb, err)
+	store, err := eventstore.Open(tb.Context(), pool, log)
+	must(tb, err)
+	tb.Cleanup(store.Close)
+	running, stop := context.WithCancel(context.Background())
+	var runner sync.WaitGroup
+	runner.Go(func() {
+		if err := projections.NewRunner(store, log, projections.Sessions{}).Run(running); err != nil && running.Err() == nil {
+			tb.Errorf("run the projections: %v", err)
+		}
+	})
+	tb.Cleanup(func() { stop(); runner.Wait() })
+	must(tb, store.EnsureCheckpoint(tb.Context(), projections.SessionsName))
+
+	tables := membership.NewTables(pool)
+	access := membership.NewAccess(tables)
+	var ids atomic.Int64
+	newID := func() string { return "id-" + strconv.FormatInt(ids.Add(1), 10) }
+	w.commands, err = commands.New(store, access, commands.DefaultSettings(), newID)
+	must(tb, err)
+	config := httpapi.Config{
+		Commands: w.commands, Sessions: projections.NewSessionQueries(pool, store), Access: access, Users: tables,
+		Authenticator: auth.Dev{}, Readiness: projections.NewReadiness(pool), Now: w.time, Log: log,
+	}
+	for _, change := range changes {
+		change(&config)
+	}
+	w.handler = httpapi.New(config)
+	server := httptest.NewServer(w.handler)
+	tb.Cleanup(server.Close)
+	w.url = server.URL
+	return w
+}
+
+func must(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// time is the business time, with a fraction that no answer may show.
+func (w *world) time() time.Time { return time.UnixMilli(w.now.Load()).Add(999 * time.Microsecond) }
+
+func (w *world) pass(d time.Duration) { w.now.Add(d.Milliseconds()) }
+
+func (w *world) exec(sql string, args ...any) {
+	w.tb.Helper()
+	_, err := w.pool.Exec(w.tb.Context(), sql, args...)
+	must(w.tb, err)
+}
+
+// events counts the log.
+func (w *world) events(tb testing.TB) (n int) {
+	tb.Helper()
+	must(tb, w.pool.QueryRow(tb.Context(), `select count(*) from events`).Scan(&n))
+	return n
+}
+
+// answer is what a client sees.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// ask sends a request to the study's path, as a user (noOne: none), with headers "Name: value" as pairs.
+func (w *world) ask(user, method, path, body string, headers ...string) answer {
+	w.tb.Helper()
+	return w.send(user, method, calls+path, bytes.NewReader([]byte(body)), headers...)
+}
+
+func (w *world) send(user, method, path string, body io.Reader, headers ...string) answer {
+	w.tb.Helper()
+	request, err := http.NewRequestWithContext(w.tb.Context(), method, w.url+path, body)
+	must(w.tb, err)
+	if user != noOne {
+		request.Header.Set("X-User-Id", user)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Add(headers[i], headers[i+1])
+	}
+	response, err := http.DefaultClient.Do(request)
+	must(w.tb, err)
+	defer func() { _ = response.Body.Close() }()
+	read, err := io.ReadAll(response.Body)
+	must(w.tb, err)
+	return answer{response.StatusCode, response.Header, string(read)}
+}
+
+// start opens the study's session and returns its id.
+func (w *world) start() string {
+	w.tb.Helper()
+	started, err := w.commands.StartSession(w.tb.Context(), commands.StartSession{StudyID: "study-123", UserID: owner, At: w.time()})
+	must(w.tb, err)
+	return started.SessionID
+}
+
+// naming is a body with a session's id.
+func naming(sessionID string) string { return `{"sessionId":` + strconv.Quote(sessionID) + `}` }
+
+// logged keeps the log's lines.
+type logged struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}

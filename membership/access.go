@@ -1,0 +1,55 @@
+package membership
+
+import (
+	"context"
+
+	"github.com/studycall/studycall/domain"
+)
+
+// Directory is where users and members are kept. Implementations may be called concurrently.
+type Directory interface {
+	// Membership is a user's place in a study; the zero Membership when there is none.
+	Membership(ctx context.Context, studyID, userID string) (domain.Membership, error)
+	// Users looks up users by id. Unknown ids are missing from the answer.
+	Users(ctx context.Context, ids []string) (map[string]User, error)
+}
+
+// Access says who may do what. It keeps nothing: a membership that ends counts from the next question on. It may be
+// used concurrently.
+type Access struct{ directory Directory }
+
+// NewAccess makes the Access over a directory.
+func NewAccess(directory Directory) *Access { return &Access{directory} }
+
+// ActiveMember is nil for an active member of the study, and domain.ErrNotStudyMember for anybody else: a member who is
+// not active, a stranger, any user of an unknown study. Other errors are the directory's.
+func (a *Access) ActiveMember(ctx context.Context, studyID, userID string) error {
+	if !PossibleID(studyID) || !PossibleID(userID) {
+		return domain.ErrNotStudyMember
+	}
+	membership, err := a.directory.Membership(ctx, studyID, userID)
+	if err != nil {
+		return err
+	}
+	if !membership.Active() {
+		return domain.ErrNotStudyMember
+	}
+	return nil
+}
+
+// Account is the user with that id, active or not: see User.Active. The error is domain.ErrUserNotFound when there is
+// none, or the directory's.
+func (a *Access) Account(ctx context.Context, userID string) (User, error) {
+	if !PossibleID(userID) {
+		return User{}, domain.ErrUserNotFound
+	}
+	users, err := a.directory.Users(ctx, []string{userID})
+	if err != nil {
+		return User{}, err
+	}
+	user, found := users[userID]
+	if !found {
+		return User{}, domain.ErrUserNotFound
+	}
+	return user, nil
+}

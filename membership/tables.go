@@ -1,0 +1,57 @@
+package membership
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/studycall/studycall/domain"
+)
+
+// Tables is the Directory of our own tables. It may be used concurrently.
+type Tables struct{ pool *pgxpool.Pool }
+
+// NewTables makes the directory over a migrated database. The pool stays the caller's.
+func NewTables(pool *pgxpool.Pool) *Tables { return &Tables{pool} }
+
+const membershipSQL = `select role, status from study_members where study_id = $1 and user_id = $2`
+
+// Membership implements Directory. The error is the database's.
+func (t *Tables) Membership(ctx context.Context, studyID, userID string) (domain.Membership, error) {
+	var m domain.Membership
+	err := t.pool.QueryRow(ctx, membershipSQL, studyID, userID).Scan(&m.Role, &m.Status)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return domain.Membership{}, nil
+	}
+	if err != nil {
+		return domain.Membership{}, fmt.Errorf("look up the membership of user %q in study %q: %w", userID, studyID, err)
+	}
+	return m, nil
+}
+
+// avatarSQL is a user's avatar as clients get it. The web app also stores pictures themselves, as data: URLs of up to
+// megabytes; a list of participants must not carry those, so they do not even leave the database.
+const avatarSQL = `case when avatar ~* '^\s*data:' then null else avatar end`
+
+const usersSQL = `select id, name, email, ` + avatarSQL + `, status from users where id = any($1)`
+
+// Users implements Directory, in one query whatever the number of ids. The error is the database's.
+func (t *Tables) Users(ctx context.Context, ids []string) (map[string]User, error) {
+	rows, err := t.pool.Query(ctx, usersSQL, ids)
+	if err != nil {
+		return nil, fmt.Errorf("look up users: %w", err)
+	}
+	users := make(map[string]User, len(ids))
+	var u User
+	_, err = pgx.ForEachRow(rows, []any{&u.ID, &u.Name, &u.Email, &u.Avatar, &u.Status}, func() error {
+		users[u.ID] = u
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look up users: %w", err)
+	}
+	return users, nil
+}
