@@ -148,8 +148,32 @@ func TestEvolveIgnoresWhatDoesNotFit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			before := happened(started(0), joined("kim", 1), joined("lee", 2), left("lee", 3, domain.Left))
-			unchanged(t, fold(before), fold(append(before, event)))
+			unchanged(t, fold(before), fold(later(before, event)))
 		})
+	}
+}
+
+// What comes after the end of a session changes nothing either.
+func TestEvolveIgnoresWhatIsLate(t *testing.T) {
+	t.Parallel()
+	over := happened(started(0), joined("kim", 1), joined("lee", 1), ended(5, domain.EveryoneLeft))
+	for _, event := range happened(joined("park", 6), left("kim", 6, domain.Left), muted("lee", 6), ended(7, domain.NobodyJoined)) {
+		unchanged(t, fold(over), fold(later(over, event)))
+	}
+}
+
+// Should a log hold times that run backwards for a participant, they count as the latest one before.
+func TestEvolveNeverGoesBack(t *testing.T) {
+	t.Parallel()
+	kim := fold(happened(started(0), joined("lee", 0),
+		joined("kim", 10), muted("kim", 20), unmuted("kim", 15), left("kim", 12, domain.Left),
+		joined("kim", 5), cameraOff("kim", 30), left("kim", 25, domain.Left),
+	)).Session.Participant("kim")
+	if got, want := sums(kim.Attendance), (attended{present: 20_000}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if !kim.JoinedAt.Equal(at(10)) || !kim.LeftAt.Equal(at(30)) {
+		t.Errorf("there from %v to %v, want 10 s to 30 s", kim.JoinedAt, kim.LeftAt)
 	}
 }
 

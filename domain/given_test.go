@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -28,7 +29,6 @@ type decision struct {
 
 func check(t *testing.T, cases []decision) {
 	t.Helper()
-	t.Parallel()
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -61,6 +61,11 @@ func fold(events []domain.Event) domain.Call {
 }
 
 func happened(events ...domain.Event) []domain.Event { return events }
+
+// later is a history that goes on, beside others that begin in the same way.
+func later(history []domain.Event, more ...domain.Event) []domain.Event {
+	return slices.Concat(history, more)
+}
 
 func fact(seconds float64) domain.Fact { return domain.Fact{SessionID: "s1", At: at(seconds)} }
 

@@ -7,6 +7,7 @@ import (
 )
 
 func TestLeaveSessionWhileOthersStay(t *testing.T) {
+	t.Parallel()
 	both := happened(started(0), joined("kim", 1), joined("lee", 2))
 	var cases []decision
 	for _, reason := range []domain.LeaveReason{domain.Left, domain.Disconnected, domain.Expired, domain.Removed} {
@@ -17,8 +18,8 @@ func TestLeaveSessionWhileOthersStay(t *testing.T) {
 			then:  happened(left("kim", 5, reason)),
 		})
 	}
-	gone := append(both[:3:3], left("kim", 5, domain.Left))
-	back := append(gone[:4:4], joined("kim", 8))
+	gone := later(both, left("kim", 5, domain.Left))
+	back := later(gone, joined("kim", 8))
 	check(t, append(cases, []decision{
 		{name: "gone already: nothing happens", given: gone, when: leave("kim", 9, domain.Left)},
 		{name: "never came", given: both, when: leave("park", 9, domain.Left), fails: domain.ErrParticipantNotFound},
@@ -50,7 +51,7 @@ func TestLeaveSessionWhileOthersStay(t *testing.T) {
 		},
 		{
 			name:  "a clock that is behind: not before the last toggle",
-			given: append(both[:3:3], muted("kim", 4)),
+			given: later(both, muted("kim", 4)),
 			when:  leave("kim", 3, domain.Disconnected),
 			then:  happened(left("kim", 4, domain.Disconnected)),
 		},
@@ -88,9 +89,10 @@ func TestLeaveSessionWhileOthersStay(t *testing.T) {
 }
 
 func TestTheLastLeaveEndsTheSession(t *testing.T) {
+	t.Parallel()
 	alone := happened(started(0), joined("kim", 1))
 	leeLeftAt20 := happened(started(0), joined("kim", 1), joined("lee", 2), left("lee", 20, domain.Left))
-	over := append(alone[:2:2], left("kim", 4, domain.Left), ended(4, domain.EveryoneLeft))
+	over := later(alone, left("kim", 4, domain.Left), ended(4, domain.EveryoneLeft))
 	check(t, []decision{
 		{
 			name:  "alone",
@@ -112,7 +114,7 @@ func TestTheLastLeaveEndsTheSession(t *testing.T) {
 		},
 		{
 			name:  "a leave that a newer stint has overtaken does not count",
-			given: append(leeLeftAt20[:4:4], joined("lee", 25), left("kim", 26, domain.Left)),
+			given: later(leeLeftAt20, joined("lee", 25), left("kim", 26, domain.Left)),
 			when:  leave("lee", 40, domain.Left),
 			then:  happened(left("lee", 40, domain.Left), ended(40, domain.EveryoneLeft)),
 		},

@@ -8,6 +8,7 @@ import (
 )
 
 func TestStartSession(t *testing.T) {
+	t.Parallel()
 	seoul := time.FixedZone("KST", 9*60*60)
 	startAt := func(when time.Time) domain.Command {
 		return domain.StartSession{SessionID: "s1", UserID: "kim", At: when}
@@ -60,8 +61,9 @@ func TestStartSession(t *testing.T) {
 }
 
 func TestJoinSession(t *testing.T) {
+	t.Parallel()
 	came := happened(started(0), joined("kim", 1))
-	away := append(came[:2:2], joined("lee", 2), left("kim", 5, domain.Left))
+	away := later(came, joined("lee", 2), left("kim", 5, domain.Left))
 	over := happened(started(0), joined("kim", 1), left("kim", 4, domain.Left), ended(4, domain.EveryoneLeft))
 	only := func(capacity int, user string, seconds float64) domain.Command {
 		cmd := join(user, seconds)
@@ -147,6 +149,7 @@ func TestJoinSession(t *testing.T) {
 }
 
 func TestExpireSession(t *testing.T) {
+	t.Parallel()
 	expire := func(seconds float64) domain.Command {
 		return domain.ExpireSession{SessionID: "s1", At: at(seconds)}
 	}

@@ -40,14 +40,15 @@ func toggles() []toggle {
 }
 
 func TestToggles(t *testing.T) {
+	t.Parallel()
 	inCall := happened(started(0), joined("kim", 1), joined("lee", 1))
 	var cases []decision
 	for _, g := range toggles() {
 		kim := func(on bool, seconds float64) domain.Command { return g.set("s1", "kim", on, seconds) }
-		isOn := append(inCall[:3:3], g.on("kim", 4))
-		away := append(isOn[:4:4], left("kim", 6, domain.Left))
-		back := append(away[:5:5], joined("kim", 8))
-		over := append(away[:5:5], left("lee", 7, domain.Left), ended(7, domain.EveryoneLeft))
+		isOn := later(inCall, g.on("kim", 4))
+		away := later(isOn, left("kim", 6, domain.Left))
+		back := later(away, joined("kim", 8))
+		over := later(away, left("lee", 7, domain.Left), ended(7, domain.EveryoneLeft))
 		cases = append(cases, []decision{
 			{name: g.name + ": on", given: inCall, when: kim(true, 4), then: happened(g.on("kim", 4))},
 			{name: g.name + ": off", given: isOn, when: kim(false, 5), then: happened(g.off("kim", 5))},
@@ -70,6 +71,7 @@ func TestToggles(t *testing.T) {
 }
 
 func TestOneSharesTheScreenAtATime(t *testing.T) {
+	t.Parallel()
 	kimShares := happened(started(0), joined("kim", 1), joined("lee", 1), shared("kim", 4))
 	lee := func(sharing bool) domain.Command {
 		return domain.SetScreenShare{SessionID: "s1", UserID: "lee", Sharing: sharing, At: at(9)}
@@ -82,19 +84,19 @@ func TestOneSharesTheScreenAtATime(t *testing.T) {
 		{name: "another's sharing is not stopped", given: kimShares, when: lee(false)},
 		{
 			name:  "free again after it was stopped",
-			given: append(kimShares[:4:4], unshared("kim", 6)), when: lee(true), then: happened(shared("lee", 9)),
+			given: later(kimShares, unshared("kim", 6)), when: lee(true), then: happened(shared("lee", 9)),
 		},
 		{
 			name:  "free again after the sharer left",
-			given: append(kimShares[:4:4], left("kim", 6, domain.Disconnected)), when: lee(true), then: happened(shared("lee", 9)),
+			given: later(kimShares, left("kim", 6, domain.Disconnected)), when: lee(true), then: happened(shared("lee", 9)),
 		},
 		{
 			name:  "still free when the sharer is back",
-			given: append(kimShares[:4:4], left("kim", 6, domain.Left), joined("kim", 7)), when: lee(true), then: happened(shared("lee", 9)),
+			given: later(kimShares, left("kim", 6, domain.Left), joined("kim", 7)), when: lee(true), then: happened(shared("lee", 9)),
 		},
 		{
 			name:  "many may be muted and without camera",
-			given: append(kimShares[:4:4], muted("kim", 5), cameraOff("kim", 5)),
+			given: later(kimShares, muted("kim", 5), cameraOff("kim", 5)),
 			when:  domain.SetVideo{SessionID: "s1", UserID: "lee", Off: true, At: at(9)},
 			then:  happened(cameraOff("lee", 9)),
 		},
