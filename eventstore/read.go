@@ -9,12 +9,17 @@ import (
 
 const recordedColumns = `e.position, e.stream_id, e.version, e.session_id, e.type, e.schema, e.data, e.occurred_at, e.recorded_at`
 
-const readAllSQL = `select ` + recordedColumns + ` from events e where e.position > $1 order by e.position limit $2`
+const readAllSQL = `select ` + recordedColumns + ` from public.events e where e.position > $1 order by e.position limit $2`
 
 // ReadAll reads up to limit events after a position (0: from the beginning), in order. Fewer than limit means that
 // there were no more.
 func (s *Store) ReadAll(ctx context.Context, after int64, limit int) ([]Recorded, error) {
-	return s.read(ctx, "read the log", readAllSQL, after, limit)
+	return s.read(ctx, s.pool, "read the log", readAllSQL, after, limit)
+}
+
+// ReadAllIn is ReadAll as a transaction of the caller's sees the log.
+func (s *Store) ReadAllIn(ctx context.Context, tx pgx.Tx, after int64, limit int) ([]Recorded, error) {
+	return s.read(ctx, tx, "read the log", readAllSQL, after, limit)
 }
 
 const readStreamSQL = `select ` + recordedColumns + ` from events e
@@ -22,7 +27,7 @@ const readStreamSQL = `select ` + recordedColumns + ` from events e
 
 // ReadStream reads a stream's events after a version. None means that the stream is (still) at that version.
 func (s *Store) ReadStream(ctx context.Context, stream string, after int64) ([]Recorded, error) {
-	return s.read(ctx, "read stream "+stream, readStreamSQL, stream, after)
+	return s.read(ctx, s.pool, "read stream "+stream, readStreamSQL, stream, after)
 }
 
 // "limit 1" where max() would do: not knowing better, the planner has max() look at every chapter of the stream.
@@ -35,7 +40,7 @@ const loadSQL = `select ` + recordedColumns + ` from events e
 // Load reads the latest chapter of a stream: from its last SessionStarted on. What came before cannot matter to any
 // decision, so a study's age costs nothing. No events: the stream does not exist.
 func (s *Store) Load(ctx context.Context, stream string) ([]Recorded, error) {
-	return s.read(ctx, "load stream "+stream, loadSQL, stream)
+	return s.read(ctx, s.pool, "load stream "+stream, loadSQL, stream)
 }
 
 const loadSessionSQL = `
@@ -50,22 +55,31 @@ const loadSessionSQL = `
 
 // LoadSession reads one session's chapter, of whichever stream. No events: there is no such session.
 func (s *Store) LoadSession(ctx context.Context, sessionID string) ([]Recorded, error) {
-	return s.read(ctx, "load session "+sessionID, loadSessionSQL, sessionID)
+	return s.read(ctx, s.pool, "load session "+sessionID, loadSessionSQL, sessionID)
 }
 
-func (s *Store) read(ctx context.Context, doing, sql string, args ...any) ([]Recorded, error) {
-	rows, err := s.pool.Query(ctx, sql, args...)
+// querier is a pool or a transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+func (s *Store) read(ctx context.Context, from querier, doing, sql string, args ...any) ([]Recorded, error) {
+	rows, err := from.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", doing, err)
 	}
-	events, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Recorded, error) {
-		r := Recorded{types: s.types}
-		err := row.Scan(&r.Position, &r.Stream, &r.Version, &r.Session, &r.Type, &r.Schema, (*[]byte)(&r.Data),
-			&r.OccurredAt, &r.RecordedAt)
-		return r, err
-	})
+	events, err := collect(rows, s.types)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", doing, err)
 	}
 	return events, nil
+}
+
+func collect(rows pgx.Rows, types *types) ([]Recorded, error) {
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (Recorded, error) {
+		r := Recorded{types: types}
+		err := row.Scan(&r.Position, &r.Stream, &r.Version, &r.Session, &r.Type, &r.Schema, (*[]byte)(&r.Data),
+			&r.OccurredAt, &r.RecordedAt)
+		return r, err
+	})
 }

@@ -33,7 +33,8 @@ func (r Recorded) Study() string { return strings.TrimPrefix(r.Stream, streamPre
 
 // Event decodes the fact. The error is an *UnknownEventError.
 func (r Recorded) Event() (domain.Event, error) {
-	event, err := r.types.decode(r.Type, r.Schema, domain.Fact{SessionID: r.Session, At: r.OccurredAt}, r.Data)
+	fact := domain.Fact{SessionID: r.Session, At: r.OccurredAt}
+	event, err := r.types.decode(r.Type, r.Schema, fact, r.Data)
 	if err != nil {
 		return nil, &UnknownEventError{r.Position, r.Type, r.Schema, err}
 	}

@@ -13,8 +13,12 @@ import (
 type eventType struct {
 	name   string
 	schema int16
-	decode func(domain.Fact, []byte) (domain.Event, error)
+	decode decoder
 }
+
+// decoder makes the event of stored data. text makes the strings, so that whoever reads many events can have each
+// distinct one once.
+type decoder func(fact domain.Fact, data []byte, text func([]byte) string) (domain.Event, error)
 
 // upcaster lifts the stored data of one event type from a schema version to the next.
 type upcaster func(data []byte) ([]byte, error)
@@ -67,27 +71,6 @@ func callEvents() *types {
 	}))
 	return t
 }
-
-// The stored data of the events: JSON objects with these keys, frozen. Session and time have columns of their own.
-type (
-	startedData struct {
-		StartedBy string `json:"startedBy"`
-	}
-	joinedData struct {
-		ParticipantID string `json:"participantId"`
-		UserID        string `json:"userId"`
-	}
-	leftData struct {
-		UserID string             `json:"userId"`
-		Reason domain.LeaveReason `json:"reason"`
-	}
-	userData struct {
-		UserID string `json:"userId"`
-	}
-	endedData struct {
-		Reason domain.EndReason `json:"reason"`
-	}
-)
 
 // stored is an event in the form in which it is appended.
 type stored struct {
@@ -151,12 +134,19 @@ func (e *UnknownEventError) Unwrap() error { return e.Reason }
 
 // decode turns stored data into the domain's event, lifting older schemas first.
 func (t *types) decode(name string, schema int16, fact domain.Fact, data []byte) (domain.Event, error) {
-	known, ok := t.byName[name]
+	return t.decodeSharing([]byte(name), schema, fact, data, func(b []byte) string { return string(b) })
+}
+
+// decodeSharing is decode with strings that text makes.
+func (t *types) decodeSharing(
+	name []byte, schema int16, fact domain.Fact, data []byte, text func([]byte) string,
+) (domain.Event, error) {
+	known, ok := t.byName[string(name)]
 	if !ok {
 		return nil, fmt.Errorf("no such type is known")
 	}
 	for ; schema < known.schema; schema++ {
-		lift, ok := t.upcasters[upcasterKey{name, schema}]
+		lift, ok := t.upcasters[upcasterKey{known.name, schema}]
 		if !ok {
 			return nil, fmt.Errorf("no upcaster from schema %d", schema)
 		}
@@ -169,19 +159,9 @@ func (t *types) decode(name string, schema int16, fact domain.Fact, data []byte)
 	if schema > known.schema {
 		return nil, fmt.Errorf("the newest known schema is %d", known.schema)
 	}
-	return known.decode(fact, data)
+	return known.decode(fact, data, text)
 }
 
-func (t *types) add(name string, schema int16, decode func(domain.Fact, []byte) (domain.Event, error)) {
+func (t *types) add(name string, schema int16, decode decoder) {
 	t.byName[name] = eventType{name, schema, decode}
-}
-
-func decodeAs[D any](build func(domain.Fact, D) domain.Event) func(domain.Fact, []byte) (domain.Event, error) {
-	return func(fact domain.Fact, raw []byte) (domain.Event, error) {
-		var data D
-		if err := json.Unmarshal(raw, &data); err != nil {
-			return nil, fmt.Errorf("data: %w", err)
-		}
-		return build(fact, data), nil
-	}
 }

@@ -63,15 +63,16 @@ func newWorldOver(tb testing.TB, pool *pgxpool.Pool, changes ...func(*httpapi.Co
 	store, err := eventstore.Open(tb.Context(), pool, log)
 	must(tb, err)
 	tb.Cleanup(store.Close)
+	all := projections.All(time.UTC)
+	must(tb, projections.NewRebuilder(pool, store, log, func(int64, int64) {}).Prepare(tb.Context(), all...))
 	running, stop := context.WithCancel(context.Background())
 	var runner sync.WaitGroup
 	runner.Go(func() {
-		if err := projections.NewRunner(store, log, projections.Sessions{}).Run(running); err != nil && running.Err() == nil {
+		if err := projections.NewRunner(store, log, all...).Run(running); err != nil && running.Err() == nil {
 			tb.Errorf("run the projections: %v", err)
 		}
 	})
 	tb.Cleanup(func() { stop(); runner.Wait() })
-	must(tb, store.EnsureCheckpoint(tb.Context(), projections.SessionsName))
 
 	tables := membership.NewTables(pool)
 	access := membership.NewAccess(tables)

@@ -36,7 +36,11 @@ func BenchmarkLag(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.Cleanup(store.Close)
-	runInBackground(b, projections.NewRunner(store, log, projections.Sessions{}))
+	all := projections.All(seoul(b))
+	if err := projections.NewRebuilder(pool, store, log, func(int64, int64) {}).Prepare(b.Context(), all...); err != nil {
+		b.Fatal(err)
+	}
+	runInBackground(b, projections.NewRunner(store, log, all...))
 	for _, writers := range []int{1, 64} {
 		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) {
 			var rates []float64
@@ -64,7 +68,7 @@ func measureLag(b *testing.B, store *eventstore.Store, writers int) (perSecond f
 	start := time.Now()
 	sample := func(position int64) {
 		acknowledged := time.Now()
-		if err := store.WaitFor(b.Context(), projections.SessionsName, position); err != nil {
+		if err := store.WaitFor(b.Context(), projections.CheckpointName(projections.Sessions{}), position); err != nil {
 			panic(err)
 		}
 		mu.Lock()

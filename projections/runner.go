@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/studycall/studycall/eventstore"
 )
@@ -21,7 +22,7 @@ type Runner struct {
 	log         *slog.Logger
 }
 
-// NewRunner makes a runner of projections, each with a name of its own.
+// NewRunner makes a runner of projections that Prepare has prepared.
 func NewRunner(store *eventstore.Store, log *slog.Logger, projections ...Projection) *Runner {
 	return &Runner{store, projections, log}
 }
@@ -34,17 +35,24 @@ func (r *Runner) Run(ctx context.Context) error {
 		return fmt.Errorf("start projections: %w", err)
 	}
 	for _, p := range r.projections {
-		if err := r.store.EnsureCheckpoint(ctx, p.Name()); err != nil {
-			return fmt.Errorf("start projections: %w", err)
-		}
-		subscriber, err := r.store.Subscriber(ctx, p.Name())
+		subscriber, err := r.store.Subscriber(ctx, checkpointName(p))
 		if err != nil {
 			return fmt.Errorf("start projections: %w", err)
 		}
-		router.AddConsumerHandler(p.Name(), eventstore.Topic, subscriber, r.store.Handle(p.Fold))
+		router.AddConsumerHandler(p.Name(), eventstore.Topic, subscriber, r.store.Handle(foldInto(p, p.Name())))
 	}
 	if err := router.Run(ctx); err != nil && ctx.Err() == nil {
 		return fmt.Errorf("run projections: %w", err)
 	}
 	return nil
+}
+
+// foldInto is a projection's fold into its tables in a schema.
+func foldInto(p Projection, schema string) eventstore.Apply {
+	return func(ctx context.Context, tx pgx.Tx, events []eventstore.Recorded) error {
+		if err := useSchema(ctx, tx, schema); err != nil {
+			return err
+		}
+		return p.Fold(ctx, tx, events)
+	}
 }

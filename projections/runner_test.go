@@ -2,6 +2,7 @@ package projections_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -63,7 +64,7 @@ func TestASliceHeldByADeadServerIsTakenOver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := dead.Exec(t.Context(), `begin; select from checkpoints where name = 'sessions' for update`); err != nil {
+	if _, err := dead.Exec(t.Context(), `begin; select from checkpoints where name like 'sessions/%' for update`); err != nil {
 		t.Fatal(err)
 	}
 	h.given("study-1", domain.SessionStarted{Fact: at("s1", 0), StartedBy: "kim"})
@@ -97,7 +98,7 @@ func TestStatusSaysWhatStopsAProjection(t *testing.T) {
 	for status.State != projections.Stopped {
 		all, err := projections.ReadStatus(t.Context(), h.pool)
 		h.then(err)
-		status = all[0]
+		status = all[slices.IndexFunc(all, func(s projections.Status) bool { return s.Name == "sessions" })]
 	}
 
 	if status.Position != 1 || status.Head != 3 || status.Lag != 2 || !strings.Contains(status.Error, "FromTheFuture") {

@@ -43,55 +43,42 @@ func (m *milliseconds) ScanInt64(v pgtype.Int8) error {
 	return nil
 }
 
-// sessionArrays are rows of sessions, by column, to be written in one statement.
-type sessionArrays struct {
-	studyID   []string
-	position  []int64
-	id        []string
-	startedBy []string
-	startedAt []zeronull.Timestamptz
-	endedAt   []zeronull.Timestamptz
-	endReason []zeronull.Text
+// Int64Value implements pgtype.Int64Valuer.
+func (m milliseconds) Int64Value() (pgtype.Int8, error) {
+	return pgtype.Int8{Int64: time.Duration(m).Milliseconds(), Valid: true}, nil
 }
 
-func (a *sessionArrays) add(studyID string, position int64, s domain.Session) {
-	a.studyID, a.position = append(a.studyID, studyID), append(a.position, position)
-	a.id, a.startedBy = append(a.id, s.ID), append(a.startedBy, s.StartedBy)
-	a.startedAt, a.endedAt = append(a.startedAt, nullable(s.StartedAt)), append(a.endedAt, nullable(s.EndedAt))
-	a.endReason = append(a.endReason, zeronull.Text(s.EndReason))
+// sessionFields and participantFields are the columns that sessionValues and participantValues give, in this order.
+func sessionFields() []string {
+	return []string{"study_id", "position", "id", "started_by", "started_at", "ended_at", "end_reason"}
 }
 
-func (a *sessionArrays) args() []any {
-	return []any{a.studyID, a.position, a.id, a.startedBy, a.startedAt, a.endedAt, a.endReason}
+func sessionValues(study string, position int64, s domain.Session) []any {
+	return []any{study, position, s.ID, s.StartedBy, nullable(s.StartedAt), nullable(s.EndedAt), zeronull.Text(s.EndReason)}
 }
 
-// participantArrays are rows of session_participants, by column.
-type participantArrays struct {
-	sessionID []string
-	ordinal   []int32
-	id        []string
-	userID    []string
-	times     [3][]zeronull.Timestamptz // joined, left, last
-	totals    [4][]int64                // in milliseconds: present, muted, camera off, sharing
-	since     [4][]zeronull.Timestamptz
+func participantFields() []string {
+	return []string{"session_id", "ordinal", "id", "user_id", "joined_at", "left_at", "last_at", "present_ms", "present_since",
+		"muted_ms", "muted_since", "camera_off_ms", "camera_off_since", "sharing_ms", "sharing_since"}
 }
 
-func (a *participantArrays) add(sessionID string, ordinal int, p domain.Participant) {
-	a.sessionID, a.ordinal = append(a.sessionID, sessionID), append(a.ordinal, int32(ordinal))
-	a.id, a.userID = append(a.id, p.ID), append(a.userID, p.UserID)
-	for i, t := range []time.Time{p.JoinedAt, p.LeftAt, p.LastAt} {
-		a.times[i] = append(a.times[i], nullable(t))
+func participantValues(sessionID string, ordinal int, p *domain.Participant) []any {
+	values := []any{sessionID, ordinal, p.ID, p.UserID, nullable(p.JoinedAt), nullable(p.LeftAt), nullable(p.LastAt)}
+	for _, w := range []domain.Stopwatch{p.Present, p.Muted, p.CameraOff, p.Sharing} {
+		values = append(values, milliseconds(w.Total), nullable(w.Since))
 	}
-	for i, w := range []domain.Stopwatch{p.Present, p.Muted, p.CameraOff, p.Sharing} {
-		a.totals[i] = append(a.totals[i], w.Total.Milliseconds())
-		a.since[i] = append(a.since[i], nullable(w.Since))
-	}
+	return values
 }
 
-func (a *participantArrays) args() []any {
-	args := []any{a.sessionID, a.ordinal, a.id, a.userID, a.times[0], a.times[1], a.times[2]}
-	for i := range a.totals {
-		args = append(args, a.totals[i], a.since[i])
+// byColumn turns rows into one array for each of n columns, for unnest.
+func byColumn(rows [][]any, n int) []any {
+	columns := make([]any, n)
+	for c := range columns {
+		column := make([]any, len(rows))
+		for r, row := range rows {
+			column[r] = row[c]
+		}
+		columns[c] = column
 	}
-	return args
+	return columns
 }

@@ -42,19 +42,19 @@ type sessionQuery struct {
 // The study's latest position is one look at the index of its stream; other studies' traffic does not matter.
 const sessionSelect = `
 	select c.position,
-		coalesce((select e.position from events e where e.stream_id = $2 order by e.version desc limit 1), 0),
+		coalesce((select e.position from events e where e.stream_id = $3 order by e.version desc limit 1), 0),
 		` + sessionColumns + `, ` + participantColumns + `
 	from checkpoints c
-	left join sessions s on `
+	left join sessions.sessions s on `
 
 const sessionFrom = `
-	left join session_participants p on p.session_id = s.id
-	where c.name = '` + SessionsName + `'
+	left join sessions.participants p on p.session_id = s.id
+	where c.name = $1
 	order by p.ordinal`
 
 const (
-	openSessionSQL = sessionSelect + `s.study_id = $1 and s.ended_at is null` + sessionFrom
-	sessionSQL     = sessionSelect + `s.study_id = $1 and s.id = $3` + sessionFrom
+	openSessionSQL = sessionSelect + `s.study_id = $2 and s.ended_at is null` + sessionFrom
+	sessionSQL     = sessionSelect + `s.study_id = $2 and s.id = $4` + sessionFrom
 )
 
 // Open reads a study's open session; its ID is empty when there is none. It waits, up to half a second, until the tables
@@ -75,7 +75,7 @@ func (q *SessionQueries) Session(ctx context.Context, studyID, sessionID string)
 
 // WaitFor waits until the tables hold the event at a position. The error is ctx's, or the database's.
 func (q *SessionQueries) WaitFor(ctx context.Context, position int64) error {
-	return q.store.WaitFor(ctx, SessionsName, position)
+	return q.store.WaitFor(ctx, checkpointName(Sessions{}), position)
 }
 
 func (q *SessionQueries) fresh(ctx context.Context, sql string, args ...any) (domain.Session, int64, error) {
@@ -95,7 +95,7 @@ func (q *SessionQueries) fresh(ctx context.Context, sql string, args ...any) (do
 		if found.checkpoint >= found.latest || patience.Err() != nil {
 			return found.session, found.checkpoint, nil
 		}
-		err = q.store.WaitFor(patience, SessionsName, found.latest)
+		err = q.store.WaitFor(patience, checkpointName(Sessions{}), found.latest)
 		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 			return domain.Session{}, 0, err
 		}
@@ -104,7 +104,7 @@ func (q *SessionQueries) fresh(ctx context.Context, sql string, args ...any) (do
 
 func (q *SessionQueries) read(ctx context.Context, sql string, args ...any) (sessionQuery, error) {
 	var found sessionQuery
-	rows, err := q.pool.Query(ctx, sql, args...)
+	rows, err := q.pool.Query(ctx, sql, append([]any{checkpointName(Sessions{})}, args...)...)
 	if err != nil {
 		return found, fmt.Errorf("read a session: %w", err)
 	}
@@ -120,7 +120,7 @@ func (q *SessionQueries) read(ctx context.Context, sql string, args ...any) (ses
 		return found, fmt.Errorf("read a session: %w", err)
 	}
 	if tag.RowsAffected() == 0 {
-		return found, fmt.Errorf("read a session: the projection %s has never run on this database", SessionsName)
+		return found, fmt.Errorf("read a session: %w", errNotOurTables)
 	}
 	return found, nil
 }

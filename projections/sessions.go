@@ -13,14 +13,55 @@ import (
 	"github.com/studycall/studycall/eventstore"
 )
 
-// SessionsName is the name of the sessions projection.
-const SessionsName = "sessions"
-
 // Sessions is the read model of single sessions: a study's open one, and every ended one's detail.
 type Sessions struct{}
 
 // Name implements Projection.
-func (Sessions) Name() string { return SessionsName }
+func (Sessions) Name() string { return "sessions" }
+
+// Version implements Projection.
+func (Sessions) Version() Version { return Version{Number: 1} }
+
+// Tables implements Projection.
+func (Sessions) Tables() string {
+	return `
+		create table sessions (
+			id         text        not null primary key,
+			study_id   text        not null,
+			started_by text        not null,
+			started_at timestamptz not null,
+			ended_at   timestamptz,              -- null while it is open
+			end_reason text,
+			position   bigint      not null      -- of the last event that is in this row and its participants
+		);
+		-- One row per user and session, however often the user left and came back. A *_since is set while the stretch of
+		-- time goes on that will be added to its *_ms, in milliseconds.
+		create table participants (
+			session_id       text        not null,
+			user_id          text        not null,
+			id               text        not null,
+			ordinal          int         not null,   -- order of first join, from 0
+			joined_at        timestamptz not null,   -- of the first stint
+			left_at          timestamptz,            -- of the latest stint; null while in the call
+			last_at          timestamptz not null,   -- of the latest event
+			present_ms       bigint      not null,
+			present_since    timestamptz,
+			muted_ms         bigint      not null,
+			muted_since      timestamptz,
+			camera_off_ms    bigint      not null,
+			camera_off_since timestamptz,
+			sharing_ms       bigint      not null,
+			sharing_since    timestamptz,
+			primary key (session_id, user_id)
+		) with (fillfactor = 80)`
+}
+
+// Indexes implements Projection.
+func (Sessions) Indexes() string {
+	return `
+		-- At most one session of a study is open.
+		create unique index sessions_open on sessions (study_id) where ended_at is null`
+}
 
 // sessionRow is a session as its tables hold it.
 type sessionRow struct {
@@ -81,7 +122,7 @@ func loadSessions(ctx context.Context, tx pgx.Tx, events []eventstore.Recorded) 
 			})
 			return err
 		})
-	batch.Queue(`select p.session_id, `+participantColumns+` from session_participants p
+	batch.Queue(`select p.session_id, `+participantColumns+` from participants p
 		where p.session_id = any($1) order by p.session_id, p.ordinal`, ids).
 		Query(func(r pgx.Rows) error {
 			var sessionID string
@@ -106,7 +147,7 @@ const upsertSessionsSQL = `
 	set position = excluded.position, ended_at = excluded.ended_at, end_reason = excluded.end_reason`
 
 const upsertParticipantsSQL = `
-	insert into session_participants (session_id, ordinal, id, user_id, joined_at, left_at, last_at,
+	insert into participants (session_id, ordinal, id, user_id, joined_at, left_at, last_at,
 		present_ms, present_since, muted_ms, muted_since, camera_off_ms, camera_off_since, sharing_ms, sharing_since)
 	select * from unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[],
 		$7::timestamptz[], $8::bigint[], $9::timestamptz[], $10::bigint[], $11::timestamptz[], $12::bigint[],
@@ -121,24 +162,24 @@ const upsertParticipantsSQL = `
 func writeSessions(ctx context.Context, tx pgx.Tx, before, after map[string]*sessionRow) error {
 	// In the order of their last events: a study's session ends before its next one is open.
 	rows := slices.SortedFunc(maps.Values(after), func(a, b *sessionRow) int { return cmp.Compare(a.position, b.position) })
-	var sessions sessionArrays
-	var participants participantArrays
+	var sessions, participants [][]any
 	for _, row := range rows {
 		s := row.call.Session
 		old, known := before[s.ID]
 		if s.ID == "" || known && old.position == row.position {
 			continue
 		}
-		sessions.add(row.studyID, row.position, s)
-		for i, p := range s.Participants {
-			if !known || i >= len(old.call.Session.Participants) || old.call.Session.Participants[i] != p {
-				participants.add(s.ID, i, p)
+		sessions = append(sessions, sessionValues(row.studyID, row.position, s))
+		for i := range s.Participants {
+			p := &s.Participants[i]
+			if !known || i >= len(old.call.Session.Participants) || old.call.Session.Participants[i] != *p {
+				participants = append(participants, participantValues(s.ID, i, p))
 			}
 		}
 	}
 	batch := &pgx.Batch{}
-	batch.Queue(upsertSessionsSQL, sessions.args()...)
-	batch.Queue(upsertParticipantsSQL, participants.args()...)
+	batch.Queue(upsertSessionsSQL, byColumn(sessions, len(sessionFields()))...)
+	batch.Queue(upsertParticipantsSQL, byColumn(participants, len(participantFields()))...)
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return fmt.Errorf("write sessions: %w", err)
 	}

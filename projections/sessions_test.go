@@ -163,10 +163,12 @@ func houseOn(t *testing.T, pool *pgxpool.Pool) *house {
 	t.Cleanup(store.Close)
 	h := &house{t: t, pool: pool, store: store, queries: projections.NewSessionQueries(pool, store),
 		versions: map[string]int64{}, calls: map[string]*domain.Call{}}
-	if err := store.EnsureCheckpoint(t.Context(), projections.SessionsName); err != nil {
+	all := projections.All(seoul(t))
+	rebuilder := projections.NewRebuilder(pool, store, log, func(int64, int64) {})
+	if err := rebuilder.Prepare(t.Context(), all...); err != nil {
 		t.Fatal(err)
 	}
-	h.stop = runInBackground(t, projections.NewRunner(store, log, projections.Sessions{}))
+	h.stop = runInBackground(t, projections.NewRunner(store, log, all...))
 	return h
 }
 
@@ -231,9 +233,11 @@ func (h *house) redeliver(r *rapid.T) {
 		if len(events) == 0 {
 			return
 		}
-		err = pgx.BeginFunc(ctx, h.pool, func(tx pgx.Tx) error { return projections.Sessions{}.Fold(ctx, tx, events) })
-		if err != nil {
-			r.Fatal(err)
+		for _, p := range projections.All(seoul(h.t)) {
+			err = pgx.BeginFunc(ctx, h.pool, func(tx pgx.Tx) error { return projections.FoldInto(p, p.Name())(ctx, tx, events) })
+			if err != nil {
+				r.Fatal(err)
+			}
 		}
 		after = events[len(events)-1].Position
 	}
@@ -262,6 +266,14 @@ func (h *house) randomEvents(r *rapid.T, study string) []domain.Event {
 		return nil
 	}
 	return events
+}
+
+func seoul(t testing.TB) *time.Location {
+	zone, err := time.LoadLocation("Asia/Seoul")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return zone
 }
 
 var epoch = time.Date(2025, 11, 19, 10, 30, 0, 0, time.UTC)

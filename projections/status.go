@@ -38,6 +38,7 @@ func ReadStatus(ctx context.Context, pool *pgxpool.Pool) ([]Status, error) {
 	statuses, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Status, error) {
 		s := Status{State: Live}
 		err := row.Scan(&s.Name, &s.Position, &s.Head, &s.Error)
+		s.Name, _ = parseCheckpoint(s.Name)
 		s.Lag = s.Head - s.Position
 		switch {
 		case s.Error != "":

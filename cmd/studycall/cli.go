@@ -22,7 +22,10 @@ type cli struct {
 	Serve       serveCommand       `cmd:"" default:"withargs" help:"Migrate the database, then serve (the default)."`
 	Migrate     migrateCommand     `cmd:"" help:"Apply the migrations and exit. Safe from several servers at once."`
 	Projections projectionsCommand `cmd:"" help:"Show how far each projection is."`
+	Rebuild     rebuildCommand     `cmd:"" help:"Make projections' tables anew from the log, while they are in use."`
+	Verify      verifyCommand      `cmd:"" help:"Compare projections' tables with a fold of the log, while they are in use; exit 1 on a difference."`
 	Events      eventsCommand      `cmd:"" help:"Print the log."`
+	Seed        seedCommand        `cmd:"" help:"Append a realistic, reproducible past, to try things out on."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
 
 	Log logFlags `embed:"" group:"Logging"`

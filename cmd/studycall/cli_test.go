@@ -49,7 +49,7 @@ func TestMistakesAreOneClearLineAndExitTwo(t *testing.T) {
 
 func TestHelpShowsEveryFlagsVariable(t *testing.T) {
 	t.Parallel()
-	for _, command := range []string{"serve", "migrate", "projections", "events", "version"} {
+	for _, command := range []string{"serve", "migrate", "projections", "rebuild", "verify", "events", "seed", "version"} {
 		code, stdout, stderr := studycall(t, command, "--help")
 		if code != exitOK || stderr != "" {
 			t.Errorf("%s --help: exit %d, %q", command, code, stderr)
@@ -132,7 +132,7 @@ func TestAnOperatorsDay(t *testing.T) {
 	}
 	_, line, _ = studycall(t, "projections", database, "--json")
 	var statuses []struct{ Name, State string }
-	if err := json.Unmarshal([]byte(line), &statuses); err != nil || len(statuses) != 1 || statuses[0].State != "live" {
+	if err := json.Unmarshal([]byte(line), &statuses); err != nil || len(statuses) != 4 || statuses[0].State != "live" {
 		t.Errorf("projections --json prints %q (%v)", line, err)
 	}
 }

@@ -80,7 +80,14 @@ func (p *program) wire(ctx context.Context, c serveCommand) (err error) {
 	if err != nil {
 		return err
 	}
-	p.runner = projections.NewRunner(p.store, p.log, projections.Sessions{})
+	all := projections.All(c.StatsTimezone.Location)
+	rebuilder := projections.NewRebuilder(p.db.Pool, p.store, p.log, func(done, total int64) {
+		p.log.Info("rebuilding", "events", done, "of", total)
+	})
+	if err := rebuilder.Prepare(ctx, all...); err != nil {
+		return err
+	}
+	p.runner = projections.NewRunner(p.store, p.log, all...)
 	p.server = &http.Server{
 		Handler: httpapi.New(httpapi.Config{
 			Commands:      handlers,

@@ -132,7 +132,8 @@ func (a ack) trueOf(call domain.Call, e eventstore.Recorded) bool {
 // mustEqualTables waits for the projection, and compares every session with a plain fold of the whole log.
 func (l *recordedLog) mustEqualTables(t *testing.T, pool *pgxpool.Pool) {
 	t.Helper()
-	if err := l.store.WaitFor(t.Context(), projections.SessionsName, int64(len(l.events))); err != nil {
+	queries := projections.NewSessionQueries(pool, l.store)
+	if err := queries.WaitFor(t.Context(), int64(len(l.events))); err != nil {
 		t.Fatal(err)
 	}
 	type key struct{ study, session string }
@@ -143,7 +144,6 @@ func (l *recordedLog) mustEqualTables(t *testing.T, pool *pgxpool.Pool) {
 		calls[e.Study()] = call
 		folded[key{e.Study(), e.Session}] = call.Clone().Session
 	}
-	queries := projections.NewSessionQueries(pool, l.store)
 	for k, want := range folded {
 		got, _, err := queries.Session(t.Context(), k.study, k.session)
 		if err != nil {
@@ -156,7 +156,7 @@ func (l *recordedLog) mustEqualTables(t *testing.T, pool *pgxpool.Pool) {
 		}
 	}
 	var rows int
-	if err := pool.QueryRow(t.Context(), `select count(*) from sessions`).Scan(&rows); err != nil {
+	if err := pool.QueryRow(t.Context(), `select count(*) from sessions.sessions`).Scan(&rows); err != nil {
 		t.Fatal(err)
 	}
 	if rows != len(folded) {

@@ -9,6 +9,7 @@ import (
 
 type serveCommand struct {
 	databaseFlags `embed:""`
+	zoneFlags     `embed:""`
 	Listen        string `env:"STUDYCALL_LISTEN" default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Address to listen on (${default}); port 0 takes a free one."`
 	Auth          string `env:"STUDYCALL_AUTH" enum:"dev" default:"dev" help:"How callers say who they are. dev: the header X-User-Id, believed; only on loopback."`
 	CallCapacity  int    `env:"STUDYCALL_CALL_CAPACITY" default:"12" placeholder:"N" help:"How many may be in one call at once (${default})."`

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/studycall/studycall/eventstore"
+	"github.com/studycall/studycall/seed"
+)
+
+type seedCommand struct {
+	databaseFlags `embed:""`
+	Studies       int      `env:"STUDYCALL_STUDIES" default:"10" placeholder:"N" help:"How many studies to make (${default})."`
+	Sessions      int      `env:"STUDYCALL_SESSIONS" default:"100" placeholder:"N" help:"How many sessions each of them had (${default}), of about 40 events; four a week, more often beyond ten years."`
+	Seed          uint64   `env:"STUDYCALL_SEED" default:"0" placeholder:"NUMBER" help:"Which past (${default}). The same seed, sessions and date give the same one; another seed adds other studies."`
+	Until         string   `env:"STUDYCALL_UNTIL" placeholder:"DATE" help:"The day before which everything has ended, such as 2025-11-20. Empty: today."`
+	StatsTimezone timeZone `env:"STUDYCALL_STATS_TIMEZONE" default:"Asia/Seoul" placeholder:"ZONE" help:"Time zone of the evenings on which people meet (${default})."`
+}
+
+// Validate is called by the parser.
+func (c *seedCommand) Validate() error {
+	if c.Studies < 1 {
+		return fmt.Errorf("--studies must be 1 or more, not %d", c.Studies)
+	}
+	if c.Sessions < 1 || c.Sessions > seed.MaxSessions {
+		return fmt.Errorf("--sessions must be 1 to %d, not %d", seed.MaxSessions, c.Sessions)
+	}
+	_, err := c.past(time.Now())
+	return err
+}
+
+// past is the one that the flags ask for.
+func (c *seedCommand) past(now time.Time) (seed.Past, error) {
+	zone := c.StatsTimezone.Location
+	year, month, day := now.In(zone).Date()
+	today := time.Date(year, month, day, 0, 0, 0, 0, zone)
+	until := today
+	if c.Until != "" {
+		var err error
+		if until, err = time.ParseInLocation(time.DateOnly, c.Until, zone); err != nil {
+			return seed.Past{}, fmt.Errorf("--until %q is not a date like 2025-11-20", c.Until)
+		}
+	}
+	if until.After(today) {
+		return seed.Past{}, fmt.Errorf("--until must not be after today, %s", today.Format(time.DateOnly))
+	}
+	return seed.Past{Seed: c.Seed, Sessions: c.Sessions, Until: until}, nil
+}
+
+// Run makes the studies and appends their past. What was appended when it is interrupted or fails, stays: whole sessions,
+// all of them ended.
+func (c *seedCommand) Run(ctx context.Context, s *streams) error {
+	past, err := c.past(time.Now())
+	if err != nil {
+		return err
+	}
+	db, err := c.open(ctx, s.log, false)
+	if err != nil {
+		return err
+	}
+	defer db.close()
+	if err := db.mustBeCurrent(ctx); err != nil {
+		return err
+	}
+	store, err := eventstore.Open(ctx, db.Pool, s.log)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+
+	sow := &sower{store: store, past: past, studies: c.Studies}
+	if err := sow.mustBeNew(ctx); err != nil {
+		return err
+	}
+	if err := pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) error { return sow.enroll(ctx, tx) }); err != nil {
+		return err
+	}
+	began := time.Now()
+	sow.progress = newProgress(s, "appending sessions", int64(c.Studies)*int64(c.Sessions))
+	err = sow.append(ctx)
+	sow.progress.Done()
+	events, took := sow.events.Load(), time.Since(began)
+	if err != nil {
+		if ctx.Err() != nil {
+			err = errors.New("interrupted") // and not done: unlike a server that is told to stop, this is no success
+		}
+		return fmt.Errorf("%w; the %d events that were appended stay, and to add more, choose another --seed than %d", err, events, c.Seed)
+	}
+	_, err = fmt.Fprintf(s.out, "Appended %d events in %s, %.0f a second, of the studies %s to %s\n", events,
+		took.Round(time.Millisecond), float64(events)/took.Seconds(), past.Study(1).ID, past.Study(c.Studies).ID)
+	return err
+}

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/studycall/studycall/domain"
+	"github.com/studycall/studycall/eventstore"
+	"github.com/studycall/studycall/membership"
+	"github.com/studycall/studycall/postgres"
+	"github.com/studycall/studycall/postgres/postgrestest"
+)
+
+// sow runs the seed command with the arguments.
+func sow(ctx context.Context, args ...string) (code int, stdout, stderr string) {
+	var out, errs bytes.Buffer
+	code = run(ctx, append([]string{"seed", "--log-level=error", "--until=2025-11-20"}, args...), &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+// field is a database to sow in, and a look at it.
+type field struct {
+	url  string
+	pool *pgxpool.Pool
+}
+
+func newField(t *testing.T) field {
+	t.Helper()
+	url := postgrestest.NewURL(t)
+	pool, err := postgres.Connect(t.Context(), url, postgres.WithMaxConns(4))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	return field{"--database-url=" + url, pool}
+}
+
+// grown is what a field holds.
+type grown struct {
+	events, head, streams, started, ended int64
+	hash                                  string // of each stream's events, whatever the order of streams
+}
+
+func (f field) look(t *testing.T) grown {
+	t.Helper()
+	var g grown
+	err := f.pool.QueryRow(t.Context(), `
+		select count(*), coalesce(max(position), 0), count(distinct stream_id), count(*) filter (where type = 'SessionStarted'),
+		       count(*) filter (where type = 'SessionEnded'),
+		       coalesce(md5(string_agg(concat_ws('|', stream_id, version, session_id, type, schema, data, occurred_at), ','
+		                               order by stream_id, version)), '')
+		from events`).Scan(&g.events, &g.head, &g.streams, &g.started, &g.ended, &g.hash)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+func TestSeedAppendsAPast(t *testing.T) {
+	t.Parallel()
+	f := newField(t)
+	code, stdout, stderr := sow(t.Context(), f.url, "--studies=12", "--sessions=30")
+	if code != exitOK || stderr != "" {
+		t.Fatalf("exit %d, %q", code, stderr)
+	}
+	g := f.look(t)
+	if g.events < 12*30*20 || g.head != g.events || g.streams != 12 || g.started != 12*30 || g.ended != g.started {
+		t.Errorf("the log is %+v", g)
+	}
+	if want := fmt.Sprintf("Appended %d events", g.events); !strings.HasPrefix(stdout, want) || !strings.HasSuffix(stdout, "of the studies seed-study-1 to seed-study-12\n") {
+		t.Errorf("says %q", stdout)
+	}
+
+	tables := membership.NewTables(f.pool)
+	owner, err := tables.Membership(t.Context(), "seed-study-12", "seed-user-12-1")
+	if err != nil || owner.Role != domain.Owner || !owner.Active() {
+		t.Errorf("the owner is %+v, %v", owner, err)
+	}
+	var strangers int
+	if err := f.pool.QueryRow(t.Context(), `
+		select count(*) from events e where e.data ->> 'userId' is not null and not exists (
+			select from study_members m join users u on u.id = m.user_id
+			where 'call-' || m.study_id = e.stream_id and m.user_id = e.data ->> 'userId' and u.name <> '')`).Scan(&strangers); err != nil {
+		t.Fatal(err)
+	}
+	if strangers != 0 {
+		t.Errorf("%d events are of nobody's", strangers)
+	}
+}
+
+func TestTheSamePastComesOutInAnotherDatabaseAndIsNotAppendedTwice(t *testing.T) {
+	t.Parallel()
+	f, other := newField(t), newField(t)
+	small := []string{"--studies=3", "--sessions=10", "--seed=5"}
+	for _, field := range []field{f, other} {
+		if code, _, stderr := sow(t.Context(), append(small, field.url)...); code != exitOK {
+			t.Fatalf("exit %d, %q", code, stderr)
+		}
+	}
+	before := f.look(t)
+	if again := other.look(t); again != before {
+		t.Errorf("one is %+v, the other %+v", before, again)
+	}
+
+	// Also when only some of the studies are there.
+	code, _, stderr := sow(t.Context(), f.url, "--studies=4", "--sessions=10", "--seed=5")
+	if code != exitFailure || !strings.Contains(stderr, "seed-5-study-1 has events already") ||
+		!strings.Contains(stderr, "choose another --seed") {
+		t.Errorf("the second time: exit %d, %q", code, stderr)
+	}
+	var studies int
+	if err := f.pool.QueryRow(t.Context(), `select count(*) from studies`).Scan(&studies); err != nil {
+		t.Fatal(err)
+	}
+	if after := f.look(t); after != before || studies != 3 {
+		t.Errorf("the refused run left %+v of %d studies, where was %+v of 3", after, studies, before)
+	}
+
+	if code, _, stderr := sow(t.Context(), f.url, "--studies=3", "--sessions=10", "--seed=6"); code != exitOK {
+		t.Fatalf("another seed: exit %d, %q", code, stderr)
+	}
+	if g := f.look(t); g.streams != 6 || g.started != 60 || g.ended != 60 || g.head != g.events || g.events <= before.events {
+		t.Errorf("another seed made it %+v", g)
+	}
+}
+
+func TestAnInterruptLeavesWholeSessions(t *testing.T) {
+	t.Parallel()
+	f := newField(t)
+	store, err := eventstore.Open(t.Context(), f.pool, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(store.Close)
+	ctx, interrupt := context.WithCancel(t.Context())
+	watching := make(chan error, 1)
+	go func() {
+		_, err := store.Tail(0).Next(t.Context())
+		interrupt()
+		watching <- err
+	}()
+	code, _, stderr := sow(ctx, f.url, "--studies=20", "--sessions=20000")
+	if watched := <-watching; watched != nil {
+		t.Fatal(watched)
+	}
+	g := f.look(t)
+	if want := fmt.Sprintf("interrupted; the %d events that were appended stay", g.events); code != exitFailure ||
+		!strings.Contains(stderr, want) {
+		t.Errorf("exit %d, %q, want exit 1 and %q", code, stderr, want)
+	}
+	if g.events == 0 || g.head != g.events || g.started != g.ended {
+		t.Errorf("left %+v", g)
+	}
+}
+
+func TestTwoWhoSeedTheSameAtOnceAppendNothingTwice(t *testing.T) {
+	t.Parallel()
+	f := newField(t)
+	codes, says := make(chan int, 2), make(chan string, 2)
+	for range 2 {
+		go func() {
+			code, _, stderr := sow(t.Context(), f.url, "--studies=1", "--sessions=100")
+			codes <- code
+			says <- stderr
+		}()
+	}
+	if both, said := <-codes+<-codes, <-says+<-says; both != exitOK+exitFailure || !strings.Contains(said, "choose another --seed") {
+		t.Errorf("the exit codes add up to %d; they say %q", both, said)
+	}
+	if g := f.look(t); g.started != 100 || g.ended != 100 || g.head != g.events {
+		t.Errorf("the log is %+v", g)
+	}
+}
+
+func TestMistakesInSeedsFlags(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ arg, says string }{
+		{"--studies=0", "--studies must be 1 or more, not 0"},
+		{"--sessions=0", "--sessions must be 1 to 174720, not 0"},
+		{"--sessions=174721", "--sessions must be 1 to 174720, not 174721"},
+		{"--seed=-1", "--seed"},
+		{"--until=tomorrow", `--until "tomorrow" is not a date like 2025-11-20`},
+		{"--until=2999-01-01", "--until must not be after today, "},
+		{"--stats-timezone=Nowhere", `"Nowhere" is not a time zone like Asia/Seoul`},
+	} {
+		if code, _, stderr := sow(t.Context(), c.arg); code != exitUsage || !strings.Contains(stderr, c.says) {
+			t.Errorf("%s: exit %d, %q, want exit 2 and %q", c.arg, code, stderr, c.says)
+		}
+	}
+}
+
+func TestADatabaseThatWasNeverMigratedIsNotSeeded(t *testing.T) {
+	t.Parallel()
+	code, _, stderr := sow(t.Context(), "--database-url="+postgrestest.Empty(t))
+	if code != exitFailure || !strings.Contains(stderr, "studycall migrate") {
+		t.Errorf("exit %d, %q", code, stderr)
+	}
+}

@@ -1,0 +1,7 @@
+package projections
+
+// For the tests beside the package.
+var (
+	FoldInto       = foldInto
+	CheckpointName = checkpointName
+)

@@ -1,0 +1,119 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// errNotOurTables says that the tables are of another version of the program, or were never made.
+var errNotOurTables = errors.New("the projection's tables are not of this program's version")
+
+// prepareLock keeps servers that start together from making the same tables. Its value means nothing.
+const prepareLock = 0x73747564_70726570
+
+// catchUpLimit is how long a log may be for a projection that is new to it to be folded live; a longer one is rebuilt.
+const catchUpLimit = 50_000
+
+// Prepare makes the tables of projections that have none, and rebuilds those that an older program, or one with another
+// configuration, made: beside the old ones, which serve its queries until then. Call it before a Runner and before
+// queries. Tables of a newer version are an error. Any number of servers may call it at once.
+func (r *Rebuilder) Prepare(ctx context.Context, projections ...Projection) error {
+	for {
+		outdated, err := r.createMissing(ctx, projections)
+		if err != nil || len(outdated) == 0 {
+			return err
+		}
+		for _, p := range outdated {
+			r.log.Warn("the tables are not this program's: rebuilding them before anything else",
+				"projection", p.Name(), "version", p.Version())
+		}
+		// Another server may be at it: then its tables are looked at again.
+		if err := r.Rebuild(ctx, outdated...); !errors.Is(err, ErrRebuilding) {
+			return err
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// createMissing makes what was never made, and gives the projections whose tables are of another version.
+func (r *Rebuilder) createMissing(ctx context.Context, projections []Projection) (outdated []Projection, err error) {
+	head, err := r.store.Head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock($1)`, int64(prepareLock)); err != nil {
+			return err
+		}
+		versions, err := tableVersions(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for _, p := range projections {
+			made, exists := versions[p.Name()]
+			switch {
+			case !exists:
+				if err := createTables(ctx, tx, p); err != nil {
+					return err
+				}
+				if head > catchUpLimit {
+					outdated = append(outdated, p)
+				}
+			case made.Number > p.Version().Number:
+				return fmt.Errorf("%s: version %d, and this program knows %d: %w; start the newer program, or rebuild with this one",
+					p.Name(), made.Number, p.Version().Number, errNotOurTables)
+			case made != p.Version():
+				outdated = append(outdated, p)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("prepare the projections' tables: %w", err)
+	}
+	return outdated, nil
+}
+
+// tableVersions are the versions of the tables that exist, by projection.
+func tableVersions(ctx context.Context, tx pgx.Tx) (map[string]Version, error) {
+	rows, err := tx.Query(ctx, `select name from checkpoints`)
+	if err != nil {
+		return nil, err
+	}
+	checkpoints, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, err
+	}
+	versions := make(map[string]Version, len(checkpoints))
+	for _, checkpoint := range checkpoints {
+		name, version := parseCheckpoint(checkpoint)
+		versions[name] = version
+	}
+	return versions, nil
+}
+
+// createTables makes a projection's empty tables and its checkpoint at the beginning of the log.
+func createTables(ctx context.Context, tx pgx.Tx, p Projection) error {
+	schema := pgx.Identifier{p.Name()}.Sanitize()
+	if _, err := tx.Exec(ctx, `create schema if not exists `+schema); err != nil {
+		return fmt.Errorf("make schema %s: %w", p.Name(), err)
+	}
+	if err := useSchema(ctx, tx, p.Name()); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, p.Tables()+";"+p.Indexes()); err != nil {
+		return fmt.Errorf("make the tables of %s: %w", p.Name(), err)
+	}
+	if _, err := tx.Exec(ctx, `insert into public.checkpoints (name) values ($1)`, checkpointName(p)); err != nil {
+		return fmt.Errorf("make the checkpoint of %s: %w", p.Name(), err)
+	}
+	return nil
+}

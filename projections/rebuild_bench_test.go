@@ -1,0 +1,148 @@
+package projections_test
+
+import (
+	"context"
+	"flag"
+	"io"
+	"log/slog"
+	"runtime"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/studycall/studycall/eventstore"
+	"github.com/studycall/studycall/migrations"
+	"github.com/studycall/studycall/postgres"
+	"github.com/studycall/studycall/postgres/postgrestest"
+	"github.com/studycall/studycall/projections"
+	"github.com/studycall/studycall/seed"
+)
+
+// rebuildEvents is about how long the log of BenchmarkRebuild is; docs/benchmarks.md gives figures for five million.
+var rebuildEvents = flag.Int("rebuild-events", 1_000_000, "events in the log of BenchmarkRebuild")
+
+// copySQL reads what a rebuild has to read, as fast as Postgres can send it.
+const copySQL = `copy (select position, stream_id, session_id, type, schema, data, occurred_at from events order by position) to stdout`
+
+// BenchmarkRebuild compares the rebuild of history and statistics with its limit: Postgres sending the same columns of the
+// same log, to be thrown away.
+func BenchmarkRebuild(b *testing.B) {
+	pool, store, events := seededLog(b, *rebuildEvents)
+	rebuilder := projections.NewRebuilder(pool, store, slog.New(slog.DiscardHandler), func(int64, int64) {})
+	three := projections.All(seoul(b))[1:]
+	var ratios, rates, peaks []float64
+	for b.Loop() {
+		began := time.Now()
+		if err := copyLog(b.Context(), pool); err != nil {
+			b.Fatal(err)
+		}
+		limit := time.Since(began)
+		peak := watchMemory(b)
+		began = time.Now()
+		if err := rebuilder.Rebuild(b.Context(), three...); err != nil {
+			b.Fatal(err)
+		}
+		took := time.Since(began)
+		rates = append(rates, float64(events)/took.Seconds())
+		ratios = append(ratios, limit.Seconds()/took.Seconds())
+		peaks = append(peaks, float64(peak())/(1<<20))
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(float64(events), "events")
+	b.ReportMetric(middle(rates), "events/s")
+	b.ReportMetric(middle(ratios), "ratio")
+	b.ReportMetric(slices.Max(peaks), "peak-MB")
+}
+
+func copyLog(ctx context.Context, pool *pgxpool.Pool) error {
+	conn, err := pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	_, err = conn.Conn().PgConn().CopyTo(ctx, io.Discard, copySQL)
+	return err
+}
+
+// watchMemory samples what the process has from the system, until the function that it returns is called.
+func watchMemory(b *testing.B) (peak func() uint64) {
+	runtime.GC()
+	var highest atomic.Uint64
+	over, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			highest.Store(max(highest.Load(), m.HeapInuse+m.StackInuse))
+			select {
+			case <-tick.C:
+			case <-over:
+				return
+			case <-b.Context().Done():
+				return
+			}
+		}
+	}()
+	return func() uint64 {
+		close(over)
+		<-ended
+		return highest.Load()
+	}
+}
+
+// seededLog is a log of about so many events, on a Postgres that loses nothing, whose statistics are up to date.
+func seededLog(b *testing.B, about int) (*pgxpool.Pool, *eventstore.Store, int64) {
+	server := postgrestest.Cluster(b, "fsync=on", "full_page_writes=on", "shared_buffers=128MB", "max_wal_size=2GB")
+	pool, err := postgres.Connect(b.Context(), server.URL(), postgres.WithMaxConns(20))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(pool.Close)
+	if _, err := postgres.Migrate(b.Context(), pool, migrations.Files); err != nil {
+		b.Fatal(err)
+	}
+	store, err := eventstore.Open(b.Context(), pool, slog.New(slog.DiscardHandler))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(store.Close)
+	const studies, eventsInASession = 100, 35
+	past := seed.Past{Seed: 1, Sessions: max(1, about/studies/eventsInASession), Until: time.Date(2025, 11, 20, 0, 0, 0, 0, seoul(b))}
+	group, ctx := errgroup.WithContext(b.Context())
+	group.SetLimit(8)
+	for n := range studies {
+		group.Go(func() error {
+			study, version := past.Study(n+1), int64(0)
+			for events := range study.Sessions() {
+				if _, err := store.Append(ctx, eventstore.Stream(study.ID), version, events); err != nil {
+					return err
+				}
+				version += int64(len(events))
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		b.Fatal(err)
+	}
+	if _, err := pool.Exec(b.Context(), `vacuum analyze events`); err != nil {
+		b.Fatal(err)
+	}
+	head, err := store.Head(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	return pool, store, head
+}
+
+func middle(values []float64) float64 {
+	slices.Sort(values)
+	return values[len(values)/2]
+}
