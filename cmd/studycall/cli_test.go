@@ -49,7 +49,7 @@ func TestMistakesAreOneClearLineAndExitTwo(t *testing.T) {
 
 func TestHelpShowsEveryFlagsVariable(t *testing.T) {
 	t.Parallel()
-	for _, command := range []string{"serve", "migrate", "projections", "rebuild", "verify", "events", "seed", "version"} {
+	for _, command := range []string{"serve", "migrate", "projections", "rebuild", "verify", "events", "seed", "token", "version"} {
 		code, stdout, stderr := studycall(t, command, "--help")
 		if code != exitOK || stderr != "" {
 			t.Errorf("%s --help: exit %d, %q", command, code, stderr)

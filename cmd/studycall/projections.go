@@ -6,16 +6,23 @@ import (
 	"fmt"
 	"text/tabwriter"
 
+	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/projections"
 )
 
+// projectionsCommand is what there is to do with projections.
 type projectionsCommand struct {
+	Show  showCommand  `cmd:"" default:"withargs" help:"Show how far each projection is (the default)."`
+	Retry retryCommand `cmd:"" help:"Have a projection that stopped at an event try it again now, after what stopped it was fixed."`
+}
+
+type showCommand struct {
 	databaseFlags `embed:""`
 	JSON          bool `name:"json" env:"STUDYCALL_JSON" help:"Print JSON."`
 }
 
 // Run prints the state of the projections.
-func (c *projectionsCommand) Run(ctx context.Context, s *streams) error {
+func (c *showCommand) Run(ctx context.Context, s *streams) error {
 	db, err := c.open(ctx, s.log, false)
 	if err != nil {
 		return err
@@ -39,4 +46,43 @@ func (c *projectionsCommand) Run(ctx context.Context, s *streams) error {
 		_, _ = fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%s\t%s\n", p.Name, p.Position, p.Head, p.Lag, p.State, p.Error)
 	}
 	return table.Flush()
+}
+
+type retryCommand struct {
+	databaseFlags `embed:""`
+	Name          string `arg:"" help:"The projection."`
+}
+
+// Run has a projection try again, and says what came of it.
+func (c *retryCommand) Run(ctx context.Context, s *streams) error {
+	db, err := c.open(ctx, s.log, false)
+	if err != nil {
+		return err
+	}
+	defer db.close()
+	if err := db.mustBeCurrent(ctx); err != nil {
+		return err
+	}
+	store, err := eventstore.Open(ctx, db.Pool, s.log)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	before, after, err := projections.Retry(ctx, db.Pool, store, c.Name)
+	if err != nil {
+		return err
+	}
+	outcome := ""
+	switch {
+	case before.State != projections.Stopped:
+		outcome = fmt.Sprintf("%s is not stopped: it is %s, at %d of %d.", c.Name, before.State, before.Position, before.Head)
+	case after.State == projections.Stopped:
+		return fmt.Errorf("%s stopped again after %d: %s", c.Name, after.Position, after.Error)
+	case after.Position > before.Position:
+		outcome = fmt.Sprintf("%s goes on: it is %s, at %d of %d.", c.Name, after.State, after.Position, after.Head)
+	default:
+		outcome = fmt.Sprintf("%s will go on after %d when a server runs; none does now.", c.Name, after.Position)
+	}
+	_, err = fmt.Fprintln(s.out, outcome)
+	return err
 }
