@@ -67,6 +67,14 @@ func (s *Store) Append(ctx context.Context, stream string, expected int64, event
 	select {
 	case v := <-p.done:
 		return v.position, v.err
+	case <-s.committed:
+		// The committer has ended: it has answered, or it never saw this append.
+		select {
+		case v := <-p.done:
+			return v.position, v.err
+		default:
+			return 0, ErrClosed
+		}
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
@@ -75,6 +83,7 @@ func (s *Store) Append(ctx context.Context, stream string, expected int64, event
 // commitAppends is the group commit: it takes whatever has arrived while the last transaction was under way, and
 // commits it together. An append that finds the committer idle is committed at once.
 func (s *Store) commitAppends(ctx context.Context) {
+	defer close(s.committed)
 	var held []*pendingAppend // second appends to a stream that the last batch had already
 	for {
 		batch := held
@@ -84,7 +93,6 @@ func (s *Store) commitAppends(ctx context.Context) {
 			case p := <-s.queue:
 				batch = append(batch, p)
 			case <-ctx.Done():
-				s.refuseQueued()
 				return
 			}
 		}
@@ -117,17 +125,6 @@ func (s *Store) gather(waiting []*pendingAppend) (batch, held []*pendingAppend) 
 		}
 	}
 	return batch, held
-}
-
-func (s *Store) refuseQueued() {
-	for {
-		select {
-		case p := <-s.queue:
-			p.done <- verdict{err: ErrClosed}
-		default:
-			return
-		}
-	}
 }
 
 // commit carries out a batch and tells every caller its verdict.

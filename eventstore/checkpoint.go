@@ -11,19 +11,22 @@ import (
 // wakes the reader at once.
 const progressPoll = 5 * time.Millisecond
 
-// Checkpoint is how far a consumer of the log has come.
-type Checkpoint struct {
-	Name      string
-	Position  int64
-	Error     string // why the event after Position could not be handled; empty: all is well
-	UpdatedAt time.Time
-}
-
 // EnsureCheckpoint makes the checkpoint of a new consumer, at the beginning of the log. One that exists stays as it is.
 func (s *Store) EnsureCheckpoint(ctx context.Context, name string) error {
 	_, err := s.pool.Exec(ctx, `insert into checkpoints (name) values ($1) on conflict do nothing`, name)
 	if err != nil {
 		return fmt.Errorf("make checkpoint %s: %w", name, err)
+	}
+	return nil
+}
+
+// Retry asks all servers to try again at once what a consumer failed at, rather than after their pause. It forgets the
+// error that was noted; should the next try fail as well, it is noted anew.
+func (s *Store) Retry(ctx context.Context, name string) error {
+	_, err := s.pool.Exec(ctx, `with forgotten as (update checkpoints set error = null where name = $1)
+		select pg_notify($2, $1)`, name, retryChannel)
+	if err != nil {
+		return fmt.Errorf("retry %s: %w", name, err)
 	}
 	return nil
 }

@@ -11,7 +11,8 @@ import (
 )
 
 const (
-	notifyChannel = "studycall_log"
+	logChannel   = "studycall_log"   // the head has grown, to the position that the payload is
+	retryChannel = "studycall_retry" // what failed is to be tried again now
 	// pollInterval is the fallback where a notification was lost: while the listener reconnects, say.
 	pollInterval = 500 * time.Millisecond
 	// listenRetry is how long the listener waits before it connects again.
@@ -40,7 +41,7 @@ func (s *Store) listenOnce(ctx context.Context) error {
 		return fmt.Errorf("connect: %w", err)
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	if _, err := conn.Exec(ctx, "listen "+notifyChannel); err != nil {
+	if _, err := conn.Exec(ctx, "listen "+logChannel+"; listen "+retryChannel); err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
 	head, err := s.Head(ctx)
@@ -54,6 +55,8 @@ func (s *Store) listenOnce(ctx context.Context) error {
 		notification, err := conn.WaitForNotification(waiting)
 		cancel()
 		switch {
+		case err == nil && notification.Channel == retryChannel:
+			s.retries.wake()
 		case err == nil:
 			position, err := strconv.ParseInt(notification.Payload, 10, 64)
 			if err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/studycall/studycall/domain"
@@ -84,13 +85,13 @@ func (s *scanner) page(ctx context.Context, store *Store, after, upTo int64) ([]
 		return nil, err
 	}
 	defer rows.Close()
-	for _, i := range []int{0, 4, 6} { // texts and JSON are the same in both formats
-		if field := rows.FieldDescriptions()[i]; field.Format != pgx.BinaryFormatCode {
-			return nil, fmt.Errorf("column %s does not come in binary format", field.Name)
-		}
-	}
 	page := make([]Scanned, 0, min(scanPage, upTo-after))
 	for rows.Next() {
+		if len(page) == 0 {
+			if err := mustBeBinary(rows.FieldDescriptions()); err != nil {
+				return nil, err
+			}
+		}
 		event, err := s.row(rows.RawValues())
 		if err != nil {
 			return nil, err
@@ -98,6 +99,16 @@ func (s *scanner) page(ctx context.Context, store *Store, after, upTo int64) ([]
 		page = append(page, event)
 	}
 	return page, rows.Err()
+}
+
+// mustBeBinary checks the columns of numbers and times; texts and JSON are the same in both formats.
+func mustBeBinary(fields []pgconn.FieldDescription) error {
+	for _, i := range []int{0, 4, 6} {
+		if fields[i].Format != pgx.BinaryFormatCode {
+			return fmt.Errorf("column %s does not come in binary format", fields[i].Name)
+		}
+	}
+	return nil
 }
 
 func (s *scanner) row(column [][]byte) (Scanned, error) {

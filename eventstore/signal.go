@@ -31,3 +31,24 @@ func (h *positionSignal) current() (int64, <-chan struct{}) {
 	defer h.mu.Unlock()
 	return h.position, h.advanced
 }
+
+// call wakes all who wait for it.
+type call struct {
+	mu     sync.Mutex
+	called chan struct{} // closed and replaced at each call
+}
+
+func newCall() *call { return &call{called: make(chan struct{})} }
+
+func (c *call) wake() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	close(c.called)
+	c.called = make(chan struct{})
+}
+
+func (c *call) wait() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.called
+}

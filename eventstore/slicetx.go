@@ -68,11 +68,19 @@ func (t *sliceTx) work(do func() error) {
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			t.failed = fmt.Errorf("panic: %v", p)
+			t.failed = handlerError{fmt.Errorf("panic: %v", p)}
 		}
 	}()
-	t.failed = do()
+	if err := do(); err != nil {
+		t.failed = handlerError{err}
+	}
 }
+
+// handlerError is what a handler failed with, to be found again under what watermill-sql says about it.
+type handlerError struct{ error }
+
+// Unwrap gives the handler's own error.
+func (e handlerError) Unwrap() error { return e.error }
 
 // ExecContext implements watermill-sql's Tx: it runs the acknowledgement, whose first argument is the position.
 func (t *sliceTx) ExecContext(ctx context.Context, query string, args ...any) (watermillsql.Result, error) {

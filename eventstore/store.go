@@ -16,14 +16,17 @@ type Store struct {
 	types *types
 	head  *positionSignal
 	tail  *tailBuffer
+	// retries is the call to try at once what failed.
+	retries *call
 
 	progressMu sync.Mutex
 	progressOf map[string]*progress // by checkpoint
 
-	queue   chan *pendingAppend
-	stop    context.CancelFunc
-	stopped sync.WaitGroup
-	closing chan struct{}
+	queue     chan *pendingAppend
+	committed chan struct{} // closed when the committer has ended
+	stop      context.CancelFunc
+	stopped   sync.WaitGroup
+	closing   chan struct{}
 }
 
 // Open starts the log over a migrated database: the committer of appends and the listener that hears of other
@@ -37,6 +40,8 @@ func Open(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) (*Store, er
 		head:       newPositionSignal(),
 		progressOf: map[string]*progress{},
 		queue:      make(chan *pendingAppend, queueLimit),
+		committed:  make(chan struct{}),
+		retries:    newCall(),
 		stop:       stop,
 		closing:    make(chan struct{}),
 	}

@@ -2,6 +2,7 @@ package eventstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -10,6 +11,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill"
 	watermillsql "github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
 	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/studycall/studycall/postgres"
 )
@@ -67,18 +69,25 @@ type sliceFeed struct {
 	seen     int64        // the head when the last query was made; used by the subscriber's goroutine alone
 }
 
-// HandleError implements watermill-sql's BackoffManager: it is asked after every slice how long to wait. It blocks
-// while there is nothing to read, and paces the retries of what failed.
+// HandleError implements watermill-sql's BackoffManager, which is asked after every slice how long to wait. It does the
+// waiting itself, as long as there is nothing to read or before what failed is tried again, since it knows what ends it.
 func (f *sliceFeed) HandleError(_ watermill.LoggerAdapter, noMsg bool, err error) time.Duration {
 	switch {
-	case err != nil && f.isDone():
-		return 0
-	case err != nil:
-		return f.failed(err)
+	case err != nil && !f.isDone():
+		f.waitForRetry(f.failed(err))
 	case noMsg:
 		f.waitForEvents()
 	}
 	return 0
+}
+
+// waitForRetry waits before what failed is tried again, or until somebody asks for that.
+func (f *sliceFeed) waitForRetry(pause time.Duration) {
+	select {
+	case <-time.After(pause):
+	case <-f.store.retries.wait():
+	case <-f.done:
+	}
 }
 
 // waitForEvents returns when there may be something to read. Its fallback is a look without a lock, which costs the
@@ -106,14 +115,21 @@ func (f *sliceFeed) behind() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
 	defer cancel()
 	var behind bool
-	err := f.store.pool.QueryRow(ctx, `select exists (select from events
-		where position > (select position from checkpoints where name = $1))`, f.name).Scan(&behind)
+	// Not "exists (… where position > …)": to find that there is none, Postgres would walk over the whole log.
+	err := f.store.pool.QueryRow(ctx, `select coalesce((select max(position) from events), 0) > position
+		from checkpoints where name = $1`, f.name).Scan(&behind)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false // the checkpoint is of another version of the program now
+	}
 	return behind || err != nil // the query that follows reports the error
 }
 
 // failed notes why a slice could not be folded, where operators look, and says how long to wait.
 func (f *sliceFeed) failed(err error) time.Duration {
 	n := f.failures.Add(1)
+	if own := (handlerError{}); errors.As(err, &own) {
+		err = own.error
+	}
 	if postgres.Unavailable(err) {
 		if n == 1 {
 			f.log.Warn("projection waits for the database", "error", err)

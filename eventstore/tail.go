@@ -21,7 +21,7 @@ type Tail struct {
 }
 
 // Tail follows the log after a position (0: from the beginning). It holds nothing that would have to be closed.
-func (s *Store) Tail(after int64) *Tail { return &Tail{s.tail, after} }
+func (s *Store) Tail(after int64) *Tail { return &Tail{s.tail, max(after, 0)} }
 
 // Next waits until there are events after the last ones it gave, and returns them in order, at most some hundreds.
 // Errors: ctx's, ErrClosed when the store closes, or the database's, after which Next may be called again.

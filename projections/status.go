@@ -26,6 +26,8 @@ type Status struct {
 	Lag      int64  `json:"lag"`
 	State    State  `json:"state"`
 	Error    string `json:"lastError,omitempty"` // why it stopped
+
+	checkpoint string
 }
 
 // ReadStatus reads how far the projections are that ever ran on this database, by name.
@@ -37,8 +39,8 @@ func ReadStatus(ctx context.Context, pool *pgxpool.Pool) ([]Status, error) {
 	}
 	statuses, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Status, error) {
 		s := Status{State: Live}
-		err := row.Scan(&s.Name, &s.Position, &s.Head, &s.Error)
-		s.Name, _ = parseCheckpoint(s.Name)
+		err := row.Scan(&s.checkpoint, &s.Position, &s.Head, &s.Error)
+		s.Name, _ = parseCheckpoint(s.checkpoint)
 		s.Lag = s.Head - s.Position
 		switch {
 		case s.Error != "":

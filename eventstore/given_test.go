@@ -1,0 +1,272 @@
+package eventstore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/studycall/studycall/domain"
+	"github.com/studycall/studycall/eventstore"
+	"github.com/studycall/studycall/postgres"
+	"github.com/studycall/studycall/postgres/postgrestest"
+)
+
+// patience is how long a test waits for what must happen. It is long only where something is broken.
+const patience = time.Minute
+
+// server is a store with a pool of its own, as each of our servers has.
+type server struct {
+	*eventstore.Store
+	pool *pgxpool.Pool
+}
+
+// newServer starts a server on a database of its own.
+func newServer(t *testing.T) server {
+	t.Helper()
+	return newServerOn(t, postgrestest.NewURL(t))
+}
+
+// newServerOn starts one more server on a database.
+func newServerOn(t *testing.T, url string) server {
+	t.Helper()
+	pool := newPool(t, url, "studycall")
+	store, err := eventstore.Open(t.Context(), pool, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	if err != nil {
+		t.Fatalf("open the log: %v", err)
+	}
+	t.Cleanup(store.Close)
+	return server{store, pool}
+}
+
+func newPool(t *testing.T, url, name string) *pgxpool.Pool {
+	t.Helper()
+	pool, err := postgres.Connect(t.Context(), url, postgres.WithMaxConns(10), postgres.WithApplicationName(name))
+	if err != nil {
+		t.Fatalf("connect: %v", err)
+	}
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+// begin starts a transaction that is not ours: somebody else in the same database.
+func begin(t *testing.T, pool *pgxpool.Pool, options pgx.TxOptions) pgx.Tx {
+	t.Helper()
+	tx, err := pool.BeginTx(t.Context(), options)
+	if err != nil {
+		t.Fatalf("begin: %v", err)
+	}
+	t.Cleanup(func() { _ = tx.Rollback(context.Background()) })
+	return tx
+}
+
+func execute(t *testing.T, db interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+}, sql string, args ...any) {
+	t.Helper()
+	if _, err := db.Exec(t.Context(), sql, args...); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+func query[T any](t *testing.T, pool *pgxpool.Pool, sql string, args ...any) []T {
+	t.Helper()
+	rows, err := pool.Query(t.Context(), sql, args...)
+	if err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	values, err := pgx.CollectRows(rows, pgx.RowTo[T])
+	if err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	return values
+}
+
+// holdCommits takes the lock that every append needs, and waits until the store is stuck in the middle of one: what is
+// appended from now on is queued, and committed as one batch once release is called. The first append is to stream.
+func holdCommits(t *testing.T, s server, stream string) (release func()) {
+	t.Helper()
+	tx := begin(t, s.pool, pgx.TxOptions{})
+	execute(t, tx, `select from log_head for update`)
+	first := appending(s, stream, 0, muted("s", "first"))
+	waitForLocks(t, s.pool, 1)
+	return func() {
+		t.Helper()
+		if err := tx.Rollback(t.Context()); err != nil {
+			t.Fatalf("release the lock: %v", err)
+		}
+		if got := <-first; got.err != nil {
+			t.Errorf("the append that waited failed: %v", got.err)
+		}
+	}
+}
+
+// waitForLocks waits until so many transactions of this database wait for another one.
+func waitForLocks(t *testing.T, pool *pgxpool.Pool, n int) {
+	t.Helper()
+	waitUntil(t, fmt.Sprintf("%d transactions wait for a lock", n), func() bool {
+		return query[int](t, pool, `select count(*)::int from pg_stat_activity
+			where datname = current_database() and wait_event_type = 'Lock'`)[0] == n
+	})
+}
+
+func waitUntil(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(patience)
+	for !is() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("gave up waiting until %s", what)
+		}
+	}
+}
+
+// outcome is what became of an append.
+type outcome struct {
+	position int64
+	err      error
+}
+
+func appending(s server, stream string, expected int64, events ...domain.Event) <-chan outcome {
+	done := make(chan outcome, 1)
+	go func() {
+		position, err := s.Append(context.Background(), stream, expected, events)
+		done <- outcome{position, err}
+	}()
+	return done
+}
+
+// mustAppend appends and returns the position.
+func mustAppend(t *testing.T, s server, stream string, expected int64, events ...domain.Event) int64 {
+	t.Helper()
+	position, err := s.Append(t.Context(), stream, expected, events)
+	if err != nil {
+		t.Fatalf("append to %s at version %d: %v", stream, expected, err)
+	}
+	return position
+}
+
+// fill appends n events to a stream that does not exist, some hundreds at a time.
+func fill(t *testing.T, s server, stream string, n int) {
+	t.Helper()
+	for first := 0; first < n; first += 500 {
+		mustAppend(t, s, stream, int64(first), many(first, min(n-first, 500))...)
+	}
+}
+
+// many are n events whose user names their number.
+func many(first, n int) []domain.Event {
+	events := make([]domain.Event, n)
+	for i := range events {
+		events[i] = muted("s", strconv.Itoa(first+i))
+	}
+	return events
+}
+
+// wholeLog reads everything, and checks that it is in order without a gap: over all, and in each stream.
+func wholeLog(t *testing.T, s server) []eventstore.Recorded {
+	t.Helper()
+	var all []eventstore.Recorded
+	for {
+		page, err := s.ReadAll(t.Context(), int64(len(all)), 1000)
+		if err != nil {
+			t.Fatalf("read the log: %v", err)
+		}
+		if all = append(all, page...); len(page) < 1000 {
+			break
+		}
+	}
+	versions := map[string]int64{}
+	for i, r := range all {
+		versions[r.Stream]++
+		if r.Position != int64(i+1) || r.Version != versions[r.Stream] {
+			t.Fatalf("event %d is at position %d, version %d of %s, want version %d",
+				i+1, r.Position, r.Version, r.Stream, versions[r.Stream])
+		}
+	}
+	return all
+}
+
+// holds fails the test unless the log has just these events, given as stream/type/user.
+func holds(t *testing.T, s server, want ...string) {
+	t.Helper()
+	got := []string{}
+	for _, r := range wholeLog(t, s) {
+		got = append(got, describe(t, r))
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the log holds\n%q, want\n%q", got, want)
+	}
+}
+
+func describe(t *testing.T, r eventstore.Recorded) string {
+	t.Helper()
+	event, err := r.Event()
+	if err != nil {
+		t.Fatalf("decode: %v", err)
+	}
+	user := ""
+	switch e := event.(type) {
+	case domain.AudioMuted:
+		user = e.UserID
+	case domain.SessionStarted:
+		user = e.StartedBy
+	}
+	return r.Stream + "/" + r.Type + "/" + user
+}
+
+// fails fails the test unless the error is the wanted one.
+func fails(t *testing.T, err, want error) {
+	t.Helper()
+	if !errors.Is(err, want) {
+		t.Errorf("got error %v, want %v", err, want)
+	}
+}
+
+// inParallel runs do n times at once and waits for all.
+func inParallel(n int, do func(i int)) {
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() { do(i) })
+	}
+	all.Wait()
+}
+
+var occurred = time.Date(2025, 11, 19, 10, 30, 0, int(123*time.Millisecond), time.UTC)
+
+func fact(session string) domain.Fact { return domain.Fact{SessionID: session, At: occurred} }
+
+func started(session, user string) domain.Event {
+	return domain.SessionStarted{Fact: fact(session), StartedBy: user}
+}
+
+func muted(session, user string) domain.Event {
+	return domain.AudioMuted{Fact: fact(session), UserID: user}
+}
+
+func storeOf(t *testing.T, config *pgxpool.Config) server {
+	t.Helper()
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	store, err := eventstore.Open(t.Context(), pool, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	if err != nil {
+		t.Fatalf("open the log: %v", err)
+	}
+	t.Cleanup(store.Close)
+	return server{store, pool}
+}

@@ -1,0 +1,129 @@
+package eventstore_test
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/studycall/studycall/domain"
+	"github.com/studycall/studycall/eventstore"
+)
+
+// scanned is what Scan gives, page by page.
+func scanned(t *testing.T, s server, after, upTo int64) (pages [][]eventstore.Scanned) {
+	t.Helper()
+	err := s.Scan(t.Context(), after, upTo, func(page []eventstore.Scanned) error {
+		pages = append(pages, page)
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("scan from %d to %d: %v", after, upTo, err)
+	}
+	return pages
+}
+
+// The fast way of reading gives what the plain one gives, whatever is in the events.
+func TestScanReadsWhatReadAllReads(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	odd := domain.Fact{SessionID: "세션 \"1\"", At: time.Date(1999, 12, 31, 23, 59, 59, int(999*time.Millisecond), time.UTC)}
+	mustAppend(t, s, "call-스터디-1", 0,
+		started("s1", "kim"), domain.ParticipantJoined{Fact: odd, ParticipantID: "p", UserID: `김"철수\`},
+		domain.AudioMuted{Fact: odd, UserID: ""}, domain.AudioUnmuted{Fact: odd, UserID: "\x00\t\u2028<&>"},
+		domain.VideoTurnedOff{Fact: odd, UserID: "kim"}, domain.VideoTurnedOn{Fact: odd, UserID: "kim"})
+	mustAppend(t, s, "not-a-call", 0,
+		domain.ScreenShareStarted{Fact: fact("s2"), UserID: "kim"}, domain.ScreenShareStopped{Fact: fact("s2"), UserID: "kim"},
+		domain.ParticipantLeft{Fact: fact("s2"), UserID: "kim", Reason: domain.Removed},
+		domain.SessionEnded{Fact: fact("s2"), Reason: domain.NobodyJoined})
+	pages := scanned(t, s, 0, 10)
+	if len(pages) != 1 || len(pages[0]) != 10 {
+		t.Fatalf("got %+v, want one page of 10 events", pages)
+	}
+	for i, r := range wholeLog(t, s) {
+		event, err := r.Event()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := eventstore.Scanned{Position: r.Position, Study: r.Study(), Event: event}
+		if !reflect.DeepEqual(pages[0][i], want) {
+			t.Errorf("got %+v, want %+v", pages[0][i], want)
+		}
+	}
+}
+
+func TestScanGivesAllBetweenTwoPositions(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	const n = eventstore.ScanPage*2 + 7
+	execute(t, s.pool, `insert into events (position, stream_id, version, session_id, type, schema, data, occurred_at)
+		select n, 'call-a', n, 's', 'AudioMuted', 1, '{"userId":"kim"}', now() from generate_series(1, $1::int) n`, n)
+	for _, c := range []struct {
+		after, upTo, last int64
+		pages             int
+	}{
+		{0, n, n, 3},
+		{0, eventstore.ScanPage, eventstore.ScanPage, 1},
+		{7, n, n, 2},
+		{n - 1, n, n, 1},
+		{0, 1, 1, 1},
+		{5, 5, 5, 0},
+		{9, 5, 9, 0},
+		{n - 3, n + 1000, n, 1}, // what is not there is not waited for
+		{n, n + 1, n, 0},
+	} {
+		want := c.after
+		pages := scanned(t, s, c.after, c.upTo)
+		for _, page := range pages {
+			for _, e := range page {
+				if want++; e.Position != want {
+					t.Fatalf("after %d: got position %d, want %d", c.after, e.Position, want)
+				}
+			}
+		}
+		if want != c.last || len(pages) != c.pages {
+			t.Errorf("after %d up to %d: came to %d in %d pages, want %d in %d", c.after, c.upTo, want, len(pages), c.last, c.pages)
+		}
+	}
+
+	boom := errors.New("boom")
+	calls := 0
+	err := s.Scan(t.Context(), 0, n, func([]eventstore.Scanned) error { calls++; return boom })
+	if fails(t, err, boom); calls != 1 {
+		t.Errorf("called %d times after an error", calls)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	fails(t, s.Scan(ctx, 0, n, func([]eventstore.Scanned) error { cancel(); return ctx.Err() }), context.Canceled)
+	fails(t, s.Scan(ctx, 0, n, func([]eventstore.Scanned) error { return nil }), context.Canceled)
+}
+
+func TestScanStopsAtAnUnknownEvent(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	fill(t, s, "call-a", 3)
+	execute(t, s.pool, `select append_events(array['call-a'], array[3::bigint], array[1], array['s'], array['CallRecorded'],
+		array[9::smallint], array['{}'], array[now()])`)
+	err := s.Scan(t.Context(), 0, 4, func([]eventstore.Scanned) error { return nil })
+	unknown := (*eventstore.UnknownEventError)(nil)
+	if !errors.As(err, &unknown) || unknown.Position != 4 || unknown.Type != "CallRecorded" || unknown.Schema != 9 {
+		t.Errorf("got error %v, want one that names event 4", err)
+	}
+}
+
+// The database goes away in the middle: that is an error, and the next scan is whole.
+func TestScanWhileTheDatabaseGoesAway(t *testing.T) {
+	t.Parallel()
+	s, deaf := deafServer(t)
+	fill(t, s, "call-a", 3)
+	scanned(t, s, 0, 3)
+	deaf.Store(true)
+	if err := s.Scan(t.Context(), 0, 3, func([]eventstore.Scanned) error { return nil }); err == nil {
+		t.Error("scanned what was never answered")
+	}
+	deaf.Store(false)
+	waitUntil(t, "the database is back", func() bool { _, err := s.Head(t.Context()); return err == nil })
+	if pages := scanned(t, s, 0, 3); len(pages) != 1 || len(pages[0]) != 3 {
+		t.Errorf("got %+v", pages)
+	}
+}

@@ -1,0 +1,147 @@
+package eventstore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/studycall/studycall/eventstore"
+)
+
+// chaos folds into a table, and fails in every way that a handler can, until it is calmed.
+type chaos struct {
+	table seen
+	calm  atomic.Bool
+
+	errors, panics, partly atomic.Int64
+}
+
+func (c *chaos) apply(ctx context.Context, tx pgx.Tx, events []eventstore.Recorded) error {
+	if c.calm.Load() {
+		return c.table.apply(ctx, tx, events)
+	}
+	switch rand.IntN(12) {
+	case 0:
+		c.errors.Add(1)
+		return errors.New("failed before it began")
+	case 1:
+		c.partly.Add(1)
+		if err := c.table.apply(ctx, tx, events[:rand.IntN(len(events))]); err != nil {
+			return err
+		}
+		return errors.New("failed in the middle")
+	case 2:
+		c.panics.Add(1)
+		if err := c.table.apply(ctx, tx, events); err != nil {
+			return err
+		}
+		panic("after everything was written")
+	case 3:
+		c.errors.Add(1)
+		_, err := tx.Exec(ctx, `insert into no_such_table values (1)`)
+		return err
+	}
+	return c.table.apply(ctx, tx, events)
+}
+
+// Two servers compete under one name, their handlers fail and panic, their connections are cut, and their subscriptions
+// are cancelled and begun again, while others append: in the end each event was folded once, in order.
+func TestExactlyOnce(t *testing.T) {
+	t.Parallel()
+	a := newServer(t)
+	b := newServerOn(t, a.pool.Config().ConnString())
+	c := &chaos{table: seenTable(t, a)}
+	const n = 3000
+	fill(t, a, "call-before", 600)
+	if err := a.EnsureCheckpoint(t.Context(), "chaos"); err != nil {
+		t.Fatal(err)
+	}
+	stopCutting := cutConnections(t, `query not like 'listen%'`, a, b)
+
+	ctx, calm := context.WithCancel(t.Context())
+	var restarts atomic.Int64
+	var followers sync.WaitGroup
+	for _, s := range []server{a, b} {
+		followers.Go(func() {
+			for ctx.Err() == nil {
+				stop := subscribe(t, s, "chaos", c.apply)
+				select {
+				case <-time.After(time.Duration(rand.IntN(200)) * time.Millisecond):
+				case <-ctx.Done():
+				}
+				stop()
+				restarts.Add(1)
+			}
+		})
+	}
+	for w := range 4 {
+		followers.Go(func() {
+			stream := fmt.Sprintf("call-%d", w)
+			for version := int64(0); version < (n-600)/4; version += 3 {
+				var err error
+				for first := true; first || errors.Is(err, eventstore.ErrUnavailable); first = false {
+					_, err = a.Append(t.Context(), stream, version, many(0, 3))
+				}
+				if err != nil && !errors.Is(err, eventstore.ErrConflict) {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	waitUntil(t, "enough has gone wrong", func() bool {
+		return c.errors.Load() > 10 && c.panics.Load() > 5 && c.partly.Load() > 5 && restarts.Load() > 20
+	})
+	cuts := stopCutting()
+	c.calm.Store(true)
+	calm()
+	followers.Wait()
+
+	stop := follow(t, b, "chaos", c.table.apply)
+	handled(t, b, "chaos", n)
+	stop()
+	if len(wholeLog(t, a)) != n {
+		t.Error("the log itself is wrong")
+	}
+	c.table.equalsLog(t, a, n)
+	if _, failure := checkpoint(t, a, "chaos"); failure != "" {
+		t.Errorf("the error %q is left over", failure)
+	}
+	t.Logf("%d cuts, %d errors, %d panics, %d half-written, %d subscriptions", cuts, c.errors.Load(), c.panics.Load(),
+		c.partly.Load(), restarts.Load())
+}
+
+// One of two servers is gone for good in the middle of a slice: the other takes over.
+func TestAnotherServerTakesOver(t *testing.T) {
+	t.Parallel()
+	a := newServer(t)
+	b := newServerOn(t, a.pool.Config().ConnString())
+	table := seenTable(t, a)
+	fill(t, a, "call-a", 20)
+	working := make(chan int32, 1)
+	stopA := follow(t, a, "seen", func(ctx context.Context, tx pgx.Tx, _ []eventstore.Recorded) error {
+		var pid int32
+		if err := tx.QueryRow(ctx, `select pg_backend_pid()`).Scan(&pid); err != nil {
+			return err
+		}
+		select {
+		case working <- pid:
+			<-ctx.Done() // hangs until it is cancelled
+		default:
+		}
+		return ctx.Err()
+	})
+	pid := <-working
+	stopB := follow(t, b, "seen", table.apply)
+	execute(t, b.pool, `select pg_terminate_backend($1)`, pid)
+	handled(t, b, "seen", 20)
+	stopA()
+	stopB()
+	table.equalsLog(t, b, 20)
+}

@@ -1,0 +1,66 @@
+package projections
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// scrapeTimeout bounds the look at the database for one scrape.
+const scrapeTimeout = 3 * time.Second
+
+// Metrics tell Prometheus how far the projections are. They are read from the database at each scrape, so that every
+// server tells the same, whichever runs a projection.
+type Metrics struct {
+	pool                         *pgxpool.Pool
+	head, position, lag, stopped *prometheus.Desc
+}
+
+// NewMetrics makes the collector. It may be used concurrently.
+func NewMetrics(pool *pgxpool.Pool) *Metrics {
+	describe := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc("studycall_"+name, help, labels, nil)
+	}
+	return &Metrics{
+		pool:     pool,
+		head:     describe("log_head", "Position of the last event in the log."),
+		position: describe("projection_position", "Position of the last event in the projection's tables.", "projection"),
+		lag:      describe("projection_lag_events", "Events in the log that are not in the projection's tables yet.", "projection"),
+		stopped:  describe("projection_stopped", "1 while the projection is stopped at an event that it cannot fold.", "projection"),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (m *Metrics) Describe(descriptions chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{m.head, m.position, m.lag, m.stopped} {
+		descriptions <- d
+	}
+}
+
+// Collect implements prometheus.Collector. While the database is away there are no values.
+func (m *Metrics) Collect(metrics chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
+	defer cancel()
+	statuses, err := ReadStatus(ctx, m.pool)
+	if err != nil {
+		metrics <- prometheus.NewInvalidMetric(m.head, err)
+		return
+	}
+	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
+		metrics <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	}
+	for i, s := range statuses {
+		if i == 0 {
+			gauge(m.head, float64(s.Head))
+		}
+		stopped := 0.0
+		if s.State == Stopped {
+			stopped = 1
+		}
+		gauge(m.position, float64(s.Position), s.Name)
+		gauge(m.lag, float64(s.Lag), s.Name)
+		gauge(m.stopped, stopped, s.Name)
+	}
+}
