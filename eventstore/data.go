@@ -9,9 +9,6 @@ import (
 
 // The stored data of the events: JSON objects with these keys, frozen. Session and time have columns of their own.
 type (
-	startedData struct {
-		StartedBy string `json:"startedBy"`
-	}
 	joinedData struct {
 		ParticipantID string `json:"participantId"`
 		UserID        string `json:"userId"`
@@ -29,14 +26,6 @@ type (
 )
 
 // Strings of which there are few come from text; those that hardly any other event has are made.
-
-func (d *startedData) set(key, value []byte, text func([]byte) string) bool {
-	if string(key) != "startedBy" {
-		return false
-	}
-	d.StartedBy = text(value)
-	return true
-}
 
 func (d *joinedData) set(key, value []byte, text func([]byte) string) bool {
 	switch string(key) {

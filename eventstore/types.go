@@ -39,9 +39,10 @@ type types struct {
 // upcaster from the one before; its golden file in testdata stays.
 func callEvents() *types {
 	t := &types{byName: map[string]eventType{}, upcasters: map[upcasterKey]upcaster{}}
-	t.add("SessionStarted", 1, decodeAs(func(f domain.Fact, d startedData) domain.Event {
-		return domain.SessionStarted{Fact: f, StartedBy: d.StartedBy}
+	t.add("SessionStarted", 2, decodeAs(func(f domain.Fact, d userData) domain.Event {
+		return domain.SessionStarted{Fact: f, StartedBy: d.UserID}
 	}))
+	t.upcasters[upcasterKey{"SessionStarted", 1}] = liftSessionStarted1
 	t.add("ParticipantJoined", 1, decodeAs(func(f domain.Fact, d joinedData) domain.Event {
 		return domain.ParticipantJoined{Fact: f, ParticipantID: d.ParticipantID, UserID: d.UserID}
 	}))
@@ -86,7 +87,7 @@ func (t *types) encode(event domain.Event) (stored, error) {
 	name, data := "", any(nil)
 	switch e := event.(type) {
 	case domain.SessionStarted:
-		name, data = "SessionStarted", startedData{e.StartedBy}
+		name, data = "SessionStarted", userData{e.StartedBy}
 	case domain.ParticipantJoined:
 		name, data = "ParticipantJoined", joinedData{e.ParticipantID, e.UserID}
 	case domain.ParticipantLeft:

@@ -64,6 +64,7 @@ func stories() map[string]domain.Event {
 	const user = "user-456"
 	return map[string]domain.Event{
 		"SessionStarted":     domain.SessionStarted{Fact: anyFact, StartedBy: user},
+		"SessionStarted.2":   domain.SessionStarted{Fact: anyFact, StartedBy: user},
 		"ParticipantJoined":  domain.ParticipantJoined{Fact: anyFact, ParticipantID: "participant-1", UserID: user},
 		"ParticipantLeft":    domain.ParticipantLeft{Fact: anyFact, UserID: user, Reason: domain.Disconnected},
 		"AudioMuted":         domain.AudioMuted{Fact: anyFact, UserID: user},
