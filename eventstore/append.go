@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"time"
 
@@ -18,6 +19,10 @@ const (
 	queueLimit = 1024
 	// batchLimit is how many appends are committed together at most. Measured: throughput is flat beyond 100.
 	batchLimit = 256
+	// yields is how often the committer lets others run before it gathers. Those whose appends it has just committed ask for
+	// more at once: to let them speak first doubles what the next transaction carries (with 32 callers and 2 ms a commit,
+	// 0.8 of the rate of single inserts and not 0.3). It is no delay: where nobody else can run, it returns at once.
+	yields = 4
 	// commitTimeout is how long one transaction may take before its appends fail.
 	commitTimeout = 15 * time.Second
 )
@@ -95,6 +100,9 @@ func (s *Store) commitAppends(ctx context.Context) {
 			case <-ctx.Done():
 				return
 			}
+		}
+		for range yields {
+			runtime.Gosched()
 		}
 		batch, held = s.gather(batch)
 		// Not ctx: what has been taken is committed, also while the store closes.

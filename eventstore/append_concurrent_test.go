@@ -103,7 +103,7 @@ func appendSomehow(ctx context.Context, s server, stream string, events []domain
 func TestAppendsWhoseOutcomeIsUnknown(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
-	stop := cutConnections(t, `true`, s)
+	stop := cutConnections(t, 15*time.Millisecond, `true`, s)
 	done := acknowledged{at: map[string]int64{}}
 	const writers, appends = 8, 40
 	unknown := make([]int, writers)
@@ -187,9 +187,9 @@ func TestALostAnswer(t *testing.T) {
 	followed(t, s.Tail(0), 1, 2)
 }
 
-// cutConnections goes on ending connections of the servers, which are on one database, that meet a condition, some
-// milliseconds apart, until stop.
-func cutConnections(t *testing.T, condition string, servers ...server) (stop func() (cuts int)) {
+// cutConnections goes on ending connections of the servers, which are on one database, that meet a condition, up to a
+// pause apart, until stop.
+func cutConnections(t *testing.T, pause time.Duration, condition string, servers ...server) (stop func() (cuts int)) {
 	t.Helper()
 	killer := newPool(t, servers[0].pool.Config().ConnString(), "killer")
 	ctx, cancel := context.WithCancel(t.Context())
@@ -199,7 +199,7 @@ func cutConnections(t *testing.T, condition string, servers ...server) (stop fun
 		for ctx.Err() == nil {
 			select {
 			case <-ctx.Done():
-			case <-time.After(time.Duration(rand.IntN(15)) * time.Millisecond):
+			case <-time.After(rand.N(pause)):
 			}
 			var cut int
 			if err := killer.QueryRow(context.WithoutCancel(ctx), `select count(pg_terminate_backend(pid)) from (

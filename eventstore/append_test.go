@@ -32,7 +32,7 @@ func TestAppendNumbersTheEvents(t *testing.T) {
 		"call-a/AudioMuted/lee", "call-a/AudioMuted/park", "call-a/AudioMuted/choi")
 
 	first := wholeLog(t, s)[0]
-	if first.Session != "s1" || first.Schema != 1 || first.Study() != "a" || eventstore.Stream("a") != first.Stream {
+	if first.Session != "s1" || first.Study() != "a" || eventstore.Stream("a") != first.Stream {
 		t.Errorf("got %+v", first)
 	}
 	if !reflect.DeepEqual(first.OccurredAt, occurred) {

@@ -35,7 +35,9 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			return
 		}
-		says(t, event, data)
+		if schema == types.byName[name].schema {
+			says(t, event, data)
+		}
 		again, err := types.encode(event)
 		if err != nil || again.name != name || again.session != anyFact.SessionID {
 			t.Fatalf("%+v is stored as %+v, %v", event, again, err)
@@ -47,7 +49,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// says compares the fields of an event with the stored object, read in the plainest way.
+// says compares the fields of an event with the stored object, of the newest schema, read in the plainest way.
 func says(t *testing.T, event any, data []byte) {
 	t.Helper()
 	var object map[string]any
@@ -55,7 +57,7 @@ func says(t *testing.T, event any, data []byte) {
 		t.Fatalf("%q is not an object of JSON, and was decoded: %v", data, err)
 	}
 	for field, key := range map[string]string{
-		"StartedBy": "startedBy", "ParticipantID": "participantId", "UserID": "userId", "Reason": "reason",
+		"StartedBy": "userId", "ParticipantID": "participantId", "UserID": "userId", "Reason": "reason",
 	} {
 		value := reflect.ValueOf(event).FieldByName(field)
 		spellings := 0

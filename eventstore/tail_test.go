@@ -70,12 +70,13 @@ func TestTailFirstWhatIsThereThenWhatComes(t *testing.T) {
 	followed(t, ahead, 5, 5)
 }
 
-// Followers who begin anywhere in a log that is longer than what is held in memory: on the server that wrote it, and
-// on one that was started afterwards and holds nothing.
+// Followers who begin anywhere in a log that is longer than what is held in memory: on the server that wrote it, on one
+// that was started afterwards and holds nothing, and on one that was there all the time and followed by nobody.
 func TestTailBeyondTheBuffer(t *testing.T) {
 	t.Parallel()
 	const n = eventstore.TailLength + 1500
 	writer := newServer(t)
+	idle := newServerOn(t, writer.pool.Config().ConnString())
 	slow := writer.Tail(0)
 	fill(t, writer, "call-a", n/2)
 	followed(t, writer.Tail(0), 1, n/2) // so that the buffer is in use
@@ -84,8 +85,9 @@ func TestTailBeyondTheBuffer(t *testing.T) {
 	}
 	fresh := newServerOn(t, writer.pool.Config().ConnString())
 	tails := []*eventstore.Tail{slow}
-	for _, after := range []int64{0, 1, 700, n - eventstore.TailLength, n - 501, n - 1} {
-		tails = append(tails, writer.Tail(after), fresh.Tail(after))
+	for _, after := range []int64{n - 1, n - 501, n - eventstore.TailLength, 700, 1, 0} {
+		followed(t, idle.Tail(after), after+1, n)
+		tails = append(tails, writer.Tail(after), fresh.Tail(after), idle.Tail(after))
 	}
 	begun := make([]int64, len(tails))
 	for i, tail := range tails {
@@ -163,6 +165,23 @@ func TestTheListenersConnectionIsCut(t *testing.T) {
 	followed(t, tail, 4, 4)
 }
 
+// Events of which nobody was notified are found all the same.
+func TestNotificationsMayBeLost(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	table := seenTable(t, s)
+	stop := follow(t, s, "seen", table.apply)
+	tail := s.Tail(0)
+	for n := range int64(3) {
+		execute(t, s.pool, `insert into events (position, stream_id, version, session_id, type, schema, data, occurred_at)
+			values ($1, 'call-a', $1, 's', 'AudioMuted', 1, '{}', now())`, n+1)
+		followed(t, tail, n+1, n+1)
+		handled(t, s, "seen", n+1)
+	}
+	stop()
+	table.equalsLog(t, s, 3)
+}
+
 // A tail outlives an outage: its error is the database's, and then it goes on where it was.
 func TestTailGoesOnAfterAnError(t *testing.T) {
 	t.Parallel()
@@ -170,7 +189,7 @@ func TestTailGoesOnAfterAnError(t *testing.T) {
 	writer := newServer(t)
 	fill(t, writer, "call-a", n)
 	s := newServerOn(t, writer.pool.Config().ConnString()) // holds nothing in memory: it has to read
-	stop := cutConnections(t, `query not like 'listen%'`, s)
+	stop := cutConnections(t, 15*time.Millisecond, `query not like 'listen%'`, s)
 	defer stop()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()

@@ -12,12 +12,20 @@ import (
 )
 
 // Cluster returns a Postgres server of the test's own, in a folder of its own, for tests that stop, crash or restore it. It
-// has the settings of the shared one, then those given as "name=value". At the end of the test it is stopped and removed.
-// Creating one takes a second or two.
+// has the settings of the shared one, then those given as "name=value"; with "fsync=on" its data is on a disk. At the end
+// of the test it is stopped and removed. Creating one takes a second or two.
 func Cluster(tb testing.TB, options ...string) *embedded.Server {
 	tb.Helper()
+	all := settings()
+	all["max_connections"] = "100"
+	all["shared_buffers"] = "32MB"
+	maps.Copy(all, parse(tb, options))
+	parent := tempDir()
+	if all["fsync"] == "on" {
+		parent = diskDir() // whoever wants to wait for a disk means one
+	}
 	// Not t.TempDir(): as root, its folders are closed to the user that Postgres runs as.
-	dir, err := os.MkdirTemp(tempDir(), "studycall-cluster-") //nolint:usetesting // see above
+	dir, err := os.MkdirTemp(parent, "studycall-cluster-") //nolint:usetesting // see above
 	if err != nil {
 		tb.Fatalf("creating a folder for the cluster: %v", err)
 	}
@@ -31,10 +39,6 @@ func Cluster(tb testing.TB, options ...string) *embedded.Server {
 			tb.Fatalf("opening the cluster's folder to Postgres: %v", err)
 		}
 	}
-	all := settings()
-	all["max_connections"] = "100"
-	all["shared_buffers"] = "32MB"
-	maps.Copy(all, parse(tb, options))
 	server, err := embedded.Open(tb.Context(), embedded.Options{Dir: dir, Settings: all, Logger: slog.New(slog.NewTextHandler(tb.Output(), nil))})
 	if err != nil {
 		tb.Fatalf("starting a cluster: %v", err)
