@@ -14,7 +14,7 @@ func (h *Handlers) decideOnSession(
 	ctx context.Context, studyID, sessionID string, command domain.Command, missing error,
 	answer func(domain.Call, []domain.Event),
 ) (int64, error) {
-	for {
+	for seen := int64(-1); ; {
 		position, err := h.decide(ctx, studyID, command, answer)
 		if !errors.Is(err, missing) {
 			return position, err
@@ -28,6 +28,10 @@ func (h *Handlers) decideOnSession(
 		if events, err := call.Decide(command); len(events) == 0 {
 			return position, err
 		}
+		if position == seen {
+			return 0, missing // nothing has: the session was left open in the log when a later one was started
+		}
+		seen = position
 	}
 }
 
