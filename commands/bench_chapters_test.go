@@ -69,6 +69,7 @@ func BenchmarkChapters(b *testing.B) {
 
 // meet is three commands: start, join, and the leave that ends the session.
 func meet(b *testing.B, handlers *commands.Handlers, study string) error {
+	b.Helper()
 	started, err := handlers.StartSession(b.Context(), commands.StartSession{StudyID: study, UserID: "user-456", At: time.Now()})
 	if err != nil {
 		return err
@@ -86,6 +87,7 @@ func meet(b *testing.B, handlers *commands.Handlers, study string) error {
 
 // pastOf is a study that has met so many times.
 func pastOf(b *testing.B, store *eventstore.Store, meetings int) string {
+	b.Helper()
 	study, version := rand.Text(), int64(0)
 	begin := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 	var events []domain.Event

@@ -32,6 +32,7 @@ func BenchmarkCommands(b *testing.B) {
 }
 
 func compareCommands(b *testing.B, settings []string) {
+	b.Helper()
 	store, pool := benchStore(b, settings)
 	exec(b, pool, `create table plain (like events including defaults)`)
 	exec(b, pool, `alter table plain add primary key (position), add unique (stream_id, version)`)
@@ -91,6 +92,7 @@ func measure(callers int, do func(caller, n int) error) (perSecond float64, late
 }
 
 func plainInserts(b *testing.B, pool *pgxpool.Pool, callers int) func(caller, n int) error {
+	b.Helper()
 	conns := make([]*pgxpool.Conn, callers)
 	for i := range conns {
 		conn, err := pool.Acquire(b.Context())
@@ -113,6 +115,7 @@ func plainInserts(b *testing.B, pool *pgxpool.Pool, callers int) func(caller, n 
 }
 
 func togglesOf(b *testing.B, handlers *commands.Handlers, callers int) func(caller, n int) error {
+	b.Helper()
 	run := rand.Text()
 	sessions := make([]string, callers)
 	study := func(caller int) string { return fmt.Sprintf("%s-%d", run, caller) }
@@ -150,6 +153,7 @@ func median(values []float64) float64 {
 
 // benchStore is an event store on a Postgres of its own.
 func benchStore(b *testing.B, settings []string) (*eventstore.Store, *pgxpool.Pool) {
+	b.Helper()
 	server := postgrestest.Cluster(b, settings...)
 	pool, err := postgres.Connect(b.Context(), server.URL(), postgres.WithMaxConns(70))
 	if err != nil {
@@ -168,6 +172,7 @@ func benchStore(b *testing.B, settings []string) (*eventstore.Store, *pgxpool.Po
 }
 
 func exec(b *testing.B, pool *pgxpool.Pool, sql string) {
+	b.Helper()
 	if _, err := pool.Exec(b.Context(), sql); err != nil {
 		b.Fatal(err)
 	}

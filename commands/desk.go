@@ -42,7 +42,7 @@ type wish struct {
 	ctx     context.Context
 	command domain.Command
 	// answer takes what the caller wants to know of the call as it is after the command.
-	answer func(domain.Call, []domain.Event)
+	answer func(domain.Call)
 
 	err      error
 	events   int // of the batch, up to and with this command's
@@ -53,10 +53,10 @@ type wish struct {
 // decide carries out a command on a study's call and returns the position that the answer rests on. answer is called,
 // perhaps more than once, before decide returns; its last call counts.
 func (h *Handlers) decide(
-	ctx context.Context, studyID string, command domain.Command, answer func(domain.Call, []domain.Event),
+	ctx context.Context, studyID string, command domain.Command, answer func(domain.Call),
 ) (int64, error) {
 	w := &wish{ctx: ctx, command: command, answer: answer, done: make(chan struct{})}
-	h.desk(studyID).take(w)
+	h.desk(studyID).take(w) //nolint:contextcheck // the sitting has a context of its own, see take
 	select {
 	case <-w.done:
 		return w.position, w.err
@@ -203,7 +203,7 @@ func (d *desk) decideAll(batch []*wish) (after domain.Call, all []domain.Event) 
 		}
 		all = append(all, events...)
 		w.events = len(all)
-		w.answer(after, events)
+		w.answer(after)
 	}
 	return after, all
 }

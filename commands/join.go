@@ -34,7 +34,7 @@ func (h *Handlers) JoinSession(ctx context.Context, cmd JoinSession) (Joined, er
 	}
 	var answer Joined
 	position, err := h.decideOnSession(ctx, cmd.StudyID, cmd.SessionID, join, domain.ErrSessionNotFound,
-		func(call domain.Call, _ []domain.Event) {
+		func(call domain.Call) {
 			p := *call.Session.Participant(cmd.UserID)
 			answer = Joined{Participant: p, First: p.ID == join.ParticipantID}
 		})

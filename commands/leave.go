@@ -22,5 +22,5 @@ type LeaveSession struct {
 func (h *Handlers) LeaveSession(ctx context.Context, cmd LeaveSession) (int64, error) {
 	leave := domain.LeaveSession{SessionID: cmd.SessionID, UserID: cmd.UserID, Reason: cmd.Reason, At: cmd.At}
 	return h.decideOnSession(ctx, cmd.StudyID, cmd.SessionID, leave, domain.ErrParticipantNotFound,
-		func(domain.Call, []domain.Event) {})
+		func(domain.Call) {})
 }

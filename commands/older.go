@@ -12,7 +12,7 @@ import (
 // one, another study's, or none. missing is the error with which the latest session refuses such a command.
 func (h *Handlers) decideOnSession(
 	ctx context.Context, studyID, sessionID string, command domain.Command, missing error,
-	answer func(domain.Call, []domain.Event),
+	answer func(domain.Call),
 ) (int64, error) {
 	for seen := int64(-1); ; {
 		position, err := h.decide(ctx, studyID, command, answer)

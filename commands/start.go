@@ -31,9 +31,9 @@ func (h *Handlers) StartSession(ctx context.Context, cmd StartSession) (Started,
 	}
 	var answer Started
 	start := domain.StartSession{SessionID: h.newID(), UserID: cmd.UserID, At: cmd.At}
-	position, err := h.decide(ctx, cmd.StudyID, start, func(call domain.Call, events []domain.Event) {
+	position, err := h.decide(ctx, cmd.StudyID, start, func(call domain.Call) {
 		s := call.Session
-		answer = Started{SessionID: s.ID, StartedBy: s.StartedBy, StartedAt: s.StartedAt, Created: len(events) > 0}
+		answer = Started{SessionID: s.ID, StartedBy: s.StartedBy, StartedAt: s.StartedAt, Created: s.ID == start.SessionID}
 	})
 	if err != nil {
 		return Started{}, err

@@ -53,5 +53,5 @@ func (h *Handlers) SetScreenShare(ctx context.Context, cmd SetScreenShare) (int6
 }
 
 func (h *Handlers) toggle(ctx context.Context, studyID string, command domain.Command) (int64, error) {
-	return h.decide(ctx, studyID, command, func(domain.Call, []domain.Event) {})
+	return h.decide(ctx, studyID, command, func(domain.Call) {})
 }

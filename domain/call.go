@@ -77,6 +77,7 @@ func (c Call) Clone() Call {
 // change, or an *Error. It changes nothing.
 func (c Call) Decide(cmd Command) ([]Event, error) { return cmd.decide(c) }
 
+//nolint:unparam // a command may be refused; this one never is
 func (cmd StartSession) decide(c Call) ([]Event, error) {
 	if c.Session.Open() {
 		return nil, nil
@@ -115,8 +116,8 @@ func (cmd LeaveSession) decide(c Call) ([]Event, error) {
 		return nil, nil
 	}
 	at := millis(cmd.At)
-	if cmd.Reason != Left && at.Before(p.Present.Since) {
-		return nil, nil // the loss of an old connection: the user has come back since
+	if at.Before(p.Present.Since.Add(-cmd.Reason.tolerance())) {
+		return nil, nil // the end of an older stint: the user has come back since
 	}
 	at = latest(at, p.LastAt)
 	fact := Fact{cmd.SessionID, at}

@@ -25,8 +25,8 @@ type JoinSession struct {
 	At            time.Time
 }
 
-// LeaveSession ends the user's stint. When the reason is not Left, it speaks of a stint that was seen to be going on
-// at At: one that began later stays.
+// LeaveSession ends the user's stint that was going on at At: one that began later stays. For the reason Left, whose time
+// may be another server's than the join's, that is five seconds later.
 type LeaveSession struct {
 	SessionID string
 	UserID    string

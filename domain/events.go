@@ -97,6 +97,19 @@ const (
 	Removed      LeaveReason = "removed"      // no longer a member of the study
 )
 
+// clockTolerance is how far the clocks of two servers may be apart: that much earlier than the stint began, a user's own
+// leave still ends it. It is far less than what a leave that was recorded late is late.
+const clockTolerance = 5 * time.Second
+
+// tolerance is how much earlier than a stint its end may seem to be. What is said of connections is said by the server
+// that had them, so there it is none.
+func (r LeaveReason) tolerance() time.Duration {
+	if r == Left {
+		return clockTolerance
+	}
+	return 0
+}
+
 // EndReason says why a session ended. The values are stored: they are frozen.
 type EndReason string
 

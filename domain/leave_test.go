@@ -70,6 +70,16 @@ func TestLeaveSessionWhileOthersStay(t *testing.T) {
 			when: leave("kim", 7.9999, domain.Expired),
 		},
 		{
+			name:  "a leave from a server whose clock is behind by less than the tolerance: it is of this stint",
+			given: later(back, muted("kim", 9)),
+			when:  leave("kim", 3.001, domain.Left),
+			then:  happened(left("kim", 9, domain.Left)),
+		},
+		{
+			name: "a leave that was recorded late, of an older stint: nothing happens", given: back,
+			when: leave("kim", 2.999, domain.Left),
+		},
+		{
 			name: "a removal that was seen before the newer stint: nothing happens", given: back,
 			when: leave("kim", 7, domain.Removed),
 		},

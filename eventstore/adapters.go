@@ -2,7 +2,6 @@ package eventstore
 
 import (
 	stdsql "database/sql"
-	"errors"
 	"fmt"
 	"strconv"
 
@@ -51,7 +50,7 @@ func (s sliceSchema) SchemaInitializingQueries(
 
 // InsertQuery implements SchemaAdapter, which has it for publishers only.
 func (s sliceSchema) InsertQuery(watermillsql.InsertQueryParams) (watermillsql.Query, error) {
-	return watermillsql.Query{}, errors.New("the log is written by Append alone")
+	return watermillsql.Query{}, errLogIsOurs
 }
 
 // sliceOffsets is watermill-sql's OffsetsAdapter over the checkpoints.

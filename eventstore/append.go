@@ -92,7 +92,6 @@ func (s *Store) commitAppends(ctx context.Context) {
 	var held []*pendingAppend // second appends to a stream that the last batch had already
 	for {
 		batch := held
-		held = nil
 		if len(batch) == 0 {
 			select {
 			case p := <-s.queue:

@@ -112,9 +112,9 @@ func mustBeBinary(fields []pgconn.FieldDescription) error {
 }
 
 func (s *scanner) row(column [][]byte) (Scanned, error) {
-	position := int64(binary.BigEndian.Uint64(column[0]))
+	position := int64(binary.BigEndian.Uint64(column[0])) //nolint:gosec // that is how it was encoded
 	fact := domain.Fact{SessionID: s.text(column[2]), At: timeOf(column[6])}
-	schema := int16(binary.BigEndian.Uint16(column[4]))
+	schema := int16(binary.BigEndian.Uint16(column[4])) //nolint:gosec // likewise
 	event, err := s.types.decodeSharing(column[3], schema, fact, column[5], s.text)
 	if err != nil {
 		return Scanned{}, &UnknownEventError{position, string(column[3]), schema, err}
@@ -138,5 +138,5 @@ func (s *scanner) text(b []byte) string {
 // timeOf is a timestamptz in binary format: microseconds since the year 2000.
 func timeOf(b []byte) time.Time {
 	const year2000 = 946_684_800_000_000
-	return time.UnixMicro(int64(binary.BigEndian.Uint64(b)) + year2000).UTC()
+	return time.UnixMicro(int64(binary.BigEndian.Uint64(b)) + year2000).UTC() //nolint:gosec // likewise
 }

@@ -3,6 +3,7 @@ package eventstore
 import (
 	"context"
 	stdsql "database/sql"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -19,6 +20,8 @@ const endTimeout = 10 * time.Second
 // together, if at all, and folded again. A server that hangs in the middle loses its place to another.
 const beginSlice = `begin isolation level read committed;
 	set local synchronous_commit = off; set local idle_in_transaction_session_timeout = '20s'`
+
+var errLogIsOurs = errors.New("the log is written by Append alone")
 
 // sliceBeginner gives watermill-sql its transactions.
 type sliceBeginner struct {
@@ -37,12 +40,12 @@ func (b sliceBeginner) BeginTx(ctx context.Context, _ *stdsql.TxOptions) (waterm
 
 // ExecContext implements watermill-sql's Beginner, which has it for publishers only.
 func (b sliceBeginner) ExecContext(context.Context, string, ...any) (watermillsql.Result, error) {
-	return nil, fmt.Errorf("the log is written by Append alone")
+	return nil, errLogIsOurs
 }
 
 // QueryContext implements watermill-sql's Beginner, which has it for publishers only.
 func (b sliceBeginner) QueryContext(context.Context, string, ...any) (watermillsql.Rows, error) {
-	return nil, fmt.Errorf("the log is written by Append alone")
+	return nil, errLogIsOurs
 }
 
 // sliceTx is the transaction of one slice. It makes three things of watermill-sql's subscriber safe: it ends only when

@@ -74,7 +74,8 @@ type sliceFeed struct {
 func (f *sliceFeed) HandleError(_ watermill.LoggerAdapter, noMsg bool, err error) time.Duration {
 	switch {
 	case err != nil && !f.isDone():
-		f.waitForRetry(f.failed(err))
+		asked := f.store.retries.wait() // before the error can be seen, so that no answer to it is missed
+		f.waitForRetry(f.failed(err), asked)
 	case noMsg:
 		f.waitForEvents()
 	}
@@ -82,10 +83,10 @@ func (f *sliceFeed) HandleError(_ watermill.LoggerAdapter, noMsg bool, err error
 }
 
 // waitForRetry waits before what failed is tried again, or until somebody asks for that.
-func (f *sliceFeed) waitForRetry(pause time.Duration) {
+func (f *sliceFeed) waitForRetry(pause time.Duration, asked <-chan struct{}) {
 	select {
 	case <-time.After(pause):
-	case <-f.store.retries.wait():
+	case <-asked:
 	case <-f.done:
 	}
 }

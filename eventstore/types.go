@@ -2,6 +2,7 @@ package eventstore
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -84,7 +85,8 @@ type stored struct {
 
 // encode gives an event its stored name and data.
 func (t *types) encode(event domain.Event) (stored, error) {
-	name, data := "", any(nil)
+	var name string
+	var data any
 	switch e := event.(type) {
 	case domain.SessionStarted:
 		name, data = "SessionStarted", userData{e.StartedBy}
@@ -144,7 +146,7 @@ func (t *types) decodeSharing(
 ) (domain.Event, error) {
 	known, ok := t.byName[string(name)]
 	if !ok {
-		return nil, fmt.Errorf("no such type is known")
+		return nil, errors.New("no such type is known")
 	}
 	for ; schema < known.schema; schema++ {
 		lift, ok := t.upcasters[upcasterKey{known.name, schema}]

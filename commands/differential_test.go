@@ -1,0 +1,167 @@
+package commands_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/studycall/studycall/commands"
+	"github.com/studycall/studycall/domain"
+	"github.com/studycall/studycall/eventstore"
+)
+
+// request is a command in a form that can be carried out in different studies. Sessions go by number: the study's
+// first, second, and so on; 0 is one that never was.
+type request struct {
+	kind    int
+	user    string
+	session int
+	on      bool
+	reason  domain.LeaveReason
+	at      time.Time
+}
+
+func requests() *rapid.Generator[request] {
+	return rapid.Custom(func(t *rapid.T) request {
+		return request{
+			kind:    rapid.SampledFrom([]int{0, 1, 1, 1, 2, 2, 3, 4, 5}).Draw(t, "kind"),
+			user:    rapid.SampledFrom([]string{"kim", "lee", "park", "stranger"}).Draw(t, "user"),
+			session: rapid.IntRange(-8, 3).Draw(t, "session"), // below 0: the latest, whichever it is
+			on:      rapid.Bool().Draw(t, "on"),
+			reason:  rapid.SampledFrom([]domain.LeaveReason{domain.Left, domain.Disconnected, domain.Expired}).Draw(t, "reason"),
+			at:      noon.Add(time.Duration(rapid.IntRange(0, 100_000).Draw(t, "ms")) * time.Millisecond),
+		}
+	})
+}
+
+// run is a study in which requests are carried out, by the handlers that are given for each.
+type run struct {
+	name     string
+	study    string
+	newID    func() string
+	sessions []string
+	handlers func() *commands.Handlers
+}
+
+// carryOut gives the answer and the error's code, with the study's own ids taken out.
+func (r *run) carryOut(ctx context.Context, q request) (answer any, code string) {
+	session := "never"
+	if n := len(r.sessions); q.session < 0 && n > 0 {
+		session = r.sessions[n-1]
+	} else if q.session > 0 && q.session <= n {
+		session = r.sessions[q.session-1]
+	}
+	h, err := r.handlers(), error(nil)
+	switch q.kind {
+	case 0:
+		var started commands.Started
+		started, err = h.StartSession(ctx, commands.StartSession{StudyID: r.study, UserID: q.user, At: q.at})
+		if started.Created {
+			r.sessions = append(r.sessions, started.SessionID)
+		}
+		started.Position = 0 // other studies' events lie between
+		answer = started
+	case 1:
+		var joined commands.Joined
+		joined, err = h.JoinSession(ctx, commands.JoinSession{StudyID: r.study, SessionID: session, UserID: q.user, At: q.at})
+		joined.Position = 0
+		answer = joined
+	case 2:
+		leave := commands.LeaveSession{StudyID: r.study, SessionID: session, UserID: q.user, Reason: q.reason, At: q.at}
+		_, err = h.LeaveSession(ctx, leave)
+	case 3:
+		_, err = h.SetAudio(ctx, commands.SetAudio{StudyID: r.study, SessionID: session, UserID: q.user, Muted: q.on, At: q.at})
+	case 4:
+		_, err = h.SetVideo(ctx, commands.SetVideo{StudyID: r.study, SessionID: session, UserID: q.user, Off: q.on, At: q.at})
+	case 5:
+		share := commands.SetScreenShare{StudyID: r.study, SessionID: session, UserID: q.user, Sharing: q.on, At: q.at}
+		_, err = h.SetScreenShare(ctx, share)
+	}
+	expected := (*domain.Error)(nil)
+	switch {
+	case err == nil:
+	case errors.As(err, &expected):
+		code = fmt.Sprint(expected.Code, expected.Details)
+	default:
+		code = "unexpected: " + err.Error()
+	}
+	return r.neutral(answer), code
+}
+
+func (r *run) neutral(answer any) string {
+	return strings.ReplaceAll(fmt.Sprintf("%+v", answer), r.study, "study")
+}
+
+// history is what happened in the study.
+func (r *run) history(ctx context.Context, store *eventstore.Store) ([]string, error) {
+	recorded, err := store.ReadStream(ctx, eventstore.Stream(r.study), 0)
+	var all []string
+	for _, e := range recorded {
+		all = append(all, r.neutral(fmt.Sprint(e.Version, e.Session, e.Type, string(e.Data), e.OccurredAt)))
+	}
+	return all, err
+}
+
+// The same commands, carried out on a call that is held in memory, on one that is read anew for each command, and on
+// two servers in turn, each of which the other overtakes: they answer the same, and the same happens.
+func TestWhatIsInMemoryMakesNoDifference(t *testing.T) {
+	t.Parallel()
+	a := newServer(t)
+	b := a.another(t)
+	var studies atomic.Int64
+	settings := commands.Settings{Capacity: 2, CachedCalls: 10}
+	rapid.Check(t, func(t *rapid.T) {
+		newRun := func(name string, handlers func(newID func() string) func() *commands.Handlers) *run {
+			study := fmt.Sprintf("%s-%d", name, studies.Add(1))
+			newID := counted(study + "-")
+			return &run{name: name, study: study, newID: newID, handlers: handlers(newID)}
+		}
+		handlersOf := func(s server, newID func() string) *commands.Handlers {
+			h, err := commands.New(s.store, access(members), settings, newID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return h
+		}
+		runs := []*run{
+			newRun("cached", func(newID func() string) func() *commands.Handlers {
+				h := handlersOf(a, newID)
+				return func() *commands.Handlers { return h }
+			}),
+			newRun("fresh", func(newID func() string) func() *commands.Handlers {
+				return func() *commands.Handlers { return handlersOf(a, newID) }
+			}),
+			newRun("in turn", func(newID func() string) func() *commands.Handlers {
+				both, n := []*commands.Handlers{handlersOf(a, newID), handlersOf(b, newID)}, 0
+				return func() *commands.Handlers { n++; return both[n*n/3%2] } // 0 1 1 1 0 0 0 1 …
+			}),
+		}
+		for _, q := range rapid.SliceOfN(requests(), 1, 30).Draw(t, "commands") {
+			want, wantCode := runs[0].carryOut(context.Background(), q)
+			for _, r := range runs[1:] {
+				if got, code := r.carryOut(context.Background(), q); got != want || code != wantCode {
+					t.Fatalf("%+v: %s answers %s %s, cached %s %s", q, r.name, got, code, want, wantCode)
+				}
+			}
+			if strings.HasPrefix(wantCode, "unexpected") {
+				t.Fatalf("%+v: %s", q, wantCode)
+			}
+		}
+		want, err := runs[0].history(context.Background(), a.store)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range runs[1:] {
+			if got, err := r.history(context.Background(), a.store); err != nil || !reflect.DeepEqual(got, want) {
+				t.Fatalf("%s: got\n%q, %v, want\n%q", r.name, got, err, want)
+			}
+		}
+	})
+}

@@ -1,0 +1,267 @@
+package commands_test
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/studycall/studycall/commands"
+	"github.com/studycall/studycall/domain"
+	"github.com/studycall/studycall/eventstore"
+	"github.com/studycall/studycall/postgres"
+	"github.com/studycall/studycall/postgres/postgrestest"
+)
+
+// patience is how long a test waits for what must happen.
+const patience = time.Minute
+
+// access is the one thing that these tests make up.
+type access func(studyID, userID string) error
+
+func (a access) ActiveMember(_ context.Context, studyID, userID string) error {
+	return a(studyID, userID)
+}
+
+// members lets in everybody whose name does not say otherwise.
+func members(_, userID string) error {
+	if strings.HasPrefix(userID, "stranger") {
+		return domain.ErrNotStudyMember
+	}
+	return nil
+}
+
+// server has a store, handlers and a pool of its own, as each of our servers has.
+type server struct {
+	*commands.Handlers
+	store *eventstore.Store
+	pool  *pgxpool.Pool
+}
+
+func newServer(t *testing.T) server {
+	t.Helper()
+	return newServerOn(t, postgrestest.NewURL(t))
+}
+
+// newServerOn starts one more server on a database.
+func newServerOn(t *testing.T, url string) server {
+	t.Helper()
+	pool, err := postgres.Connect(t.Context(), url, postgres.WithMaxConns(10))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	store, err := eventstore.Open(t.Context(), pool, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(store.Close)
+	return server{newHandlers(t, store, commands.DefaultSettings(), rand.Text), store, pool}
+}
+
+// another starts one more server on this one's database.
+func (s server) another(t *testing.T) server {
+	t.Helper()
+	return newServerOn(t, s.pool.Config().ConnString())
+}
+
+// with is the same server with fresh handlers: they have nothing in memory.
+func (s server) with(t *testing.T, settings commands.Settings, newID func() string) server {
+	t.Helper()
+	s.Handlers = newHandlers(t, s.store, settings, newID)
+	return s
+}
+
+func newHandlers(t *testing.T, store *eventstore.Store, settings commands.Settings, newID func() string) *commands.Handlers {
+	t.Helper()
+	handlers, err := commands.New(store, access(members), settings, newID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return handlers
+}
+
+var noon = time.Date(2025, 11, 19, 12, 0, 0, 0, time.UTC)
+
+func at(seconds int) time.Time { return noon.Add(time.Duration(seconds) * time.Second) }
+
+func (s server) start(t *testing.T, study, user string, seconds int) (commands.Started, error) {
+	t.Helper()
+	return s.StartSession(t.Context(), commands.StartSession{StudyID: study, UserID: user, At: at(seconds)})
+}
+
+func (s server) join(t *testing.T, study, session, user string, seconds int) (commands.Joined, error) {
+	t.Helper()
+	return s.JoinSession(t.Context(), commands.JoinSession{StudyID: study, SessionID: session, UserID: user, At: at(seconds)})
+}
+
+func (s server) leave(t *testing.T, study, session, user string, seconds int) (int64, error) {
+	t.Helper()
+	return s.LeaveSession(t.Context(), commands.LeaveSession{
+		StudyID: study, SessionID: session, UserID: user, Reason: domain.Left, At: at(seconds),
+	})
+}
+
+func (s server) mute(t *testing.T, session, user string, seconds int) (int64, error) {
+	t.Helper()
+	return s.SetAudio(t.Context(), commands.SetAudio{
+		StudyID: "go", SessionID: session, UserID: user, Muted: true, At: at(seconds),
+	})
+}
+
+func (s server) mustStart(t *testing.T, study, user string, seconds int) commands.Started {
+	t.Helper()
+	started, err := s.start(t, study, user, seconds)
+	if err != nil {
+		t.Fatalf("start: %v", err)
+	}
+	return started
+}
+
+func (s server) mustJoin(t *testing.T, study, session, user string, seconds int) commands.Joined {
+	t.Helper()
+	joined, err := s.join(t, study, session, user, seconds)
+	if err != nil {
+		t.Fatalf("join: %v", err)
+	}
+	return joined
+}
+
+func (s server) mustLeave(t *testing.T, study, session, user string, seconds int) int64 {
+	t.Helper()
+	position, err := s.leave(t, study, session, user, seconds)
+	if err != nil {
+		t.Fatalf("leave: %v", err)
+	}
+	return position
+}
+
+// met is a study whose only session is over: kim was in it from second 1 to second 4. It ends at position 4.
+func (s server) met(t *testing.T, study string) (session string) {
+	t.Helper()
+	session = s.mustStart(t, study, "kim", 0).SessionID
+	s.mustJoin(t, study, session, "kim", 1)
+	s.mustLeave(t, study, session, "kim", 4)
+	return session
+}
+
+// log reads all that has happened.
+func (s server) log(t *testing.T) []eventstore.Recorded {
+	t.Helper()
+	var all []eventstore.Recorded
+	for {
+		page, err := s.store.ReadAll(t.Context(), int64(len(all)), 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if all = append(all, page...); len(page) < 1000 {
+			return all
+		}
+	}
+}
+
+// happened fails the test unless the log has just these events, given as "study type user" or "study type reason".
+func (s server) happened(t *testing.T, want ...string) {
+	t.Helper()
+	got := []string{}
+	for _, r := range s.log(t) {
+		event, err := r.Event()
+		if err != nil {
+			t.Fatal(err)
+		}
+		who := ""
+		switch e := event.(type) {
+		case domain.SessionStarted:
+			who = e.StartedBy
+		case domain.ParticipantJoined:
+			who = e.UserID
+		case domain.ParticipantLeft:
+			who = e.UserID
+		case domain.AudioMuted:
+			who = e.UserID
+		case domain.AudioUnmuted:
+			who = e.UserID
+		case domain.SessionEnded:
+			who = string(e.Reason)
+		}
+		got = append(got, strings.TrimSpace(r.Study()+" "+r.Type+" "+who))
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("happened\n%q, want\n%q", got, want)
+	}
+}
+
+func fails(t *testing.T, err, want error) {
+	t.Helper()
+	if !errors.Is(err, want) {
+		t.Errorf("got error %v, want %v", err, want)
+	}
+}
+
+// counted makes ids with a prefix, the same in every run.
+func counted(prefix string) func() string {
+	n := 0
+	return func() string {
+		n++
+		return prefix + strconv.Itoa(n)
+	}
+}
+
+func waitUntil(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(patience)
+	for !is() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("gave up waiting until %s", what)
+		}
+	}
+}
+
+// holdAppends takes the lock that every append needs, until release.
+func (s server) holdAppends(t *testing.T) (release func()) {
+	t.Helper()
+	tx, err := s.pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), `select from log_head for update`); err != nil {
+		t.Fatal(err)
+	}
+	release = sync.OnceFunc(func() { _ = tx.Rollback(context.Background()) })
+	t.Cleanup(release)
+	return release
+}
+
+// appending waits until an append waits for the lock.
+func (s server) appending(t *testing.T) {
+	t.Helper()
+	waitUntil(t, "an append waits for the lock", func() bool {
+		var waiting bool
+		if err := s.pool.QueryRow(t.Context(), `select exists (select from pg_stat_activity
+			where datname = current_database() and wait_event_type = 'Lock')`).Scan(&waiting); err != nil {
+			t.Error(err)
+		}
+		return waiting
+	})
+}
+
+// inParallel runs do n times at once and waits for all.
+func inParallel(n int, do func(i int)) {
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() { do(i) })
+	}
+	all.Wait()
+}

@@ -1,0 +1,97 @@
+package commands_test
+
+import (
+	"errors"
+	"reflect"
+	"strconv"
+	"testing"
+
+	"github.com/studycall/studycall/commands"
+	"github.com/studycall/studycall/domain"
+)
+
+func TestJoinSession(t *testing.T) {
+	t.Parallel()
+	s := newServer(t).with(t, commands.DefaultSettings(), counted("id-"))
+	session := s.mustStart(t, "go", "kim", 0).SessionID
+	kim := domain.Participant{ID: "id-2", UserID: "kim", JoinedAt: at(1), LastAt: at(1)}
+	kim.Present.Since = at(1)
+	want := commands.Joined{Participant: kim, First: true, Position: 2}
+	if got := s.mustJoin(t, "go", session, "kim", 1); !reflect.DeepEqual(got, want) {
+		t.Errorf("the first join: got %+v, want %+v", got, want)
+	}
+	want.First = false
+	if got := s.mustJoin(t, "go", session, "kim", 5); !reflect.DeepEqual(got, want) {
+		t.Errorf("a join while in the call: got %+v, want %+v", got, want)
+	}
+	s.mustJoin(t, "go", session, "lee", 6)
+	s.mustLeave(t, "go", session, "kim", 10)
+	want.Participant.Present.Total, want.Participant.Present.Since = at(10).Sub(at(1)), at(20)
+	want.Participant.LastAt, want.Position = at(20), 5
+	if got := s.mustJoin(t, "go", session, "kim", 20); !reflect.DeepEqual(got, want) {
+		t.Errorf("back again: got %+v, want %+v", got, want)
+	}
+	s.happened(t, "go SessionStarted kim", "go ParticipantJoined kim", "go ParticipantJoined lee", "go ParticipantLeft kim",
+		"go ParticipantJoined kim")
+}
+
+func TestJoinSessionIsRefused(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	older := s.met(t, "go")
+	over := s.met(t, "go")
+	others := s.mustStart(t, "rust", "lee", 0).SessionID
+	othersOlder := s.met(t, "zig")
+	before := len(s.log(t))
+	for name, c := range map[string]struct {
+		study, session string
+		want           error
+	}{
+		"the latest session, which has ended": {"go", over, domain.ErrSessionEnded},
+		"an older session":                    {"go", older, domain.ErrSessionEnded},
+		"a session that never was":            {"go", "no-such-session", domain.ErrSessionNotFound},
+		"no session":                          {"go", "", domain.ErrSessionNotFound},
+		"another study's open session":        {"go", others, domain.ErrSessionNotFound},
+		"another study's ended session":       {"go", othersOlder, domain.ErrSessionNotFound},
+		"a study that never met":              {"java", others, domain.ErrSessionNotFound},
+	} {
+		got, err := s.join(t, c.study, c.session, "kim", 99)
+		if !errors.Is(err, c.want) || !reflect.DeepEqual(got, commands.Joined{}) {
+			t.Errorf("%s: got %+v and error %v, want %v", name, got, err, c.want)
+		}
+	}
+	if after := len(s.log(t)); after != before {
+		t.Errorf("%d events happened", after-before)
+	}
+}
+
+func TestTheCallIsFull(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	session := s.mustStart(t, "go", "kim", 0).SessionID
+	capacity := commands.DefaultSettings().Capacity
+	if capacity != 12 {
+		t.Errorf("the contract says 12, the settings %d", capacity)
+	}
+	full := make(chan error, 20)
+	inParallel(20, func(i int) { // all at once: the count must hold within one batch, too
+		_, err := s.join(t, "go", session, "user-"+strconv.Itoa(i), 1)
+		full <- err
+	})
+	refused := 0
+	for range 20 {
+		if err := <-full; err != nil {
+			refused++
+			expected := (*domain.Error)(nil)
+			if !errors.As(err, &expected) || expected.Code != domain.RoomFull || expected.Details["capacity"] != capacity {
+				t.Errorf("got %#v", err)
+			}
+		}
+	}
+	if refused != 20-capacity {
+		t.Errorf("%d were refused, want %d", refused, 20-capacity)
+	}
+	if n := len(s.log(t)); n != 1+capacity {
+		t.Errorf("%d events, want %d", n, 1+capacity)
+	}
+}

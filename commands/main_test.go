@@ -1,0 +1,9 @@
+package commands_test
+
+import (
+	"testing"
+
+	"github.com/studycall/studycall/postgres/postgrestest"
+)
+
+func TestMain(m *testing.M) { postgrestest.Main(m) }

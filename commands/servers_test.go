@@ -1,0 +1,104 @@
+package commands_test
+
+import (
+	"testing"
+
+	"github.com/studycall/studycall/domain"
+)
+
+// Server a holds a call in memory; server b has ended its session since, and maybe opened the next one.
+func TestAStaleCacheDecidesRightly(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		next   bool // b has opened the next session
+		decide func(t *testing.T, a server, session, next string)
+	}{
+		"join an ended session": {decide: func(t *testing.T, a server, session, _ string) {
+			t.Helper()
+			_, err := a.join(t, "go", session, "lee", 9)
+			fails(t, err, domain.ErrSessionEnded)
+		}},
+		"join the session before": {next: true, decide: func(t *testing.T, a server, session, _ string) {
+			t.Helper()
+			_, err := a.join(t, "go", session, "lee", 9)
+			fails(t, err, domain.ErrSessionEnded)
+		}},
+		"join again what one has left elsewhere": {decide: func(t *testing.T, a server, session, _ string) {
+			t.Helper()
+			_, err := a.join(t, "go", session, "kim", 9) // in a's memory kim is in the call: nothing to change
+			fails(t, err, domain.ErrSessionEnded)
+		}},
+		"join a session that a has not heard of": {next: true, decide: func(t *testing.T, a server, _, next string) {
+			t.Helper()
+			if got := a.mustJoin(t, "go", next, "lee", 9); !got.First || got.Position != 6 {
+				t.Errorf("got %+v", got)
+			}
+		}},
+		"start after the end": {decide: func(t *testing.T, a server, session, _ string) {
+			t.Helper()
+			if got := a.mustStart(t, "go", "lee", 9); !got.Created || got.SessionID == session || got.Position != 5 {
+				t.Errorf("got %+v", got)
+			}
+		}},
+		"start what is open": {next: true, decide: func(t *testing.T, a server, _, next string) {
+			t.Helper()
+			if got := a.mustStart(t, "go", "lee", 9); got.Created || got.SessionID != next || got.Position != 5 {
+				t.Errorf("got %+v", got)
+			}
+		}},
+		"leave twice": {decide: func(t *testing.T, a server, session, _ string) {
+			t.Helper()
+			if got := a.mustLeave(t, "go", session, "kim", 9); got != 4 {
+				t.Errorf("the answer rests on position %d, want 4", got)
+			}
+		}},
+		"leave the session before": {next: true, decide: func(t *testing.T, a server, session, _ string) {
+			t.Helper()
+			if got := a.mustLeave(t, "go", session, "kim", 9); got != 4 {
+				t.Errorf("the answer rests on position %d, want 4", got)
+			}
+		}},
+		"toggle in an ended session": {decide: func(t *testing.T, a server, session, _ string) {
+			t.Helper()
+			_, err := a.mute(t, session, "kim", 9)
+			fails(t, err, domain.ErrSessionEnded)
+		}},
+		"toggle in the session before": {next: true, decide: func(t *testing.T, a server, session, _ string) {
+			t.Helper()
+			_, err := a.mute(t, session, "kim", 9)
+			fails(t, err, domain.ErrSessionNotFound)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := newServer(t)
+			b := a.another(t)
+			session, next := a.mustStart(t, "go", "kim", 0).SessionID, ""
+			a.mustJoin(t, "go", session, "kim", 1)
+			b.mustLeave(t, "go", session, "kim", 4)
+			if c.next {
+				next = b.mustStart(t, "go", "park", 5).SessionID
+			}
+			c.decide(t, a, session, next)
+		})
+	}
+}
+
+// What one server answered, the other knows.
+func TestServersTakeTurns(t *testing.T) {
+	t.Parallel()
+	a := newServer(t)
+	b := a.another(t)
+	session := a.mustStart(t, "go", "kim", 0).SessionID
+	if got := b.mustJoin(t, "go", session, "kim", 1); !got.First {
+		t.Errorf("got %+v", got)
+	}
+	if got := a.mustJoin(t, "go", session, "kim", 2); got.First || got.Position != 2 {
+		t.Errorf("got %+v", got)
+	}
+	a.mustJoin(t, "go", session, "lee", 3)
+	b.mustLeave(t, "go", session, "kim", 4)
+	a.mustLeave(t, "go", session, "lee", 5)
+	b.happened(t, "go SessionStarted kim", "go ParticipantJoined kim", "go ParticipantJoined lee", "go ParticipantLeft kim",
+		"go ParticipantLeft lee", "go SessionEnded everyoneLeft")
+}
