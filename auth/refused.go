@@ -15,6 +15,7 @@ const (
 	errNotYetValid  refusedError = "the token is not valid yet"
 	errNobody       refusedError = "the token names no user"
 	errBrokenChunks refusedError = "a chunk of the session cookie is missing"
+	errNotLocal     refusedError = "in development, only requests to this machine's own names are believed"
 	errManyCookies  refusedError = "the cookies are too long to look through"
 )
 

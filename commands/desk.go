@@ -158,10 +158,12 @@ func (d *desk) tryTogether(ctx context.Context, batch []*wish) error {
 		if len(events) > 0 {
 			position, err := d.log.Append(ctx, d.stream, d.version, events)
 			if errors.Is(err, eventstore.ErrConflict) {
-				if _, err := d.catchUp(ctx); err != nil {
+				overtaken, err := d.catchUp(ctx)
+				if err != nil {
 					return fmt.Errorf("%w: %w", errCannotRead, err)
 				}
-				current = true
+				// A conflict with nobody: the log is not the one that the cache is of.
+				current, d.loaded = true, d.loaded && overtaken
 				continue
 			}
 			if err != nil {
@@ -221,11 +223,18 @@ func (d *desk) load(ctx context.Context) error {
 	return nil
 }
 
-// catchUp takes in what other servers have appended, and reports whether there was anything.
-func (d *desk) catchUp(ctx context.Context) (bool, error) {
-	events, err := d.log.ReadStream(ctx, d.stream, d.version)
+// catchUp takes in what other servers have appended, and reports whether there was anything. It reads the last known event
+// once more: where that is gone, as after a failover to a standby that was behind, all is read anew.
+func (d *desk) catchUp(ctx context.Context) (overtaken bool, err error) {
+	events, err := d.log.ReadStream(ctx, d.stream, max(0, d.version-1))
 	if err != nil {
 		return false, err
+	}
+	if d.version > 0 {
+		if len(events) == 0 || events[0].Position != d.position {
+			return true, d.load(ctx)
+		}
+		events = events[1:]
 	}
 	return len(events) > 0, d.evolve(events)
 }

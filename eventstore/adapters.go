@@ -73,7 +73,7 @@ func (o sliceOffsets) ConsumedMessageQuery(watermillsql.ConsumedMessageQueryPara
 	return watermillsql.Query{}, nil
 }
 
-// BeforeSubscribingQueries implements OffsetsAdapter; EnsureCheckpoint makes the row.
+// BeforeSubscribingQueries implements OffsetsAdapter; whoever makes the tables makes the row.
 func (o sliceOffsets) BeforeSubscribingQueries(
 	watermillsql.BeforeSubscribingQueriesParams,
 ) ([]watermillsql.Query, error) {

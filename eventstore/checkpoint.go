@@ -5,30 +5,34 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // progressPoll is how often a waiting reader looks for progress that another server made. What this server makes
 // wakes the reader at once.
 const progressPoll = 5 * time.Millisecond
 
-// EnsureCheckpoint makes the checkpoint of a new consumer, at the beginning of the log. One that exists stays as it is.
-func (s *Store) EnsureCheckpoint(ctx context.Context, name string) error {
-	_, err := s.pool.Exec(ctx, `insert into checkpoints (name) values ($1) on conflict do nothing`, name)
-	if err != nil {
-		return fmt.Errorf("make checkpoint %s: %w", name, err)
-	}
-	return nil
-}
-
 // Retry asks all servers to try again at once what a consumer failed at, rather than after their pause. It forgets the
 // error that was noted; should the next try fail as well, it is noted anew.
 func (s *Store) Retry(ctx context.Context, name string) error {
-	_, err := s.pool.Exec(ctx, `with forgotten as (update checkpoints set error = null where name = $1)
-		select pg_notify($2, $1)`, name, retryChannel)
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `update checkpoints set error = null where name = $1`, name); err != nil {
+			return err
+		}
+		return WakeConsumers(ctx, tx)
+	})
 	if err != nil {
 		return fmt.Errorf("retry %s: %w", name, err)
 	}
 	return nil
+}
+
+// WakeConsumers has the consumers on all servers look, once the transaction commits, whether there is something to do:
+// their checkpoints have been changed, or what they failed at may go well now.
+func WakeConsumers(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, `select pg_notify($1, '')`, wakeChannel)
+	return err
 }
 
 // WaitFor waits until the named consumer has handled the position, on whichever server it runs. The error is ctx's,

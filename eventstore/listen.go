@@ -11,10 +11,13 @@ import (
 )
 
 const (
-	logChannel   = "studycall_log"   // the head has grown, to the position that the payload is
-	retryChannel = "studycall_retry" // what failed is to be tried again now
+	logChannel  = "studycall_log"  // the head has grown, to the position that the payload is
+	wakeChannel = "studycall_wake" // consumers are to look at once
 	// pollInterval is the fallback where a notification was lost: while the listener reconnects, say.
 	pollInterval = 500 * time.Millisecond
+	// pingEvery and pingTimeout make a connection that died without a word be noticed.
+	pingEvery   = 30 * time.Second
+	pingTimeout = 5 * time.Second
 	// listenRetry is how long the listener waits before it connects again.
 	listenRetry = 500 * time.Millisecond
 )
@@ -41,7 +44,7 @@ func (s *Store) listenOnce(ctx context.Context) error {
 		return fmt.Errorf("connect: %w", err)
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	if _, err := conn.Exec(ctx, "listen "+logChannel+"; listen "+retryChannel); err != nil {
+	if _, err := conn.Exec(ctx, "listen "+logChannel+"; listen "+wakeChannel); err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
 	head, err := s.Head(ctx)
@@ -50,13 +53,12 @@ func (s *Store) listenOnce(ctx context.Context) error {
 	}
 	s.head.advance(head)
 	for {
-		// The timeout makes a connection that died without a word be noticed.
-		waiting, cancel := context.WithTimeout(ctx, 30*time.Second)
+		waiting, cancel := context.WithTimeout(ctx, pingEvery)
 		notification, err := conn.WaitForNotification(waiting)
 		cancel()
 		switch {
-		case err == nil && notification.Channel == retryChannel:
-			s.retries.wake()
+		case err == nil && notification.Channel == wakeChannel:
+			s.calls.wake()
 		case err == nil:
 			position, err := strconv.ParseInt(notification.Payload, 10, 64)
 			if err != nil {
@@ -64,7 +66,10 @@ func (s *Store) listenOnce(ctx context.Context) error {
 			}
 			s.head.advance(position)
 		case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
-			if err := conn.Ping(ctx); err != nil {
+			pinging, cancel := context.WithTimeout(ctx, pingTimeout)
+			err := conn.Ping(pinging)
+			cancel()
+			if err != nil {
 				return fmt.Errorf("ping: %w", err)
 			}
 		default:

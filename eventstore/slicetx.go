@@ -100,10 +100,15 @@ func (t *sliceTx) ExecContext(ctx context.Context, query string, args ...any) (w
 	return watermillsql.PgxResult{CommandTag: tag}, nil
 }
 
-// QueryContext implements watermill-sql's Tx.
+// QueryContext implements watermill-sql's Tx. The slice is read here and now: watermill-sql never asks its rows for the
+// error that ended them early, and loses the one that Close returns.
 func (t *sliceTx) QueryContext(ctx context.Context, query string, args ...any) (watermillsql.Rows, error) {
 	rows, err := t.tx.Query(ctx, query, args...)
-	return sliceRows{rows}, err
+	if err != nil {
+		return nil, err
+	}
+	slices, err := pgx.CollectRows(rows, pgx.RowToStructByPos[sliceRow])
+	return &sliceRows{slices}, err
 }
 
 // Commit implements watermill-sql's Tx.
@@ -134,11 +139,25 @@ func (t *sliceTx) end(end func(context.Context) error) error {
 	return end(ctx)
 }
 
-// sliceRows reports at Close what watermill-sql never asks for: the error that ended the rows early.
-type sliceRows struct{ pgx.Rows }
+// sliceRow is what sliceSQL gives: one row, or none.
+type sliceRow struct {
+	Last    int64 // position
+	Payload []byte
+}
+
+// sliceRows are rows that have been read.
+type sliceRows struct{ rest []sliceRow }
+
+// Next implements watermill-sql's Rows.
+func (r *sliceRows) Next() bool { return len(r.rest) > 0 }
+
+// Scan implements watermill-sql's Rows.
+func (r *sliceRows) Scan(into ...any) error {
+	last, payload := into[0].(*int64), into[1].(*[]byte) //nolint:forcetypeassert // UnmarshalMessage's
+	*last, *payload = r.rest[0].Last, r.rest[0].Payload
+	r.rest = r.rest[1:]
+	return nil
+}
 
 // Close implements watermill-sql's Rows.
-func (r sliceRows) Close() error {
-	r.Rows.Close()
-	return r.Err()
-}
+func (r *sliceRows) Close() error { return nil }

@@ -16,8 +16,8 @@ type Store struct {
 	types *types
 	head  *positionSignal
 	tail  *tailBuffer
-	// retries is the call to try at once what failed.
-	retries *call
+	// calls has consumers look at once whether there is something to do.
+	calls *call
 
 	progressMu sync.Mutex
 	progressOf map[string]*progress // by checkpoint
@@ -41,7 +41,7 @@ func Open(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) (*Store, er
 		progressOf: map[string]*progress{},
 		queue:      make(chan *pendingAppend, queueLimit),
 		committed:  make(chan struct{}),
-		retries:    newCall(),
+		calls:      newCall(),
 		stop:       stop,
 		closing:    make(chan struct{}),
 	}

@@ -72,9 +72,12 @@ type sliceFeed struct {
 // HandleError implements watermill-sql's BackoffManager, which is asked after every slice how long to wait. It does the
 // waiting itself, as long as there is nothing to read or before what failed is tried again, since it knows what ends it.
 func (f *sliceFeed) HandleError(_ watermill.LoggerAdapter, noMsg bool, err error) time.Duration {
+	if err == nil {
+		f.failures.Store(0)
+	}
 	switch {
 	case err != nil && !f.isDone():
-		asked := f.store.retries.wait() // before the error can be seen, so that no answer to it is missed
+		asked := f.store.calls.wait() // before the error can be seen, so that no answer to it is missed
 		f.waitForRetry(f.failed(err), asked)
 	case noMsg:
 		f.waitForEvents()
@@ -101,6 +104,8 @@ func (f *sliceFeed) waitForEvents() {
 		}
 		select {
 		case <-advanced:
+			return
+		case <-f.store.calls.wait():
 			return
 		case <-f.done:
 			return
@@ -153,7 +158,7 @@ func (f *sliceFeed) failed(err error) time.Duration {
 
 // succeeded lets slices grow again, and those go on who wait to read what was folded.
 func (f *sliceFeed) succeeded(position int64) {
-	if f.failures.Swap(0) > 0 {
+	if f.failures.Load() > 0 {
 		f.log.Info("projection goes on", "position", position)
 	}
 	f.limit.Store(min(f.limit.Load()*2, sliceLimit))

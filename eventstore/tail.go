@@ -76,10 +76,14 @@ func (b *tailBuffer) after(ctx context.Context, position int64) ([]Recorded, err
 			return events, nil
 		}
 		if position < head {
-			if err := b.refill(ctx); err != nil {
+			read, err := b.refill(ctx)
+			if err != nil {
 				return nil, err
 			}
-			continue
+			if read > 0 || b.newest() > position {
+				continue
+			}
+			// The head that was heard of is not in the log: after a failover to a standby that was behind, say.
 		}
 		select {
 		case <-advanced:
@@ -109,13 +113,13 @@ func (b *tailBuffer) buffered(position int64) (events []Recorded, older bool) {
 	return b.events[offset:end:end], false
 }
 
-// refill reads what came after the newest event held.
-func (b *tailBuffer) refill(ctx context.Context) error {
+// refill reads what came after the newest event held, and tells how many there were.
+func (b *tailBuffer) refill(ctx context.Context) (int, error) {
 	select {
 	case b.refilling <- struct{}{}:
 		defer func() { <-b.refilling }()
 	case <-ctx.Done():
-		return ctx.Err()
+		return 0, ctx.Err()
 	}
 	head, _ := b.store.head.current()
 	newest := b.newest()
@@ -126,7 +130,7 @@ func (b *tailBuffer) refill(ctx context.Context) error {
 	}
 	events, err := b.store.ReadAll(ctx, newest, tailPage)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -136,7 +140,7 @@ func (b *tailBuffer) refill(ctx context.Context) error {
 		b.events = append(make([]Recorded, 0, tailLength), b.events[drop:]...)
 	}
 	b.events = append(b.events, events...)
-	return nil
+	return len(events), nil
 }
 
 func (b *tailBuffer) newest() int64 {

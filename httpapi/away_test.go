@@ -28,7 +28,8 @@ func TestADatabaseThatIsAwayIsA503(t *testing.T) {
 
 	for _, c := range []struct{ method, path, body string }{
 		{"POST", "start", ""}, {"POST", "join", naming(id)}, {"POST", "leave", naming(id)},
-		{"GET", "status", ""}, {"GET", "sessions/" + id, ""},
+		{"GET", "status", ""}, {"GET", "sessions/" + id, ""}, {"GET", "history", ""}, {"GET", "stats", ""},
+		{"GET", "stats/users/" + owner, ""},
 	} {
 		got := w.ask(owner, c.method, c.path, c.body)
 		refused(t, c.path, http.StatusServiceUnavailable, "SERVICE_UNAVAILABLE", got)

@@ -13,7 +13,8 @@ import (
 )
 
 // signedIn lets a handler know who is calling. Whoever shows no proof, or has no active account, gets a 401. The account
-// is looked up each time: a token may be older than the account's end.
+// is looked up each time: a token may be older than the account's end. Then come what the user may have been tricked into
+// by another site's page, and how often they have asked.
 func (s *server) signedIn(handler func(echo.Context, membership.User) error) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		userID, err := s.Authenticator.Authenticate(c.Request())
@@ -26,6 +27,12 @@ func (s *server) signedIn(handler func(echo.Context, membership.User) error) ech
 		}
 		if err != nil {
 			return fmt.Errorf("look up the caller's account: %w", err)
+		}
+		if err := s.crossSite(c.Request()); err != nil {
+			return err
+		}
+		if err := s.limitUser(c, caller.ID); err != nil {
+			return err
 		}
 		return handler(c, caller)
 	}

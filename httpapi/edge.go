@@ -34,9 +34,13 @@ func (s *server) edge(next echo.HandlerFunc) echo.HandlerFunc {
 		c.SetRequest(request)
 		id := requestID(request)
 		header.Set(echo.HeaderXRequestID, id)
-		header.Set(echo.HeaderCacheControl, "no-store")
+		protect(header, secure(request, s.Security.Proxies))
 
-		if err := caught(next, c); err != nil {
+		handler := next
+		if s.cors(header, request) {
+			handler = func(c echo.Context) error { return c.NoContent(http.StatusNoContent) }
+		}
+		if err := caught(handler, c); err != nil {
 			s.fail(c, err)
 		}
 		s.Log.LogAttrs(ctx, slog.LevelDebug, "request",
@@ -67,10 +71,20 @@ func caught(handler echo.HandlerFunc, c echo.Context) (err error) {
 			err = &panicked{value, debug.Stack()}
 		}
 	}()
-	if c.Request().ContentLength > bodyLimit {
-		return errTooLarge
-	}
 	return handler(c)
+}
+
+// admit is what a request has to pass whoever sends it, and wherever to.
+func (s *server) admit(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if err := s.limitAddress(c); err != nil {
+			return err
+		}
+		if c.Request().ContentLength > bodyLimit {
+			return errTooLarge
+		}
+		return next(c)
+	}
 }
 
 // requestID takes over the id that a proxy or the caller gave the request, if it is fit for logs.

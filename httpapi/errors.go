@@ -12,6 +12,7 @@ import (
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/postgres"
+	"github.com/studycall/studycall/projections"
 )
 
 // retryAfter is what a 503 asks for, in seconds: a database that fails over or restarts is back in about that time.
@@ -72,7 +73,7 @@ func expected(err error) *domain.Error {
 // unavailable reports whether the same request may well succeed a little later.
 func unavailable(err error) bool {
 	return errors.Is(err, eventstore.ErrUnavailable) || errors.Is(err, eventstore.ErrClosed) ||
-		errors.Is(err, context.Canceled) || postgres.Unavailable(err)
+		errors.Is(err, projections.ErrUnavailable) || errors.Is(err, context.Canceled) || postgres.Unavailable(err)
 }
 
 func statusOf(code domain.Code) int {

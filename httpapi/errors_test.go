@@ -18,6 +18,7 @@ import (
 	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/httpapi"
 	"github.com/studycall/studycall/membership"
+	"github.com/studycall/studycall/projections"
 )
 
 // failing fails every command in the same way. It is also a directory in which everybody is there.
@@ -34,6 +35,10 @@ func (f failing) JoinSession(context.Context, commands.JoinSession) (commands.Jo
 func (f failing) LeaveSession(context.Context, commands.LeaveSession) (int64, error) { return 0, f.err }
 
 func (failing) ActiveMember(context.Context, string, string) error { return nil }
+
+func (failing) SelfOrStaff(context.Context, string, string, string) error { return nil }
+
+func (failing) EverMember(context.Context, string, string) error { return nil }
 
 func (failing) Account(_ context.Context, id string) (membership.User, error) {
 	return membership.User{ID: id, Status: "ACTIVE"}, nil
@@ -100,6 +105,7 @@ func TestWhatGoesWrongInsideIsLoggedOnceAndNotTold(t *testing.T) {
 		{fmt.Errorf("the secret: %w", eventstore.ErrConflict), http.StatusInternalServerError, "ERROR"},
 		{fmt.Errorf("the secret: %w", eventstore.ErrUnavailable), http.StatusServiceUnavailable, "WARN"},
 		{fmt.Errorf("the secret: %w", eventstore.ErrClosed), http.StatusServiceUnavailable, "WARN"},
+		{fmt.Errorf("the secret: %w", projections.ErrUnavailable), http.StatusServiceUnavailable, "WARN"},
 		{fmt.Errorf("the secret: %w", context.DeadlineExceeded), http.StatusServiceUnavailable, "WARN"},
 		{fmt.Errorf("the secret: %w", context.Canceled), http.StatusServiceUnavailable, "WARN"},
 	} {

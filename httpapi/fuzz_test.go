@@ -63,3 +63,14 @@ func FuzzRequests(f *testing.F) {
 func allDigits(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789") == ""
 }
+
+// serveQuery asks for a path with a raw query string, whatever is in it.
+func serveQuery(t *testing.T, w *world, path, query string) answer {
+	t.Helper()
+	request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody)
+	request.URL.RawQuery = query
+	request.Header.Set("X-User-Id", member)
+	recorder := httptest.NewRecorder()
+	w.handler.ServeHTTP(recorder, request)
+	return answer{recorder.Code, recorder.Header(), recorder.Body.String()}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -11,6 +12,7 @@ import (
 	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/membership"
+	"github.com/studycall/studycall/projections"
 )
 
 // Commands are the commands that routes carry out. See commands.Handlers.
@@ -30,10 +32,35 @@ type Sessions interface {
 	WaitFor(ctx context.Context, position int64) error
 }
 
+// History is the query on ended sessions. See projections.HistoryQueries.
+type History interface {
+	Page(ctx context.Context, studyID string, page projections.HistoryPage) (projections.PastSessions, error)
+	// WaitFor is that of Sessions.
+	WaitFor(ctx context.Context, position int64) error
+}
+
+// UserStats is the query on what a user did in a study. See projections.UserStatsQueries.
+type UserStats interface {
+	Summary(ctx context.Context, studyID, userID string) (projections.UserSummary, error)
+	// WaitFor is that of Sessions.
+	WaitFor(ctx context.Context, position int64) error
+}
+
+// StudyStats is the query on what a study did on some days. See projections.StudyStatsQueries.
+type StudyStats interface {
+	Summary(ctx context.Context, studyID string, days int, now time.Time) (projections.StudySummary, error)
+	// WaitFor is that of Sessions.
+	WaitFor(ctx context.Context, position int64) error
+}
+
 // Access says who may. See membership.Access.
 type Access interface {
 	// ActiveMember's error is domain.ErrNotStudyMember for whoever is not one.
 	ActiveMember(ctx context.Context, studyID, userID string) error
+	// SelfOrStaff's error is domain.ErrPermissionDenied or domain.ErrNotStudyMember for a caller who is neither.
+	SelfOrStaff(ctx context.Context, studyID, callerID, userID string) error
+	// EverMember's error is domain.ErrUserNotFound for whoever never was one.
+	EverMember(ctx context.Context, studyID, userID string) error
 	// Account's error is domain.ErrUserNotFound when there is no such user.
 	Account(ctx context.Context, userID string) (membership.User, error)
 }
@@ -54,28 +81,43 @@ type Readiness interface {
 	Ready(ctx context.Context) (detail any, err error)
 }
 
-// Config is what the edge is made of. Every field is needed, and must be safe for concurrent use.
+// Config is what the edge is made of. Every field but Security is needed, and must be safe for concurrent use.
 type Config struct {
 	Commands      Commands
 	Sessions      Sessions
+	History       History
+	UserStats     UserStats
+	StudyStats    StudyStats
 	Access        Access
 	Users         Users
 	Authenticator Authenticator
 	Readiness     Readiness
-	// Now is the business time of commands.
+	// Now is the business time of commands, and on its day statistics end.
 	Now func() time.Time
-	Log *slog.Logger
+	// Zone is the statistics time zone, in which days without a time are meant. StudyStats has to be of the same.
+	Zone *time.Location
+	Log  *slog.Logger
+	// Security is what requests are asked besides a sign-in.
+	Security Security
 }
 
-// server holds the configuration for the handlers.
-type server struct{ Config }
+// server holds the configuration for the handlers, and how much each user and address has asked lately.
+type server struct {
+	Config
+	users     *limiter[string]
+	addresses *limiter[netip.Addr]
+}
 
 // New makes the handler of every REST route and of the health checks. It answers any other path with the contract's
 // 404. Timeouts for reading requests are the http.Server's to set.
 func New(config Config) http.Handler {
-	s := &server{config}
+	s := &server{
+		config,
+		newLimiter[string](config.Security.PerUser, bucketLimit),
+		newLimiter[netip.Addr](config.Security.PerAddress, bucketLimit),
+	}
 	e := echo.New()
-	e.Use(s.edge)
+	e.Use(s.edge, s.admit)
 
 	const call = "/api/my-studies/:studyId/video-call"
 	e.POST(call+"/start", s.signedIn(s.start))
@@ -85,6 +127,11 @@ func New(config Config) http.Handler {
 	get(e, call+"/sessions/:sessionId", s.signedIn(s.session))
 	// A parameter at the end of a path takes whatever follows, slashes too, unless something else does.
 	e.RouteNotFound(call+"/sessions/:sessionId/*", echo.NotFoundHandler)
+
+	get(e, call+"/history", s.signedIn(s.history))
+	get(e, call+"/stats", s.signedIn(s.studyStats))
+	get(e, call+"/stats/users/:userId", s.signedIn(s.userStats))
+	e.RouteNotFound(call+"/stats/users/:userId/*", echo.NotFoundHandler)
 
 	get(e, "/health", s.health)
 	get(e, "/ready", s.ready)

@@ -43,6 +43,7 @@ type world struct {
 	url      string
 	handler  http.Handler
 	pool     *pgxpool.Pool
+	store    *eventstore.Store
 	commands *commands.Handlers
 	logged   *logged
 	now      atomic.Int64 // milliseconds
@@ -63,7 +64,8 @@ func newWorldOver(tb testing.TB, pool *pgxpool.Pool, changes ...func(*httpapi.Co
 	store, err := eventstore.Open(tb.Context(), pool, log)
 	must(tb, err)
 	tb.Cleanup(store.Close)
-	all := projections.All(time.UTC)
+	w.store = store
+	all := projections.All(seoul(tb))
 	must(tb, projections.NewRebuilder(pool, store, log, func(int64, int64) {}).Prepare(tb.Context(), all...))
 	running, stop := context.WithCancel(context.Background())
 	var runner sync.WaitGroup
@@ -81,8 +83,10 @@ func newWorldOver(tb testing.TB, pool *pgxpool.Pool, changes ...func(*httpapi.Co
 	w.commands, err = commands.New(store, access, commands.DefaultSettings(), newID)
 	must(tb, err)
 	config := httpapi.Config{
-		Commands: w.commands, Sessions: projections.NewSessionQueries(pool, store), Access: access, Users: tables,
-		Authenticator: auth.Dev{}, Readiness: projections.NewReadiness(pool), Now: w.time, Log: log,
+		Commands: w.commands, Sessions: projections.NewSessionQueries(pool, store),
+		History: projections.NewHistoryQueries(pool, store), UserStats: projections.NewUserStatsQueries(pool, store),
+		StudyStats: projections.NewStudyStatsQueries(pool, store, seoul(tb)), Access: access, Users: tables,
+		Authenticator: auth.Dev{}, Readiness: projections.NewReadiness(pool), Now: w.time, Zone: seoul(tb), Log: log,
 	}
 	for _, change := range changes {
 		change(&config)
@@ -92,6 +96,19 @@ func newWorldOver(tb testing.TB, pool *pgxpool.Pool, changes ...func(*httpapi.Co
 	tb.Cleanup(server.Close)
 	w.url = server.URL
 	return w
+}
+
+// seoul is the default of the statistics time zone.
+func seoul(tb testing.TB) *time.Location {
+	tb.Helper()
+	return zoneOf(tb, "Asia/Seoul")
+}
+
+func zoneOf(tb testing.TB, name string) *time.Location {
+	tb.Helper()
+	zone, err := time.LoadLocation(name)
+	must(tb, err)
+	return zone
 }
 
 func must(tb testing.TB, err error) {

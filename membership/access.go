@@ -24,10 +24,7 @@ func NewAccess(directory Directory) *Access { return &Access{directory} }
 // ActiveMember is nil for an active member of the study, and domain.ErrNotStudyMember for anybody else: a member who is
 // not active, a stranger, any user of an unknown study. Other errors are the directory's.
 func (a *Access) ActiveMember(ctx context.Context, studyID, userID string) error {
-	if !PossibleID(studyID) || !PossibleID(userID) {
-		return domain.ErrNotStudyMember
-	}
-	membership, err := a.directory.Membership(ctx, studyID, userID)
+	membership, err := a.membership(ctx, studyID, userID)
 	if err != nil {
 		return err
 	}
@@ -35,6 +32,48 @@ func (a *Access) ActiveMember(ctx context.Context, studyID, userID string) error
 		return domain.ErrNotStudyMember
 	}
 	return nil
+}
+
+// SelfOrStaff is nil when the caller is the user, whatever the caller is to the study: people may see what is theirs, also
+// after they left. It is nil for the study's active owners and admins too. For other active members it is
+// domain.ErrPermissionDenied, and for anybody else domain.ErrNotStudyMember. Whether there is such a user does not
+// matter, so that who may not ask does not learn it. Other errors are the directory's.
+func (a *Access) SelfOrStaff(ctx context.Context, studyID, callerID, userID string) error {
+	if callerID == userID {
+		return nil
+	}
+	membership, err := a.membership(ctx, studyID, callerID)
+	switch {
+	case err != nil:
+		return err
+	case !membership.Active():
+		return domain.ErrNotStudyMember
+	case membership.Role != domain.Owner && membership.Role != domain.Admin:
+		return domain.ErrPermissionDenied
+	default:
+		return nil
+	}
+}
+
+// EverMember is nil for whoever is or was a member of the study, of any status, and domain.ErrUserNotFound for anybody
+// else. Other errors are the directory's.
+func (a *Access) EverMember(ctx context.Context, studyID, userID string) error {
+	membership, err := a.membership(ctx, studyID, userID)
+	if err != nil {
+		return err
+	}
+	if membership == (domain.Membership{}) {
+		return domain.ErrUserNotFound
+	}
+	return nil
+}
+
+// membership is the zero Membership for what cannot be ids.
+func (a *Access) membership(ctx context.Context, studyID, userID string) (domain.Membership, error) {
+	if !PossibleID(studyID) || !PossibleID(userID) {
+		return domain.Membership{}, nil
+	}
+	return a.directory.Membership(ctx, studyID, userID)
 }
 
 // Account is the user with that id, active or not: see User.Active. The error is domain.ErrUserNotFound when there is

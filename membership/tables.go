@@ -2,10 +2,7 @@ package membership
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/studycall/studycall/domain"
@@ -21,15 +18,7 @@ const membershipSQL = `select role, status from study_members where study_id = $
 
 // Membership implements Directory. The error is the database's.
 func (t *Tables) Membership(ctx context.Context, studyID, userID string) (domain.Membership, error) {
-	var m domain.Membership
-	err := t.pool.QueryRow(ctx, membershipSQL, studyID, userID).Scan(&m.Role, &m.Status)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return domain.Membership{}, nil
-	}
-	if err != nil {
-		return domain.Membership{}, fmt.Errorf("look up the membership of user %q in study %q: %w", userID, studyID, err)
-	}
-	return m, nil
+	return membershipOf(ctx, t.pool, membershipSQL, studyID, userID)
 }
 
 // avatarSQL is a user's avatar as clients get it. The web app also stores pictures themselves, as data: URLs of up to
@@ -40,18 +29,5 @@ const usersSQL = `select id, name, email, ` + avatarSQL + `, status from users w
 
 // Users implements Directory, in one query whatever the number of ids. The error is the database's.
 func (t *Tables) Users(ctx context.Context, ids []string) (map[string]User, error) {
-	rows, err := t.pool.Query(ctx, usersSQL, ids)
-	if err != nil {
-		return nil, fmt.Errorf("look up users: %w", err)
-	}
-	users := make(map[string]User, len(ids))
-	var u User
-	_, err = pgx.ForEachRow(rows, []any{&u.ID, &u.Name, &u.Email, &u.Avatar, &u.Status}, func() error {
-		users[u.ID] = u
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("look up users: %w", err)
-	}
-	return users, nil
+	return usersOf(ctx, t.pool, usersSQL, ids)
 }

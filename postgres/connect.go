@@ -77,6 +77,8 @@ func poolConfig(url string, options []Option) (*pgxpool.Config, error) {
 	config.AfterConnect = scanTimesAsUTC
 	// The event store reads what others committed after it has taken a lock: each statement needs its own snapshot.
 	config.ConnConfig.RuntimeParams["default_transaction_isolation"] = "read committed"
+	// Where a role or the URL would have another schema first, half of the tables would be made there.
+	config.ConnConfig.RuntimeParams["search_path"] = "public"
 	for _, option := range options {
 		option(config)
 	}

@@ -42,6 +42,8 @@ func unavailableState(code string) bool {
 	switch code {
 	case "25006": // read-only: after a failover we are still connected to the old primary
 		return true
+	case "25P03": // idle in a transaction for too long: the connection was ended
+		return true
 	case "57014": // a statement that was cancelled, for example by its timeout
 		return false
 	}

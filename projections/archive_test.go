@@ -1,44 +1,28 @@
 package projections_test
 
 import (
-	"log/slog"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"github.com/studycall/studycall/domain"
-	"github.com/studycall/studycall/eventstore"
-	"github.com/studycall/studycall/postgres/postgrestest"
 	"github.com/studycall/studycall/projections"
 )
 
-// archive is a log, its projections in a statistics time zone, and the queries on what has ended.
+// archive is a house whose days are those of a statistics time zone, with the queries on what has ended.
 type archive struct {
-	t        *testing.T
-	pool     *pgxpool.Pool
-	store    *eventstore.Store
-	history  *projections.HistoryQueries
-	users    *projections.UserStatsQueries
-	studies  *projections.StudyStatsQueries
-	versions map[string]int64
+	*house
+	history *projections.HistoryQueries
+	users   *projections.UserStatsQueries
+	studies *projections.StudyStatsQueries
 }
 
 func newArchive(t *testing.T, zone *time.Location) *archive {
 	t.Helper()
-	pool, log := postgrestest.New(t), slog.New(slog.NewTextHandler(t.Output(), nil))
-	store, err := eventstore.Open(t.Context(), pool, log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(store.Close)
-	all := projections.All(zone)
-	if err := projections.NewRebuilder(pool, store, log, func(int64, int64) {}).Prepare(t.Context(), all...); err != nil {
-		t.Fatal(err)
-	}
-	runInBackground(t, projections.NewRunner(store, log, all...))
-	return &archive{t, pool, store, projections.NewHistoryQueries(pool, store), projections.NewUserStatsQueries(pool, store),
-		projections.NewStudyStatsQueries(pool, store, zone), map[string]int64{}}
+	h := vacantHouse(t, projections.All(zone)...)
+	h.prepare()
+	h.occupy()
+	return &archive{h, projections.NewHistoryQueries(h.pool, h.store), projections.NewUserStatsQueries(h.pool, h.store),
+		projections.NewStudyStatsQueries(h.pool, h.store, zone)}
 }
 
 // meeting is an ended session: everybody joins at its start and stays for so long.
@@ -67,41 +51,18 @@ func (m meeting) events() []domain.Event {
 	return append(events, domain.SessionEnded{Fact: fact(m.length), Reason: domain.EveryoneLeft})
 }
 
-// given appends meetings to a study and waits until all queries know them.
-func (a *archive) given(study string, meetings ...meeting) (position int64) {
+// met appends meetings to a study, waits until all queries know them, and returns the position of the last event.
+func (a *archive) met(study string, meetings ...meeting) int64 {
 	a.t.Helper()
+	var events []domain.Event
 	for _, m := range meetings {
-		position = a.append(study, m.events()...)
+		events = append(events, m.events()...)
 	}
-	for _, wait := range []func() error{
-		func() error { return a.history.WaitFor(a.t.Context(), position) },
-		func() error { return a.users.WaitFor(a.t.Context(), position) },
-		func() error { return a.studies.WaitFor(a.t.Context(), position) },
-	} {
-		a.then(wait())
+	if len(events) > 0 {
+		a.given(study, events...)
 	}
-	return position
-}
-
-func (a *archive) append(study string, events ...domain.Event) int64 {
-	a.t.Helper()
-	position, err := a.store.Append(a.t.Context(), eventstore.Stream(study), a.versions[study], events)
-	a.then(err)
-	a.versions[study] += int64(len(events))
-	return position
-}
-
-func (a *archive) exec(sql string) {
-	a.t.Helper()
-	_, err := a.pool.Exec(a.t.Context(), sql)
-	a.then(err)
-}
-
-func (a *archive) then(err error) {
-	a.t.Helper()
-	if err != nil {
-		a.t.Fatal(err)
-	}
+	a.caughtUp()
+	return a.head()
 }
 
 func zoneOf(t *testing.T, name string) *time.Location {

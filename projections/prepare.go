@@ -10,12 +10,14 @@ import (
 )
 
 // errNotOurTables says that the tables are of another version of the program, or were never made.
-var errNotOurTables = errors.New("the projection's tables are not of this program's version")
+var errNotOurTables = errors.New("the projection's tables are of another version of the program, or were never made; " +
+	"studycall rebuild makes them")
 
 // prepareLock keeps servers that start together from making the same tables. Its value means nothing.
 const prepareLock = 0x73747564_70726570
 
-// catchUpLimit is how long a log may be for a projection that is new to it to be folded live; a longer one is rebuilt.
+// catchUpLimit is how far behind a projection may be to catch up live, as a new one is, or one whose rebuild died; one that
+// is farther is rebuilt, which is faster, and nobody reads half of it meanwhile.
 const catchUpLimit = 50_000
 
 // Prepare makes the tables of projections that have none, and rebuilds those that an older program, or one with another
@@ -53,12 +55,12 @@ func (r *Rebuilder) createMissing(ctx context.Context, projections []Projection)
 		if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock($1)`, int64(prepareLock)); err != nil {
 			return err
 		}
-		versions, err := tableVersions(ctx, tx)
+		tables, err := madeTables(ctx, tx)
 		if err != nil {
 			return err
 		}
 		for _, p := range projections {
-			made, exists := versions[p.Name()]
+			made, exists := tables[p.Name()]
 			switch {
 			case !exists:
 				if err := createTables(ctx, tx, p); err != nil {
@@ -67,10 +69,12 @@ func (r *Rebuilder) createMissing(ctx context.Context, projections []Projection)
 				if head > catchUpLimit {
 					outdated = append(outdated, p)
 				}
-			case made.Number > p.Version().Number:
-				return fmt.Errorf("%s: version %d, and this program knows %d: %w; start the newer program, or rebuild with this one",
-					p.Name(), made.Number, p.Version().Number, errNotOurTables)
-			case made != p.Version():
+			case made.stopped && made.version == p.Version():
+				// A rebuild would stop at the same event.
+			case made.version.Number > p.Version().Number:
+				return fmt.Errorf("%s: version %d, and this program knows %d: start the newer program, or rebuild with this one",
+					p.Name(), made.version.Number, p.Version().Number)
+			case made.version != p.Version(), head-made.position > catchUpLimit:
 				outdated = append(outdated, p)
 			}
 		}
@@ -82,22 +86,29 @@ func (r *Rebuilder) createMissing(ctx context.Context, projections []Projection)
 	return outdated, nil
 }
 
-// tableVersions are the versions of the tables that exist, by projection.
-func tableVersions(ctx context.Context, tx pgx.Tx) (map[string]Version, error) {
-	rows, err := tx.Query(ctx, `select name from checkpoints`)
+// made is the state of tables that exist.
+type made struct {
+	version  Version
+	position int64
+	stopped  bool
+}
+
+// madeTables are the tables that exist, by projection.
+func madeTables(ctx context.Context, tx pgx.Tx) (map[string]made, error) {
+	rows, err := tx.Query(ctx, `select name, position, error is not null from checkpoints`)
 	if err != nil {
 		return nil, err
 	}
-	checkpoints, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return nil, err
-	}
-	versions := make(map[string]Version, len(checkpoints))
-	for _, checkpoint := range checkpoints {
-		name, version := parseCheckpoint(checkpoint)
-		versions[name] = version
-	}
-	return versions, nil
+	tables := map[string]made{}
+	var checkpoint string
+	var m made
+	_, err = pgx.ForEachRow(rows, []any{&checkpoint, &m.position, &m.stopped}, func() error {
+		var name string
+		name, m.version = parseCheckpoint(checkpoint)
+		tables[name] = m
+		return nil
+	})
+	return tables, err
 }
 
 // createTables makes a projection's empty tables and its checkpoint at the beginning of the log.

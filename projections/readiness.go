@@ -12,6 +12,15 @@ type Readiness struct{ pool *pgxpool.Pool }
 // NewReadiness asks the database that pool is on.
 func NewReadiness(pool *pgxpool.Pool) *Readiness { return &Readiness{pool} }
 
+// readyProjection is a Status without its error, whose text is the operator's: anybody may ask whether we are ready.
+type readyProjection struct {
+	Name     string `json:"name"`
+	Position int64  `json:"position"`
+	Head     int64  `json:"head"`
+	Lag      int64  `json:"lag"`
+	State    State  `json:"state"`
+}
+
 // Ready gives the state of the projections. A projection that stopped at an event does not make the service unready: the
 // others go on, and so does everything else. The error is the database's. It may be called concurrently.
 func (r *Readiness) Ready(ctx context.Context) (any, error) {
@@ -19,5 +28,9 @@ func (r *Readiness) Ready(ctx context.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]any{"projections": statuses}, nil
+	shown := make([]readyProjection, len(statuses))
+	for i, s := range statuses {
+		shown[i] = readyProjection{s.Name, s.Position, s.Head, s.Lag, s.State}
+	}
+	return map[string]any{"projections": shown}, nil
 }

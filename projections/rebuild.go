@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -22,8 +24,12 @@ const (
 	nearEnough = 1000
 	// catchUpSlice is how many events are folded at a time while the new tables catch up.
 	catchUpSlice = 1000
-	// swapPatience is how long the swap waits for queries on the old tables, while new ones wait behind it.
-	swapPatience = 2 * time.Second
+	// foldPatience is how long the swap waits for the slice that the live fold is at, which keeps nobody waiting.
+	foldPatience = 20 * time.Second
+	// swapPatience is how long the swap waits for queries on the old tables, while new ones wait behind it, and swapPause how
+	// long it lets them be before it tries again: a dump may hold the tables for an hour.
+	swapPatience = 100 * time.Millisecond
+	swapPause    = 2 * time.Second
 	// cleanUpTimeout bounds removing what a cancelled rebuild leaves.
 	cleanUpTimeout = 30 * time.Second
 )
@@ -45,12 +51,13 @@ func NewRebuilder(pool *pgxpool.Pool, store *eventstore.Store, log *slog.Logger,
 }
 
 // Rebuild folds the log from its beginning into new tables, and puts them in the place of the live ones, each projection
-// in one transaction. When ctx ends, or anything fails, the live tables are as they were. The error is ErrRebuilding
-// where another process is at it.
+// in one transaction. When ctx ends, or anything fails, the live tables that have not been replaced yet are as they were.
+// The error is ErrRebuilding where another process is at it.
 func (r *Rebuilder) Rebuild(ctx context.Context, projections ...Projection) error {
-	upTo := func(ctx context.Context, _ Projection) (int64, error) { return r.store.Head(ctx) }
-	return r.beside(ctx, projections, upTo, r.swap)
+	return r.beside(ctx, projections, r.head, r.swap)
 }
+
+func (r *Rebuilder) head(ctx context.Context, _ Projection) (int64, error) { return r.store.Head(ctx) }
 
 // shadow is the schema in which a projection's new tables are made.
 func shadow(p Projection) string { return p.Name() + "_rebuild" }
@@ -60,14 +67,17 @@ func shadow(p Projection) string { return p.Name() + "_rebuild" }
 func (r *Rebuilder) beside(
 	ctx context.Context, projections []Projection,
 	upTo func(context.Context, Projection) (int64, error),
-	then func(ctx context.Context, p Projection, position int64) error,
+	then func(ctx context.Context, claim *pgx.Conn, p Projection, position int64) error,
 ) (err error) {
-	release, err := r.claim(ctx, projections)
+	claim, err := r.claim(ctx, projections)
 	if err != nil {
 		return err
 	}
-	defer release()
+	defer release(ctx, claim)
 	defer func() {
+		if claim.IsClosed() {
+			return // what is there may be somebody else's by now
+		}
 		cleaning, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTimeout)
 		defer cancel()
 		err = errors.Join(err, r.removeShadows(cleaning, projections))
@@ -100,21 +110,21 @@ func (r *Rebuilder) beside(
 		if err != nil {
 			return err
 		}
-		if err := then(ctx, p, reached); err != nil {
+		if err := then(ctx, claim, p, reached); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// claim keeps others from rebuilding the same projections, for as long as the connection lives that holds the claim.
-func (r *Rebuilder) claim(ctx context.Context, projections []Projection) (release func(), err error) {
-	conn, err := r.pool.Acquire(ctx)
+// claim keeps others from rebuilding the same projections, for as long as the connection lives that it returns. Whatever
+// must not happen without the claim is done on that connection: once it is gone, nothing is.
+func (r *Rebuilder) claim(ctx context.Context, projections []Projection) (*pgx.Conn, error) {
+	pooled, err := r.pool.Acquire(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("claim the rebuild: %w", err)
 	}
-	// Closed, not given back: its locks go with it.
-	release = func() { _ = conn.Hijack().Close(context.WithoutCancel(ctx)) }
+	conn := pooled.Hijack()
 	for _, p := range projections {
 		var claimed bool
 		err := conn.QueryRow(ctx, `select pg_try_advisory_lock(hashtext('studycall rebuild'), hashtext($1))`, p.Name()).Scan(&claimed)
@@ -122,11 +132,20 @@ func (r *Rebuilder) claim(ctx context.Context, projections []Projection) (releas
 			err = ErrRebuilding
 		}
 		if err != nil {
-			release()
+			release(ctx, conn)
 			return nil, fmt.Errorf("projection %s: %w", p.Name(), err)
 		}
 	}
-	return release, nil
+	return conn, nil
+}
+
+// release gives up a claim. The connection is closed, not given back to the pool, and before that unlocked: the server
+// would let go of the locks of a closed connection only a little later.
+func release(ctx context.Context, claim *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTimeout)
+	defer cancel()
+	_, _ = claim.Exec(ctx, `select pg_advisory_unlock_all()`) // the close that follows does it as well
+	_ = claim.Close(ctx)
 }
 
 // createShadows makes the new tables, empty and without their indexes; what a rebuild that died left is removed first.
@@ -135,6 +154,9 @@ func (r *Rebuilder) createShadows(ctx context.Context, projections []Projection)
 		return err
 	}
 	for _, p := range projections {
+		if _, err := r.pool.Exec(ctx, `create schema `+pgx.Identifier{shadow(p)}.Sanitize()); err != nil {
+			return fmt.Errorf("make new tables of %s: %w", p.Name(), err)
+		}
 		err := r.inShadow(ctx, p, func(tx pgx.Tx) error {
 			_, err := tx.Exec(ctx, p.Tables())
 			return err
@@ -158,9 +180,6 @@ func (r *Rebuilder) removeShadows(ctx context.Context, projections []Projection)
 // inShadow runs a transaction in which the projection's tables are the new ones.
 func (r *Rebuilder) inShadow(ctx context.Context, p Projection, do func(pgx.Tx) error) error {
 	return pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `create schema if not exists `+pgx.Identifier{shadow(p)}.Sanitize()); err != nil {
-			return err
-		}
 		if err := useSchema(ctx, tx, shadow(p)); err != nil {
 			return err
 		}
@@ -177,7 +196,7 @@ func (r *Rebuilder) index(ctx context.Context, p Projection) error {
 	if err != nil {
 		return fmt.Errorf("index the new tables of %s: %w", p.Name(), err)
 	}
-	tables, err := r.tables(ctx, shadow(p))
+	tables, err := tablesIn(ctx, r.pool, shadow(p))
 	if err != nil {
 		return err
 	}
@@ -189,30 +208,39 @@ func (r *Rebuilder) index(ctx context.Context, p Projection) error {
 	return nil
 }
 
-// tables are the names of the tables in a schema.
-func (r *Rebuilder) tables(ctx context.Context, schema string) ([]string, error) {
-	rows, err := r.pool.Query(ctx, `select tablename::text from pg_tables where schemaname = $1 order by 1`, schema)
+// querier is a pool or a transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+// tablesIn are the names of the tables in a schema.
+func tablesIn(ctx context.Context, from querier, schema string) ([]string, error) {
+	rows, err := from.Query(ctx, `select tablename::text from pg_tables where schemaname = $1 order by 1`, schema)
 	if err != nil {
 		return nil, fmt.Errorf("list the tables in %s: %w", schema, err)
 	}
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
-// catchUp folds what was appended meanwhile into the new tables, as live, until they are near the target.
+// catchUp folds what was appended meanwhile into the new tables, as live, until they are near the target, or, where more
+// is appended than is folded, as near as they will get: what is left is folded while the live fold is held.
 func (r *Rebuilder) catchUp(
 	ctx context.Context, p Projection, position int64, upTo func(context.Context, Projection) (int64, error),
 ) (int64, error) {
-	for {
+	for before := int64(math.MaxInt64); ; {
 		target, err := upTo(ctx, p)
-		if err != nil || target-position < nearEnough {
+		if err != nil || target-position < nearEnough || target-position >= before {
 			return position, err
 		}
-		err = r.inShadow(ctx, p, func(tx pgx.Tx) (err error) {
-			position, err = r.foldSome(ctx, tx, p, position, min(catchUpSlice, target-position))
-			return err
-		})
-		if err != nil {
-			return position, fmt.Errorf("catch up %s: %w", p.Name(), err)
+		before = target - position
+		for position < target {
+			err := r.inShadow(ctx, p, func(tx pgx.Tx) (err error) {
+				position, err = r.foldSome(ctx, tx, p, position, min(catchUpSlice, target-position))
+				return err
+			})
+			if err != nil {
+				return position, fmt.Errorf("catch up %s: %w", p.Name(), err)
+			}
 		}
 	}
 }
@@ -243,28 +271,42 @@ func (r *Rebuilder) foldRest(ctx context.Context, tx pgx.Tx, p Projection, posit
 	return nil
 }
 
-// swap puts the new tables in the place of the live ones: in one transaction the live fold is held, what it has and the
-// new tables have not is folded, and the schemas and the checkpoint are replaced.
-func (r *Rebuilder) swap(ctx context.Context, p Projection, position int64) error {
+// swap puts the new tables in the place of the live ones, in one transaction. It holds up the live fold, and then the
+// queries, for moments only: where somebody holds the old tables, it lets go of everything and tries again later.
+func (r *Rebuilder) swap(ctx context.Context, claim *pgx.Conn, p Projection, position int64) error {
 	for {
-		err := pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error { return r.swapIn(ctx, tx, p, position) })
-		var refused *pgconn.PgError
-		if errors.As(err, &refused) && refused.Code == "55P03" { // lock_not_available
-			r.log.Info("waiting for queries on the old tables", "projection", p.Name())
-			continue
+		err := pgx.BeginFunc(ctx, claim, func(tx pgx.Tx) error { return r.swapIn(ctx, tx, p, position) })
+		if err == nil {
+			return nil
 		}
-		if err != nil {
+		if !heldUp(err) {
 			return fmt.Errorf("put the new tables of %s in place: %w", p.Name(), err)
 		}
-		return nil
+		r.log.Info("somebody holds the old tables: the new ones wait", "projection", p.Name())
+		select {
+		case <-time.After(swapPause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if position, err = r.catchUp(ctx, p, position, r.head); err != nil {
+			return err
+		}
 	}
 }
 
+// heldUp reports whether a lock could not be had in time, or only at the cost of a deadlock.
+func heldUp(err error) bool {
+	var refused *pgconn.PgError
+	return errors.As(err, &refused) && (refused.Code == "55P03" || refused.Code == "40P01")
+}
+
+// swapIn locks in the order in which a fold does: the checkpoint, so that no fold is under way and none begins, then the
+// tables.
 func (r *Rebuilder) swapIn(ctx context.Context, tx pgx.Tx, p Projection, position int64) error {
-	if _, err := tx.Exec(ctx, fmt.Sprintf(`set local lock_timeout = %d`, swapPatience.Milliseconds())); err != nil {
+	if err := waitForLocks(ctx, tx, foldPatience); err != nil {
 		return err
 	}
-	// Whatever version the live tables are of; their fold waits from here on.
+	// Whatever version the live tables are of.
 	if _, err := tx.Exec(ctx, `select from public.checkpoints where split_part(name, '/', 1) = $1 for update`, p.Name()); err != nil {
 		return err
 	}
@@ -275,6 +317,18 @@ func (r *Rebuilder) swapIn(ctx context.Context, tx pgx.Tx, p Projection, positio
 	if err := r.foldRest(ctx, tx, p, position, head); err != nil {
 		return err
 	}
+	if err := waitForLocks(ctx, tx, swapPatience); err != nil {
+		return err
+	}
+	tables, err := tablesIn(ctx, tx, p.Name())
+	if err != nil {
+		return err
+	}
+	for _, table := range tables {
+		if _, err := tx.Exec(ctx, `lock table `+pgx.Identifier{p.Name(), table}.Sanitize()); err != nil {
+			return err
+		}
+	}
 	live, made := pgx.Identifier{p.Name()}.Sanitize(), pgx.Identifier{shadow(p)}.Sanitize()
 	if _, err := tx.Exec(ctx, `drop schema if exists `+live+` cascade; alter schema `+made+` rename to `+live); err != nil {
 		return err
@@ -283,8 +337,17 @@ func (r *Rebuilder) swapIn(ctx context.Context, tx pgx.Tx, p Projection, positio
 		p.Name(), checkpointName(p)); err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, `insert into public.checkpoints (name, position) values ($1, $2)
+	if _, err := tx.Exec(ctx, `insert into public.checkpoints (name, position) values ($1, $2)
 		on conflict (name) do update set position = excluded.position, error = null, updated_at = now()`,
-		checkpointName(p), head)
+		checkpointName(p), head); err != nil {
+		return err
+	}
+	// Folds that found the checkpoint held have gone to sleep.
+	return eventstore.WakeConsumers(ctx, tx)
+}
+
+// waitForLocks is how long the transaction waits for each lock from here on.
+func waitForLocks(ctx context.Context, tx pgx.Tx, patience time.Duration) error {
+	_, err := tx.Exec(ctx, `select set_config('lock_timeout', $1, true)`, strconv.FormatInt(patience.Milliseconds(), 10))
 	return err
 }

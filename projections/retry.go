@@ -12,13 +12,14 @@ import (
 )
 
 const (
-	// retryPatience is how long Retry waits for what came of it. A server tries at once, if any runs.
-	retryPatience = 10 * time.Second
+	// retryPatience is how long Retry waits for what came of it. A server tries at once, if any runs; should it not hear of
+	// it, after its own pause, which is ten seconds at most.
+	retryPatience = 15 * time.Second
 	retryLook     = 50 * time.Millisecond
 )
 
 // Retry has a projection that stopped at an event try it again now, on whichever server runs it, and returns its status
-// once it went on, or stopped again, or, if nobody runs it, after ten seconds. The position tells which.
+// once it went on, or stopped again, or, if nobody runs it, after fifteen seconds. The position tells which.
 func Retry(ctx context.Context, pool *pgxpool.Pool, store *eventstore.Store, name string) (before, after Status, err error) {
 	if before, err = statusOf(ctx, pool, name); err != nil || before.State != Stopped {
 		return before, before, err

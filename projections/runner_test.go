@@ -19,17 +19,18 @@ import (
 func TestMain(m *testing.M) { postgrestest.Main(m) }
 
 // runInBackground runs a runner until the test ends, or until the function that it returns is called.
-func runInBackground(t testing.TB, runner *projections.Runner) (stop func()) {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+func runInBackground(tb testing.TB, runner *projections.Runner) (stop func()) {
+	tb.Helper()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(tb.Context()))
 	ended := make(chan error, 1)
 	go func() { ended <- runner.Run(ctx) }()
 	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; err != nil {
-			t.Errorf("the runner ended with: %v", err)
+			tb.Errorf("the runner ended with: %v", err)
 		}
 	})
-	t.Cleanup(stop)
+	tb.Cleanup(stop)
 	return stop
 }
 

@@ -3,10 +3,8 @@ package projections
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/studycall/studycall/domain"
@@ -22,14 +20,11 @@ const (
 )
 
 // SessionQueries reads the sessions projection. Its methods may be called concurrently.
-type SessionQueries struct {
-	pool  *pgxpool.Pool
-	store *eventstore.Store
-}
+type SessionQueries struct{ queries }
 
 // NewSessionQueries reads the tables through pool, and waits for them through store.
 func NewSessionQueries(pool *pgxpool.Pool, store *eventstore.Store) *SessionQueries {
-	return &SessionQueries{pool, store}
+	return &SessionQueries{queriesOn(Sessions{}, pool, store)}
 }
 
 // sessionQuery is the tables' answer, and how fresh it is: one statement, so one snapshot.
@@ -73,11 +68,6 @@ func (q *SessionQueries) Session(ctx context.Context, studyID, sessionID string)
 	return session, position, err
 }
 
-// WaitFor waits until the tables hold the event at a position. The error is ctx's, or the database's.
-func (q *SessionQueries) WaitFor(ctx context.Context, position int64) error {
-	return q.store.WaitFor(ctx, checkpointName(Sessions{}), position)
-}
-
 func (q *SessionQueries) fresh(ctx context.Context, sql string, args ...any) (domain.Session, int64, error) {
 	patience, cancel := context.WithTimeout(ctx, freshWithin)
 	defer cancel()
@@ -88,39 +78,29 @@ func (q *SessionQueries) fresh(ctx context.Context, sql string, args ...any) (do
 			case <-patience.Done():
 			}
 		}
-		found, err := q.read(ctx, sql, args...)
+		found, err := q.look(ctx, sql, args...)
 		if err != nil {
 			return domain.Session{}, 0, err
 		}
 		if found.checkpoint >= found.latest || patience.Err() != nil {
 			return found.session, found.checkpoint, nil
 		}
-		err = q.store.WaitFor(patience, checkpointName(Sessions{}), found.latest)
+		err = q.WaitFor(patience, found.latest)
 		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 			return domain.Session{}, 0, err
 		}
 	}
 }
 
-func (q *SessionQueries) read(ctx context.Context, sql string, args ...any) (sessionQuery, error) {
+func (q *SessionQueries) look(ctx context.Context, sql string, args ...any) (sessionQuery, error) {
 	var found sessionQuery
-	rows, err := q.pool.Query(ctx, sql, append([]any{checkpointName(Sessions{})}, args...)...)
-	if err != nil {
-		return found, fmt.Errorf("read a session: %w", err)
-	}
 	var p domain.Participant
 	into := append([]any{&found.checkpoint, &found.latest}, sessionTargets(&found.session)...)
-	tag, err := pgx.ForEachRow(rows, append(into, participantTargets(&p)...), func() error {
+	err := q.read(ctx, sql, args, append(into, participantTargets(&p)...), func() error {
 		if p.ID != "" {
 			found.session.Participants = append(found.session.Participants, p)
 		}
 		return nil
 	})
-	if err != nil {
-		return found, fmt.Errorf("read a session: %w", err)
-	}
-	if tag.RowsAffected() == 0 {
-		return found, fmt.Errorf("read a session: %w", errNotOurTables)
-	}
-	return found, nil
+	return found, err
 }

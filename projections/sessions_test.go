@@ -4,18 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"pgregory.net/rapid"
 
 	"github.com/studycall/studycall/domain"
-	"github.com/studycall/studycall/eventstore"
-	"github.com/studycall/studycall/postgres/postgrestest"
 	"github.com/studycall/studycall/projections"
 )
 
@@ -136,73 +132,6 @@ func TestLiveTablesEqualAFoldOfTheLog(t *testing.T) {
 	})
 }
 
-// house is one server's event store, projection and queries.
-type house struct {
-	t        *testing.T
-	pool     *pgxpool.Pool
-	store    *eventstore.Store
-	queries  *projections.SessionQueries
-	stop     func()
-	versions map[string]int64
-	calls    map[string]*domain.Call
-	next     int
-}
-
-func newHouse(t *testing.T) *house {
-	t.Helper()
-	return houseOn(t, postgrestest.New(t))
-}
-
-func houseOn(t *testing.T, pool *pgxpool.Pool) *house {
-	t.Helper()
-	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	store, err := eventstore.Open(t.Context(), pool, log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(store.Close)
-	h := &house{t: t, pool: pool, store: store, queries: projections.NewSessionQueries(pool, store),
-		versions: map[string]int64{}, calls: map[string]*domain.Call{}}
-	all := projections.All(seoul(t))
-	rebuilder := projections.NewRebuilder(pool, store, log, func(int64, int64) {})
-	if err := rebuilder.Prepare(t.Context(), all...); err != nil {
-		t.Fatal(err)
-	}
-	h.stop = runInBackground(t, projections.NewRunner(store, log, all...))
-	return h
-}
-
-func (h *house) given(study string, events ...domain.Event) {
-	h.t.Helper()
-	if _, err := h.store.Append(h.t.Context(), eventstore.Stream(study), h.versions[study], events); err != nil {
-		h.t.Fatal(err)
-	}
-	h.versions[study] += int64(len(events))
-	call, ok := h.calls[study]
-	if !ok {
-		call = &domain.Call{}
-		h.calls[study] = call
-	}
-	for _, e := range events {
-		call.Evolve(e)
-	}
-}
-
-func (h *house) then(err error) {
-	h.t.Helper()
-	if err != nil {
-		h.t.Fatal(err)
-	}
-}
-
-// folded is the study's latest session as the plain fold of all its events has it.
-func (h *house) folded(study string) domain.Session {
-	if call, ok := h.calls[study]; ok {
-		return call.Session
-	}
-	return domain.Session{}
-}
-
 func (h *house) compare(r *rapid.T, study string) {
 	want := h.folded(study)
 	if want.ID == "" {
@@ -266,20 +195,6 @@ func (h *house) randomEvents(r *rapid.T, study string) []domain.Event {
 		return nil
 	}
 	return events
-}
-
-func seoul(t testing.TB) *time.Location {
-	zone, err := time.LoadLocation("Asia/Seoul")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return zone
-}
-
-var epoch = time.Date(2025, 11, 19, 10, 30, 0, 0, time.UTC)
-
-func at(session string, seconds int) domain.Fact {
-	return domain.Fact{SessionID: session, At: epoch.Add(time.Duration(seconds) * time.Second)}
 }
 
 func equal(a, b domain.Session) bool {

@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -53,6 +54,10 @@ func (StudyStats) Indexes() string { return "" }
 type dayKey struct {
 	study string
 	day   day
+}
+
+func (k dayKey) compare(other dayKey) int {
+	return cmp.Or(cmp.Compare(k.study, other.study), cmp.Compare(k.day, other.day))
 }
 
 // dayTotal is a row of days.
@@ -121,6 +126,7 @@ func dayTotals() totals[dayKey, dayTotal] {
 		},
 		empty: func(k dayKey) dayTotal { return dayTotal{dayKey: k} },
 		key:   func(t *dayTotal) dayKey { return t.dayKey },
+		order: dayKey.compare,
 		fields: func(t *dayTotal) []any {
 			return []any{&t.study, &t.day, &t.sessions, &t.participants, &t.duration, &t.position}
 		},
@@ -148,6 +154,7 @@ func userDayTotals() totals[userDayKey, userDayTotal] {
 		},
 		empty: func(k userDayKey) userDayTotal { return userDayTotal{userDayKey: k} },
 		key:   func(t *userDayTotal) userDayKey { return t.userDayKey },
+		order: func(a, b userDayKey) int { return cmp.Or(a.dayKey.compare(b.dayKey), cmp.Compare(a.user, b.user)) },
 		fields: func(t *userDayTotal) []any {
 			return []any{&t.study, &t.day, &t.user, &t.sessions, &t.present, &t.position}
 		},

@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -96,6 +97,7 @@ func userTotals() totals[userKey, userTotal] {
 		},
 		empty: func(k userKey) userTotal { return userTotal{userKey: k} },
 		key:   func(t *userTotal) userKey { return t.userKey },
+		order: func(a, b userKey) int { return cmp.Or(cmp.Compare(a.study, b.study), cmp.Compare(a.user, b.user)) },
 		fields: func(t *userTotal) []any {
 			return []any{&t.study, &t.user, &t.sessions, &t.present, &t.muted, &t.cameraOff, &t.shared, &t.firstJoined,
 				&t.lastLeft, &t.position}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -24,9 +25,9 @@ type Difference struct {
 // Verify folds the log anew beside the live tables, and tells each difference between the two, as of the same position,
 // which the live fold goes on from meanwhile. It changes nothing. The error is ErrRebuilding where another process is at it.
 func (r *Rebuilder) Verify(ctx context.Context, tell func(Difference), projections ...Projection) error {
-	return r.beside(ctx, projections, r.livePosition, func(ctx context.Context, p Projection, position int64) error {
+	return r.beside(ctx, projections, r.livePosition, func(ctx context.Context, claim *pgx.Conn, p Projection, position int64) error {
 		// One snapshot for the live tables, their checkpoint and the log.
-		err := pgx.BeginTxFunc(ctx, r.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error {
+		err := pgx.BeginTxFunc(ctx, claim, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error {
 			return r.compare(ctx, tx, p, position, tell)
 		})
 		if err != nil {
@@ -62,9 +63,16 @@ func (r *Rebuilder) compare(ctx context.Context, tx pgx.Tx, p Projection, positi
 	if err := r.foldRest(ctx, tx, p, position, live); err != nil {
 		return err
 	}
-	tables, err := r.tables(ctx, p.Name())
+	found, err := tablesIn(ctx, tx, p.Name())
 	if err != nil {
 		return err
+	}
+	tables, err := tablesIn(ctx, tx, shadow(p))
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(found, tables) {
+		return fmt.Errorf("its tables are %v and should be %v: studycall rebuild makes them", found, tables)
 	}
 	for _, table := range tables {
 		if err := compareTable(ctx, tx, p, table, tell); err != nil {
@@ -125,7 +133,9 @@ func differences(key []string, live, rebuilt map[string]json.RawMessage) []Diffe
 		return []Difference{{Key: keyJSON, Live: encoded(live), Rebuilt: whole}}
 	}
 	var all []Difference
-	for column := range live {
+	columns := maps.Clone(rebuilt)
+	maps.Copy(columns, live)
+	for column := range columns {
 		if string(live[column]) != string(rebuilt[column]) {
 			all = append(all, Difference{Key: keyJSON, Column: column, Live: live[column], Rebuilt: rebuilt[column]})
 		}

@@ -45,7 +45,7 @@ func TestNothingIsLostAndNothingTwice(t *testing.T) {
 	newMembers(t, pool, chaosNames("study", chaosStudies), chaosNames("user", chaosUsers))
 	c := &chaos{pool: pool, client: newClient(t), handlers: handlersOn(t, pool)}
 	for i := range c.servers {
-		c.servers[i].Store(startProcess(t, "--database-url", url, "--listen=127.0.0.1:0"))
+		c.servers[i].Store(startProcess(t, "--database-url", url, "--listen=127.0.0.1:0", "--rate-limit=0", "--address-rate-limit=0"))
 	}
 
 	ctx, over := context.WithTimeout(t.Context(), chaosTime)
@@ -61,7 +61,7 @@ func TestNothingIsLostAndNothingTwice(t *testing.T) {
 		case <-time.After(time.Second + mathrand.N(time.Second)):
 			i := mathrand.IntN(len(c.servers))
 			c.servers[i].Load().kill()
-			c.servers[i].Store(startProcess(t, "--database-url", url, "--listen=127.0.0.1:0"))
+			c.servers[i].Store(startProcess(t, "--database-url", url, "--listen=127.0.0.1:0", "--rate-limit=0", "--address-rate-limit=0"))
 			kills++
 		case <-ctx.Done():
 		}

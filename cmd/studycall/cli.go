@@ -88,8 +88,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	err = parsed.Run(&streams{stdout, flags.Log.logger(stderr)})
 	var usage usageError
 	switch {
-	case err == nil, errors.Is(err, context.Canceled) && ctx.Err() != nil:
+	case err == nil:
 		return exitOK
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		// What was asked for is not done. Serving and following, which end so, return nil.
+		_, _ = fmt.Fprintln(stderr, "studycall: interrupted")
+		return exitFailure
 	case errors.As(err, &usage):
 		_, _ = fmt.Fprintf(stderr, "studycall: %v\n", err)
 		return exitUsage

@@ -63,6 +63,9 @@ func (c *eventsCommand) Run(ctx context.Context, s *streams) error {
 	}
 	for tail := store.Tail(last); ; {
 		events, err := tail.Next(ctx)
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // following ends so
+		}
 		if err != nil {
 			return err
 		}

@@ -33,7 +33,7 @@ func TestPostgresIsStoppedAndStartedUnderLoad(t *testing.T) {
 	}
 	users, studies := chaosNames("user", 8), chaosNames("study", 8)
 	newMembers(t, pool, studies, users)
-	server := startProcess(t, "--database-url", cluster.URL(), "--listen=127.0.0.1:0")
+	server := startProcess(t, "--database-url", cluster.URL(), "--listen=127.0.0.1:0", "--rate-limit=0", "--address-rate-limit=0")
 	l := &load{t: t, client: newClient(t), address: server.address}
 	stop := l.start(studies, users)
 

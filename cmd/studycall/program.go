@@ -12,7 +12,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/studycall/studycall/auth"
 	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/httpapi"
@@ -24,9 +23,12 @@ const (
 	// headerTimeout and idleTimeout let go of connections on which nothing comes.
 	headerTimeout = 10 * time.Second
 	idleTimeout   = 2 * time.Minute
-	// bodyTimeout bounds reading a request; answers have no such limit, as a query may wait for its tables.
-	bodyTimeout = 30 * time.Second
-	headerLimit = 64 << 10
+	// bodyTimeout bounds reading a request, and answerTimeout all that follows its headers: what a query may wait for its
+	// tables, and a client that is slow to take the answer. Neither bounds a WebSocket, which takes the connection over.
+	bodyTimeout   = 30 * time.Second
+	answerTimeout = time.Minute
+	// headerLimit lets a token of a megabyte get as far as its 401: beyond, net/http itself answers 431, without our shape.
+	headerLimit = 1<<20 + 64<<10
 	// drainTimeout is how long requests that are under way may take after SIGTERM.
 	drainTimeout = 15 * time.Second
 )
@@ -39,11 +41,12 @@ type program struct {
 	runner   *projections.Runner
 	listener net.Listener
 	server   *http.Server
+	signIn   signInFlags
 }
 
 // newProgram opens the database, migrates it, wires the service and listens. Run it, then Close it.
 func newProgram(ctx context.Context, c serveCommand, log *slog.Logger) (*program, error) {
-	p := &program{log: log}
+	p := &program{log: log, signIn: c.signInFlags}
 	if err := p.wire(ctx, c); err != nil {
 		p.Close()
 		return nil, err
@@ -88,6 +91,10 @@ func (p *program) wire(ctx context.Context, c serveCommand) (err error) {
 		return err
 	}
 	p.runner = projections.NewRunner(p.store, p.log, all...)
+	callers, err := c.authenticator(c.Listen)
+	if err != nil {
+		return err
+	}
 	p.server = &http.Server{
 		Handler: httpapi.New(httpapi.Config{
 			Commands:      handlers,
@@ -97,14 +104,16 @@ func (p *program) wire(ctx context.Context, c serveCommand) (err error) {
 			StudyStats:    projections.NewStudyStatsQueries(p.db.Pool, p.store, c.StatsTimezone.Location),
 			Access:        access,
 			Users:         tables,
-			Authenticator: auth.Dev{},
+			Authenticator: callers,
 			Readiness:     projections.NewReadiness(p.db.Pool),
 			Now:           time.Now,
 			Zone:          c.StatsTimezone.Location,
 			Log:           p.log,
+			Security:      c.security(callers),
 		}),
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       bodyTimeout,
+		WriteTimeout:      answerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    headerLimit,
 		ErrorLog:          slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
@@ -119,7 +128,7 @@ func (p *program) Addr() string { return p.listener.Addr().String() }
 // slice that they are at. It returns nil after a drain.
 func (p *program) Run(ctx context.Context) error {
 	p.log.Info("database", "at", p.db.describe())
-	p.log.Warn("development sign-in: whoever sends X-User-Id is believed")
+	p.signIn.say(p.log)
 	p.log.Info("studycall is ready", "address", "http://"+p.Addr())
 
 	// Projections outlive the requests, which may wait for them.

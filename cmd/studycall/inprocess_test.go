@@ -1,0 +1,65 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"sync"
+	"testing"
+
+	"github.com/alecthomas/kong"
+)
+
+// serveHere runs the program in this process, as `studycall serve` with the arguments would be, and drains it at the end
+// of the test. It logs all there is to the log. Tune, unless nil, may change the program before it serves.
+func serveHere(t *testing.T, log io.Writer, tune func(*program), args ...string) (address string) {
+	t.Helper()
+	var command serveCommand
+	parser, err := kong.New(&command)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := parser.Parse(append([]string{"--listen=127.0.0.1:0"}, args...)); err != nil {
+		t.Fatal(err)
+	}
+	if err := command.check(); err != nil {
+		t.Fatal(err)
+	}
+	p, err := newProgram(t.Context(), command, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tune != nil {
+		tune(p)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- p.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("the program ended with %v", err)
+		}
+		p.Close()
+	})
+	return "http://" + p.Addr()
+}
+
+// record keeps what is written to it.
+type record struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (r *record) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.Write(p)
+}
+
+func (r *record) String() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.String()
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/studycall/studycall/membership"
+	"github.com/studycall/studycall/postgres"
+	"github.com/studycall/studycall/postgres/postgrestest"
+)
+
+// importMembers runs the command with the arguments, as the program does, with a text as its standard input.
+func importMembers(ctx context.Context, t *testing.T, stdin string, args ...string) (stdout, stderr string, err error) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	command := membersCommand{Import: membersImportCommand{stdin: strings.NewReader(stdin)}}
+	parser, err := kong.New(&command, kong.Writers(&out, &errs), kong.Exit(func(int) {}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := parser.Parse(append([]string{"import"}, args...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	err = parsed.Run(&streams{&out, slog.New(slog.NewTextHandler(&errs, nil))})
+	return out.String(), errs.String(), err
+}
+
+const twoMembers = `{
+	"users": [
+		{"id": "u1", "name": "김철수", "email": "u1@example.com", "avatar": null, "status": "ACTIVE"},
+		{"id": "u2", "name": "이영희", "email": "u2@example.com", "status": "ACTIVE"}
+	],
+	"studies": [{"id": "s1", "name": "알고리즘 스터디"}],
+	"members": [
+		{"studyId": "s1", "userId": "u1", "role": "OWNER", "status": "ACTIVE"},
+		{"studyId": "s1", "userId": "u2", "role": "%s", "status": "ACTIVE"}
+	]
+}`
+
+func TestMembersAreImported(t *testing.T) {
+	t.Parallel()
+	address := postgrestest.NewURL(t)
+	database := "--database-url=" + address
+	file := filepath.Join(t.TempDir(), "members.json")
+	if err := os.WriteFile(file, fmt.Appendf(nil, twoMembers, "MEMBER"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	pool, err := postgres.Connect(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	access := membership.NewAccess(membership.NewTables(pool))
+
+	_, _, err = importMembers(t.Context(), t, fmt.Sprintf(twoMembers, "BOSS"), "-", database)
+	if err == nil || err.Error() != `nothing is imported from -: members[1].role: "BOSS" is none of OWNER, ADMIN, MEMBER` {
+		t.Errorf("a mistake: %v", err)
+	}
+	if _, err := access.Account(t.Context(), "u1"); err == nil {
+		t.Error("a part of a file with a mistake was imported")
+	}
+	for _, step := range []struct{ stdin, file, says string }{
+		{"", file, "users    2 new, 0 changed, 0 as they were\n  studies  1 new, 0 changed, 0 as they were\n  members  2 new, 0 changed, 0 as they were\n"},
+		{fmt.Sprintf(twoMembers, "ADMIN"), "-", "users    0 new, 0 changed, 2 as they were\n  studies  0 new, 0 changed, 1 as they were\n  members  0 new, 1 changed, 1 as they were\n"},
+	} {
+		stdout, stderr, err := importMembers(t.Context(), t, step.stdin, step.file, database)
+		if want := regexp.MustCompile(`^Imported in \S+:\n  ` + step.says + `$`); err != nil || !want.MatchString(stdout) {
+			t.Errorf("import prints %q and %q (%v), want %v", stdout, stderr, err, want)
+		}
+		if !strings.Contains(stderr, "msg=importing done=5 of=5") || strings.Contains(stderr, "WARN") {
+			t.Errorf("import says %q", stderr)
+		}
+	}
+	if err := access.SelfOrStaff(t.Context(), "s1", "u2", "u1"); err != nil {
+		t.Errorf("the new admin: %v", err)
+	}
+}
+
+func TestAnImportThatCannotBe(t *testing.T) {
+	t.Parallel()
+	database := "--database-url=" + postgrestest.NewURL(t)
+	empty := "--database-url=" + postgrestest.Empty(t)
+	interrupted, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	for name, c := range map[string]struct {
+		ctx   context.Context
+		stdin string
+		args  []string
+		says  string
+	}{
+		"no file":     {t.Context(), "", []string{"/nonexistent.json", database}, "/nonexistent.json"},
+		"a stranger":  {t.Context(), `{"members": [{"studyId": "s", "userId": "u", "role": "OWNER", "status": "LEFT"}]}`, []string{"-", database}, `nothing is imported from -: import members: members[0].studyId: "s" is neither in the file nor in the database`},
+		"no tables":   {t.Context(), `{}`, []string{"-", empty}, "run studycall migrate first"},
+		"interrupted": {interrupted, fmt.Sprintf(twoMembers, "ADMIN"), []string{"-", database}, "cancel"},
+	} {
+		if _, _, err := importMembers(c.ctx, t, c.stdin, c.args...); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v, want %s", name, err, c.says)
+		}
+	}
+}
+
+func TestAnImportBesideTheWebAppsTablesIsWarnedOf(t *testing.T) {
+	t.Parallel()
+	address := postgrestest.NewURL(t)
+	pool, err := postgres.Connect(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	if _, err := pool.Exec(t.Context(), `create table "StudyMember" ()`); err != nil {
+		t.Fatal(err)
+	}
+	if _, stderr, err := importMembers(t.Context(), t, `{}`, "-", "--database-url="+address); err != nil || !strings.Contains(stderr, "shows nowhere") {
+		t.Errorf("import says %q (%v)", stderr, err)
+	}
+}
+
+// TestTheHelpsExampleCanBeImported, and those of the documentation.
+func TestTheHelpsExampleCanBeImported(t *testing.T) {
+	t.Parallel()
+	help := (&membersImportCommand{}).Help()
+	doc, err := os.ReadFile("../../docs/membership.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"the help": help, "docs/membership.md": string(doc)} {
+		example := regexp.MustCompile(`(?s) *\{\n.*?\n *\}\n`).FindString(text)
+		rows, err := membership.ReadImport(strings.NewReader(example))
+		if err != nil || len(rows.Users) == 0 || len(rows.Studies) == 0 || len(rows.Members) == 0 {
+			t.Errorf("%s: %+v, %v", name, rows, err)
+		}
+	}
+}

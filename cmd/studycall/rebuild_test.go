@@ -1,0 +1,296 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	mathrand "math/rand/v2"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/studycall/studycall/postgres"
+	"github.com/studycall/studycall/postgres/postgrestest"
+)
+
+// command is the program running a command, as a process of its own, that ends by itself.
+type command struct {
+	cmd            *exec.Cmd
+	stdout, stderr bytes.Buffer
+	ended          chan struct{}
+}
+
+func startCommand(t *testing.T, args ...string) *command {
+	t.Helper()
+	c := &command{cmd: exec.Command(os.Args[0], args...), ended: make(chan struct{})}
+	c.cmd.Env = append(os.Environ(), asProgram+"=yes")
+	c.cmd.Stdout, c.cmd.Stderr = &c.stdout, &c.stderr
+	if err := c.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_ = c.cmd.Wait()
+		close(c.ended)
+	}()
+	t.Cleanup(func() {
+		_ = c.cmd.Process.Kill()
+		<-c.ended
+	})
+	return c
+}
+
+// mustSucceed waits for its end.
+func (c *command) mustSucceed(t *testing.T) {
+	t.Helper()
+	<-c.ended
+	if code := c.cmd.ProcessState.ExitCode(); code != exitOK {
+		t.Errorf("%v: exit %d, %s%s", c.cmd.Args[1:], code, c.stdout.String(), c.stderr.String())
+	}
+}
+
+// killed ends it as a crash would, after so long, and reports whether it was still at it.
+func (c *command) killed(after time.Duration) bool {
+	select {
+	case <-time.After(after):
+	case <-c.ended:
+	}
+	_ = c.cmd.Process.Kill()
+	<-c.ended
+	return c.cmd.ProcessState.ExitCode() != exitOK
+}
+
+// sown is a database with a past and live tables, and its flag.
+func sown(t *testing.T, args ...string) (pool *pgxpool.Pool, database string) {
+	t.Helper()
+	f := newField(t)
+	if code, _, stderr := sow(t.Context(), append(args, f.url)...); code != exitOK {
+		t.Fatalf("exit %d, %q", code, stderr)
+	}
+	if code, _, stderr := studycall(t, "rebuild", f.url); code != exitOK {
+		t.Fatalf("exit %d, %q", code, stderr)
+	}
+	return f.pool, f.url
+}
+
+func TestMistakesInRebuildAndVerify(t *testing.T) {
+	t.Parallel()
+	for _, command := range []string{"rebuild", "verify"} {
+		for _, c := range []struct{ args, says string }{
+			{"histroy", `there is no projection "histroy"; there are sessions, history, user_stats, study_stats`},
+			{"history sessions history", `there is no projection "history"`},
+			{"--stats-timezone=Mars", `"Mars" is not a time zone like Asia/Seoul`},
+			{"--fast", "unknown flag --fast"},
+		} {
+			code, stdout, stderr := studycall(t, append([]string{command}, strings.Fields(c.args)...)...)
+			if code != exitUsage || !strings.Contains(stderr, c.says) || strings.Count(stderr, "\n") != 1 || stdout != "" {
+				t.Errorf("%s %s: exit %d, says %q and %q", command, c.args, code, stdout, stderr)
+			}
+		}
+		if code, stdout, _ := studycall(t, command, "--help"); code != exitOK || !strings.Contains(stdout, "all of them if none is named") {
+			t.Errorf("%s --help: exit %d\n%s", command, code, stdout)
+		}
+		code, _, stderr := studycall(t, command, "--database-url="+postgrestest.Empty(t))
+		if code != exitFailure || !strings.Contains(stderr, "studycall migrate") {
+			t.Errorf("%s of a database that was never migrated: exit %d, %q", command, code, stderr)
+		}
+	}
+}
+
+func TestVerifyPrintsDifferencesAndRebuildPutsThemRight(t *testing.T) {
+	t.Parallel()
+	pool, database := sown(t, "--studies=2", "--sessions=5")
+	events := int64(0)
+	if err := pool.QueryRow(t.Context(), `update user_stats.totals set sessions = sessions + 100, muted_ms = -1
+		where user_id = 'seed-user-1-1' returning (select count(*) from events)`).Scan(&events); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := pool.Exec(t.Context(), `delete from history.sessions where number > 4`); err != nil {
+		t.Fatal(err)
+	}
+
+	code, stdout, stderr := studycall(t, "verify", database)
+	lines := strings.Split(strings.TrimSpace(stdout), "\n")
+	if code != exitFailure || len(lines) != 4 || !strings.Contains(stderr, "studycall: 4 differences between the tables and the log; studycall rebuild") {
+		t.Errorf("exit %d, %q, %q", code, stdout, stderr)
+	}
+	const row = `user_stats.totals {"study_id":"seed-study-1","user_id":"seed-user-1-1"} `
+	for _, want := range []string{row + "sessions: live 10", row + "muted_ms: live -1, rebuilt ", `history.sessions {"session_id":"`, "(row): live null, rebuilt {"} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("verify prints no %q but\n%s", want, stdout)
+		}
+	}
+	if done := fmt.Sprintf("msg=verify done=%d of=%d", events, events); !strings.Contains(stderr, done) {
+		t.Errorf("its log has no %q: %q", done, stderr)
+	}
+	if code, stdout, _ := studycall(t, "verify", database, "sessions", "study_stats"); code != exitOK || stdout != "The tables are what the log says.\n" {
+		t.Errorf("verify of the others: exit %d, %q", code, stdout)
+	}
+
+	if code, _, stderr := studycall(t, "rebuild", database, "history"); code != exitOK || !strings.Contains(stderr, fmt.Sprintf("msg=rebuild done=%d of=%d", events, events)) {
+		t.Errorf("rebuild: exit %d, %q", code, stderr)
+	}
+	if code, stdout, _ := studycall(t, "verify", database); code != exitFailure || strings.Count(stdout, "\n") != 2 {
+		t.Errorf("verify, of which one was rebuilt: exit %d, %q", code, stdout)
+	}
+	if code, _, stderr := studycall(t, "rebuild", database, "user_stats"); code != exitOK {
+		t.Errorf("rebuild: exit %d, %q", code, stderr)
+	}
+	mustVerify(t, database)
+}
+
+func mustVerify(t *testing.T, database string) {
+	t.Helper()
+	if code, stdout, stderr := studycall(t, "verify", database); code != exitOK {
+		t.Errorf("verify: exit %d, %.2000s %s", code, stdout, stderr)
+	}
+}
+
+// TestAnInterruptedVerificationIsNoSuccess: nobody may take its exit code for "no difference". Nor is a rebuild one.
+func TestAnInterruptedVerificationIsNoSuccess(t *testing.T) {
+	t.Parallel()
+	pool, database := sown(t, "--studies=2", "--sessions=5")
+	held, err := pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = held.Rollback(t.Context()) }()
+	// So that neither comes to its end.
+	if _, err := held.Exec(t.Context(), `lock table checkpoints in access exclusive mode`); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"verify", "rebuild"} {
+		ctx, interrupt := context.WithCancel(t.Context())
+		var stdout, stderr bytes.Buffer
+		code := make(chan int, 1)
+		go func() { code <- run(ctx, []string{command, database}, &stdout, &stderr) }()
+		eventually(t, 10*time.Second, command+" waits", func() bool {
+			var waits bool
+			err := pool.QueryRow(t.Context(), `select exists (select from pg_locks where not granted and relation = 'checkpoints'::regclass)`).Scan(&waits)
+			return err == nil && waits
+		})
+		interrupt()
+		if code := <-code; code != exitFailure || !strings.Contains(stderr.String(), "interrupted") {
+			t.Errorf("%s: exit %d, %q %q; want exit 1, and a word about it", command, code, stdout.String(), stderr.String())
+		}
+	}
+}
+
+// TestRebuildsThatAreKilledLeaveNothingThatMatters: at random points, one after the other; the live tables stay as they are,
+// and the next rebuild succeeds.
+func TestRebuildsThatAreKilledLeaveNothingThatMatters(t *testing.T) {
+	t.Parallel()
+	pool, database := sown(t, "--studies=10", "--sessions=50")
+	began := time.Now()
+	startCommand(t, "rebuild", database).mustSucceed(t)
+	whole := time.Since(began)
+	kills := 0
+	for range 8 {
+		if startCommand(t, "rebuild", database).killed(mathrand.N(whole)) {
+			kills++
+		}
+		var sessions, history int
+		if err := pool.QueryRow(t.Context(), `select (select count(*) from sessions.sessions), (select count(*) from history.sessions)`).
+			Scan(&sessions, &history); err != nil || sessions != 500 || history != 500 {
+			t.Fatalf("after a kill there are %d sessions, %d in history (%v)", sessions, history, err)
+		}
+	}
+	if kills < 2 {
+		t.Errorf("only %d rebuilds were killed", kills)
+	}
+	// The claim of a rebuild that was killed ends when the server notices.
+	eventually(t, 10*time.Second, "a rebuild is let in", func() bool {
+		code, _, _ := studycall(t, "rebuild", database)
+		return code == exitOK
+	})
+	mustVerify(t, database)
+	var left int
+	if err := pool.QueryRow(t.Context(), `select count(*) from pg_namespace where nspname like '%rebuild%'`).Scan(&left); err != nil || left > 0 {
+		t.Errorf("%d schemas are left (%v)", left, err)
+	}
+}
+
+// TestRebuildAndVerifyBesideABusyServer: a server under load is killed again and again, while rebuilds come, and are killed,
+// and verifications find nothing. In the end all is well.
+func TestRebuildAndVerifyBesideABusyServer(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.NewURL(t)
+	database := "--database-url=" + url
+	pool, err := postgres.Connect(t.Context(), url, postgres.WithMaxConns(4))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	newMembers(t, pool, chaosNames("study", 5), chaosNames("user", chaosUsers))
+	c := &chaos{pool: pool, client: newClient(t)}
+	serve := func() { c.servers[0].Store(startProcess(t, database, "--listen=127.0.0.1:0")) }
+	serve()
+	ctx, over := context.WithCancel(t.Context())
+	var busy sync.WaitGroup
+	var answers atomic.Int64
+	for writer := range 6 {
+		busy.Go(func() { c.meet(ctx, t, fmt.Sprintf("study-%d", writer%5), fmt.Sprintf("user-%d", writer), &answers) })
+	}
+	for range 4 {
+		startCommand(t, "rebuild", database).mustSucceed(t)
+		startCommand(t, "verify", database).mustSucceed(t)
+		startCommand(t, "rebuild", database, "history", "study_stats").killed(mathrand.N(200 * time.Millisecond))
+		c.servers[0].Load().kill()
+		serve()
+		eventually(t, 10*time.Second, "the claim of the rebuild that was killed is gone", func() bool {
+			code, _, _ := studycall(t, "verify", database, "history", "study_stats")
+			return code == exitOK
+		})
+	}
+	over()
+	busy.Wait()
+	if n := answers.Load(); n < 100 {
+		t.Errorf("only %d commands were answered: too few to mean anything", n)
+	}
+	log := readLog(t, pool)
+	log.mustBeDense(t)
+	log.mustEqualTables(t, pool)
+	mustVerify(t, database)
+	if code := c.servers[0].Load().terminate(t); code != exitOK {
+		t.Errorf("exit %d after SIGTERM", code)
+	}
+	mustVerify(t, database)
+	if code, _, stderr := studycall(t, "rebuild", database); code != exitOK {
+		t.Errorf("rebuild: exit %d, %q", code, stderr)
+	}
+	log.mustEqualTables(t, pool)
+}
+
+// meet is a user who starts, joins and leaves, over and over, and reads what became of it.
+func (c *chaos) meet(ctx context.Context, t *testing.T, study, user string, answers *atomic.Int64) {
+	t.Helper()
+	for ctx.Err() == nil {
+		address := c.servers[0].Load().address
+		started, err := call(ctx, c.client, address, http.MethodPost, study, "start", user, "")
+		if err != nil || started.Body.Session == nil {
+			continue // the server was killed
+		}
+		for _, route := range []string{"join", "leave"} {
+			answered, err := call(ctx, c.client, address, http.MethodPost, study, route, user, `{"sessionId":"`+started.Body.Session.ID+`"}`)
+			if err != nil {
+				continue
+			}
+			answers.Add(1)
+			if answered.Status >= http.StatusInternalServerError && answered.Status != http.StatusServiceUnavailable {
+				t.Errorf("%s answered %d: %s", route, answered.Status, answered.Raw)
+			}
+		}
+		for _, route := range []string{"status", "history"} {
+			answered, err := call(ctx, c.client, address, http.MethodGet, study, route, user, "")
+			if err == nil && answered.Status != http.StatusOK {
+				t.Errorf("%s answered %d: %s", route, answered.Status, answered.Raw)
+			}
+		}
+	}
+}

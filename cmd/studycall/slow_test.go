@@ -1,0 +1,172 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/studycall/studycall/auth"
+	"github.com/studycall/studycall/postgres/postgrestest"
+)
+
+const (
+	// soon is the timeouts' value in these tests, and patience how long a test waits for what they should end.
+	soon     = 100 * time.Millisecond
+	patience = 20 * time.Second
+)
+
+// slow is a connection to the program by hand.
+type slow struct {
+	t *testing.T
+	net.Conn
+	answers *bufio.Reader
+}
+
+func dial(t *testing.T, address string) *slow {
+	t.Helper()
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(address, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	return &slow{t, conn, bufio.NewReader(conn)}
+}
+
+func (s *slow) say(text string) {
+	s.t.Helper()
+	if _, err := io.WriteString(s, text); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// drip sends a byte now and then until an answer comes or the connection is closed.
+func (s *slow) drip() {
+	s.t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		_, _ = s.Write([]byte("x"))
+		_ = s.SetReadDeadline(time.Now().Add(5 * time.Millisecond))
+		if _, err := s.answers.Peek(1); !errors.Is(err, os.ErrDeadlineExceeded) {
+			_ = s.SetReadDeadline(deadline)
+			return
+		}
+	}
+	s.t.Fatalf("still open after %v", patience)
+}
+
+// mustBeClosed reads whatever may still come, up to the end. A reset is one, too.
+func (s *slow) mustBeClosed() {
+	s.t.Helper()
+	if _, err := io.Copy(io.Discard, s.answers); errors.Is(err, os.ErrDeadlineExceeded) {
+		s.t.Errorf("still open after %v", patience)
+	}
+}
+
+func (s *slow) answer() (status int, body string) {
+	s.t.Helper()
+	response, err := http.ReadResponse(s.answers, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return response.StatusCode, string(text)
+}
+
+// TestSlowClientsAreLetGo: each of the program's timeouts ends the connection that it is for. The others are an hour.
+func TestSlowClientsAreLetGo(t *testing.T) {
+	t.Parallel()
+	database := "--database-url=" + postgrestest.NewURL(t)
+	serve := func(t *testing.T, which func(*http.Server) *time.Duration) string {
+		t.Helper()
+		return serveHere(t, io.Discard, func(p *program) {
+			for _, timeout := range []*time.Duration{
+				&p.server.ReadHeaderTimeout, &p.server.ReadTimeout, &p.server.WriteTimeout, &p.server.IdleTimeout,
+			} {
+				if *timeout <= 0 {
+					t.Error("a timeout is not set")
+				}
+				*timeout = time.Hour
+			}
+			*which(p.server) = soon
+		}, database)
+	}
+	const started = "POST /api/my-studies/study-123/video-call/leave HTTP/1.1\r\nHost: localhost\r\n" + auth.DevHeader + ": user-456\r\n"
+
+	t.Run("headers that do not end", func(t *testing.T) {
+		t.Parallel()
+		address := serve(t, func(s *http.Server) *time.Duration { return &s.ReadHeaderTimeout })
+		silent, dripping := dial(t, address), dial(t, address)
+		silent.say(started + "X-Slow: ")
+		dripping.say(started + "X-Slow: ")
+		dripping.drip()
+		dripping.mustBeClosed()
+		silent.mustBeClosed()
+	})
+	t.Run("a body that does not end", func(t *testing.T) {
+		t.Parallel()
+		address := serve(t, func(s *http.Server) *time.Duration { return &s.ReadTimeout })
+		for _, body := range []string{"Content-Length: 1000000\r\n\r\n{", "Transfer-Encoding: chunked\r\n\r\nfffff\r\n{"} {
+			silent, dripping := dial(t, address), dial(t, address)
+			silent.say(started + body)
+			dripping.say(started + body)
+			dripping.drip()
+			for _, s := range []*slow{dripping, silent} {
+				if status, text := s.answer(); status != http.StatusBadRequest || !strings.Contains(text, `"INVALID_REQUEST"`) {
+					t.Errorf("%d %s", status, text)
+				}
+				s.mustBeClosed()
+			}
+		}
+	})
+	t.Run("no next request", func(t *testing.T) {
+		t.Parallel()
+		s := dial(t, serve(t, func(s *http.Server) *time.Duration { return &s.IdleTimeout }))
+		s.say("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		if status, text := s.answer(); status != http.StatusOK {
+			t.Errorf("%d %s", status, text)
+		}
+		s.mustBeClosed()
+	})
+	t.Run("answers that are not taken", func(t *testing.T) {
+		t.Parallel()
+		s := dial(t, serve(t, func(s *http.Server) *time.Duration { return &s.WriteTimeout }))
+		requests := strings.Repeat("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n", 1000)
+		for {
+			if _, err := io.WriteString(s, requests); errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Fatalf("still open after %v", patience)
+			} else if err != nil {
+				return // the server gave up
+			}
+		}
+	})
+}
+
+func TestHeadersOverTheLimit(t *testing.T) {
+	t.Parallel()
+	address := serveHere(t, io.Discard, nil, "--database-url="+postgrestest.NewURL(t))
+	s := dial(t, address)
+	line := "X-Large: " + strings.Repeat("x", 64<<10) + "\r\n"
+	// The server may close before it has read all of them.
+	_, _ = io.WriteString(s, "GET /health HTTP/1.1\r\nHost: localhost\r\n"+strings.Repeat(line, 20)+"\r\n")
+	if status, text := s.answer(); status != http.StatusRequestHeaderFieldsTooLarge || strings.Contains(text, "xxx") {
+		t.Errorf("%d %s", status, text)
+	}
+	s.mustBeClosed()
+	s = dial(t, address)
+	s.say("GET /health HTTP/1.1\r\nHost: localhost\r\n" + strings.Repeat(line, 16) + "\r\n")
+	if status, text := s.answer(); status != http.StatusOK {
+		t.Errorf("a megabyte: %d %s", status, text)
+	}
+}

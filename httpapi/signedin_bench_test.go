@@ -1,0 +1,91 @@
+package httpapi_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/studycall/studycall/auth"
+	"github.com/studycall/studycall/domain"
+	"github.com/studycall/studycall/httpapi"
+	"github.com/studycall/studycall/membership"
+	"github.com/studycall/studycall/postgres/postgrestest"
+)
+
+// quiet is the query of a study in which nothing goes on. It costs nothing, so that what is around it shows.
+type quiet struct{}
+
+func (quiet) Open(context.Context, string) (domain.Session, int64, error) {
+	return domain.Session{}, 0, nil
+}
+
+func (quiet) Session(context.Context, string, string) (domain.Session, int64, error) {
+	return domain.Session{}, 0, domain.ErrSessionNotFound
+}
+
+func (quiet) WaitFor(context.Context, int64) error { return nil }
+
+// BenchmarkSignedIn is what sign-in and authorization add to a request: GET status through the whole handler, with a
+// NextAuth cookie, an account and a membership that are looked up through the cache, and a limit per user and per address;
+// beside the same handler that believes a header, lets everybody in and counts nothing. The two take turns.
+//
+// What counts is added-µs, the difference of the medians. The issue allows 150.
+func BenchmarkSignedIn(b *testing.B) {
+	const secret = "the secret of the benchmark, long enough"
+	pool := postgrestest.New(b)
+	_, err := membership.SeedExample(b.Context(), pool)
+	must(b, err)
+	cached, err := membership.NewCached(membership.NewTables(pool), membership.DefaultCacheSettings(slog.New(slog.DiscardHandler)))
+	must(b, err)
+	nextAuth, err := auth.NewNextAuth([]string{secret, "the previous one"}, "", time.Now)
+	must(b, err)
+	token, err := auth.Mint(secret, auth.Session{
+		UserID: member, Name: "이영희", Email: "younghee@example.com", Picture: "https://example.com/avatars/user-789.png",
+	}, time.Now(), time.Hour)
+	must(b, err)
+
+	plenty := httpapi.Rate{PerSecond: 1e6, Burst: 1e6}
+	with := guard(b, httpapi.Security{Origins: listed(b, "https://app.example.com"), PerUser: plenty, PerAddress: plenty},
+		func(c *httpapi.Config) {
+			c.Sessions, c.Authenticator, c.Access, c.Now = quiet{}, nextAuth, membership.NewAccess(cached), time.Now
+		})
+	without := guard(b, httpapi.Security{}, func(c *httpapi.Config) { c.Sessions = quiet{} })
+	request := func(name, value string) *http.Request {
+		r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, calls+"status", nil)
+		r.Header.Set(name, value)
+		r.Header.Set("Origin", "https://app.example.com")
+		return r
+	}
+	signedIn := request("Cookie", "theme=dark; locale=ko; "+auth.DefaultCookie+"="+token)
+	named := request(auth.DevHeader, member)
+
+	serve := func(handler http.Handler, r *http.Request) time.Duration {
+		recorder := httptest.NewRecorder()
+		began := time.Now()
+		handler.ServeHTTP(recorder, r)
+		took := time.Since(began)
+		if recorder.Code != http.StatusOK {
+			b.Fatal(recorder.Code, recorder.Body)
+		}
+		return took
+	}
+	serve(with, signedIn) // warms the cache
+	var timesWith, timesWithout []time.Duration
+	for b.Loop() {
+		timesWith = append(timesWith, serve(with, signedIn))
+		timesWithout = append(timesWithout, serve(without, named))
+	}
+	slices.Sort(timesWith)
+	slices.Sort(timesWithout)
+	micros := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 }
+	median, medianWithout := micros(timesWith[len(timesWith)/2]), micros(timesWithout[len(timesWithout)/2])
+	b.ReportMetric(0, "ns/op") // the mean of both together says nothing
+	b.ReportMetric(median, "with-µs")
+	b.ReportMetric(medianWithout, "without-µs")
+	b.ReportMetric(median-medianWithout, "added-µs")
+	b.ReportMetric(micros(timesWith[len(timesWith)*99/100]), "with-p99-µs")
+}

@@ -1,0 +1,57 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/studycall/studycall/domain"
+	"github.com/studycall/studycall/membership"
+)
+
+type userStatsAnswer struct {
+	Stats userStats `json:"stats"`
+}
+
+// userStats is what a user did in a study. All times are in seconds.
+type userStats struct {
+	UserID                string  `json:"userId"`
+	TotalSessions         int64   `json:"totalSessions"`
+	TotalDuration         int64   `json:"totalDuration"`
+	AverageDuration       int64   `json:"averageDuration"`
+	TotalAudioMutedTime   int64   `json:"totalAudioMutedTime"`
+	TotalVideoOffTime     int64   `json:"totalVideoOffTime"`
+	TotalScreenSharedTime int64   `json:"totalScreenSharedTime"`
+	FirstSession          instant `json:"firstSession"`
+	LastSession           instant `json:"lastSession"`
+}
+
+// userStats shows what a user did in the study's ended sessions, to that user and to the study's staff.
+func (s *server) userStats(c echo.Context, caller membership.User) error {
+	ctx, studyID, userID := c.Request().Context(), pathID(c, "studyId"), pathID(c, "userId")
+	if err := s.Access.SelfOrStaff(ctx, studyID, caller.ID, userID); err != nil {
+		return err
+	}
+	if err := awaitPosition(c, s.UserStats.WaitFor); err != nil {
+		return err
+	}
+	if err := s.Access.EverMember(ctx, studyID, userID); err != nil {
+		return err
+	}
+	found, err := s.UserStats.Summary(ctx, studyID, userID)
+	if err != nil {
+		return err
+	}
+	showPosition(c, found.Position)
+	return c.JSON(http.StatusOK, userStatsAnswer{userStats{
+		UserID:                userID,
+		TotalSessions:         found.Sessions,
+		TotalDuration:         domain.Seconds(found.Present),
+		AverageDuration:       averageSeconds(found.Present, found.Sessions),
+		TotalAudioMutedTime:   domain.Seconds(found.Muted),
+		TotalVideoOffTime:     domain.Seconds(found.CameraOff),
+		TotalScreenSharedTime: domain.Seconds(found.Sharing),
+		FirstSession:          instant(found.FirstJoinedAt),
+		LastSession:           instant(found.LastLeftAt),
+	}})
+}

@@ -1,0 +1,43 @@
+package membership
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/studycall/studycall/domain"
+)
+
+// membershipOf runs a query for a role and a status of a user in a study; the zero Membership is the answer to no row.
+func membershipOf(ctx context.Context, pool *pgxpool.Pool, sql, studyID, userID string) (domain.Membership, error) {
+	var m domain.Membership
+	err := pool.QueryRow(ctx, sql, studyID, userID).Scan(&m.Role, &m.Status)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return domain.Membership{}, nil
+	}
+	if err != nil {
+		return domain.Membership{}, fmt.Errorf("look up the membership of user %q in study %q: %w", userID, studyID, err)
+	}
+	return m, nil
+}
+
+// usersOf runs a query for the columns of users with some ids.
+func usersOf(ctx context.Context, pool *pgxpool.Pool, sql string, ids []string) (map[string]User, error) {
+	rows, err := pool.Query(ctx, sql, ids)
+	if err != nil {
+		return nil, fmt.Errorf("look up users: %w", err)
+	}
+	users := make(map[string]User, len(ids))
+	var u User
+	_, err = pgx.ForEachRow(rows, []any{&u.ID, &u.Name, &u.Email, &u.Avatar, &u.Status}, func() error {
+		users[u.ID] = u
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look up users: %w", err)
+	}
+	return users, nil
+}

@@ -1,0 +1,40 @@
+package membership
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/studycall/studycall/domain"
+)
+
+// WebApp is the Directory of the web app's own tables, as its Prisma schema makes them. It only ever selects. It may be
+// used concurrently.
+type WebApp struct{ pool *pgxpool.Pool }
+
+// NewWebApp makes the directory over the web app's database. The pool stays the caller's. Check tells whether the tables
+// are there.
+func NewWebApp(pool *pgxpool.Pool) *WebApp { return &WebApp{pool} }
+
+// Prisma makes enumerations types of their own, hence the casts; and it can be told to make no foreign keys, hence the
+// join: a member of a study that is gone is nobody.
+const webMembershipSQL = `
+	select m.role::text, m.status::text
+	from "StudyMember" m join "Study" s on s.id = m."studyId"
+	where m."studyId" = $1 and m."userId" = $2`
+
+// Membership implements Directory. The error is the database's.
+func (w *WebApp) Membership(ctx context.Context, studyID, userID string) (domain.Membership, error) {
+	return membershipOf(ctx, w.pool, webMembershipSQL, studyID, userID)
+}
+
+// A user who came by way of another site may have no name there, and then has none here either.
+const webUsersSQL = `
+	select id, coalesce(name, ''), coalesce(email, ''), ` + avatarSQL + `, status::text
+	from "User" where id = any($1)`
+
+// Users implements Directory, in one query whatever the number of ids. A user without a name has the name "". The error
+// is the database's.
+func (w *WebApp) Users(ctx context.Context, ids []string) (map[string]User, error) {
+	return usersOf(ctx, w.pool, webUsersSQL, ids)
+}

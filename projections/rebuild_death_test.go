@@ -1,0 +1,177 @@
+package projections_test
+
+import (
+	"errors"
+	"maps"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/studycall/studycall/eventstore"
+	"github.com/studycall/studycall/postgres"
+	"github.com/studycall/studycall/projections"
+)
+
+// doomed is a second server on the house's database, whose connections can be told from others, and cut.
+type doomed struct {
+	*house
+	of *house
+}
+
+func (h *house) doomed() doomed {
+	h.t.Helper()
+	pool, err := postgres.Connect(h.t.Context(), h.pool.Config().ConnString(), postgres.WithMaxConns(10),
+		postgres.WithApplicationName("doomed"))
+	h.then(err)
+	h.t.Cleanup(pool.Close)
+	return doomed{vacantHouseOn(h.t, pool, h.all...), h}
+}
+
+// cut ends connections of the doomed server as a crash would.
+func (d doomed) cut(which string) {
+	d.t.Helper()
+	if n := len(d.of.column(`select pg_terminate_backend(pid)::text from pg_stat_activity
+		where application_name = 'doomed' and datname = current_database() and ` + which)); n == 0 {
+		d.t.Error("there was nothing to cut")
+	}
+}
+
+// holdsClaim chooses the connection that keeps others from the same rebuild.
+const holdsClaim = `pid in (select pid from pg_locks where locktype = 'advisory')`
+
+// TestARebuildThatDiesIsCleanedUp by the next one, wherever it was. Its own end may have been too sudden for that.
+func TestARebuildThatDiesIsCleanedUp(t *testing.T) {
+	t.Parallel()
+	for when, hook := range map[string]func(h *house, a *altered, die func()){
+		"before it folds": func(_ *house, a *altered, die func()) { a.replaying = die },
+		"when it indexes": func(_ *house, a *altered, die func()) { a.indexing = die },
+		"when it swaps": func(h *house, a *altered, die func()) {
+			a.indexing = h.another
+			a.folding = func([]eventstore.Recorded) error { die(); return nil }
+		},
+	} {
+		t.Run(when, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t)
+			h.givenSome()
+			h.caughtUp()
+			d := h.doomed()
+			err := d.rebuilder.Rebuild(t.Context(), d.hooked(func(a *altered) { hook(h, a, func() { d.cut("true") }) })...)
+			if err == nil {
+				t.Fatal("the rebuild survived the loss of its connections")
+			}
+			h.caughtUp()
+			h.mustBeTheLog()
+			h.mustBeTidy()
+			h.mustBeNaive(t, []string{"study-1", "study-2"})
+		})
+	}
+}
+
+// TestWhatADeadRebuildLeftIsReplaced: whatever it was.
+func TestWhatADeadRebuildLeftIsReplaced(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.givenSome()
+	h.caughtUp()
+	before := h.contents()
+	leave := func() {
+		h.exec(`create schema history_rebuild; create table history_rebuild.sessions as table history.sessions;
+			create table history_rebuild.of_an_older_version (id text);
+			create schema study_stats_rebuild; create table study_stats_rebuild.days (a int)`)
+	}
+	leave()
+	h.rebuild()
+	h.mustHave(before)
+	h.mustBeTidy()
+	leave()
+	h.mustBeTheLog()
+	h.mustBeTidy()
+}
+
+// TestARebuildThatLostItsClaimDoesNotReplaceAnything: its connection that holds the claim was cut, so another rebuild could
+// begin, which has emptied the new tables. The first must not put these in the place of the live ones.
+func TestARebuildThatLostItsClaimDoesNotReplaceAnything(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.givenSome()
+	h.caughtUp()
+	before := h.contents()
+	d := h.doomed()
+	began, ended, over := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	second := altered{Projection: projections.History{}, replaying: func() { close(began); <-over }}
+	dying := altered{Projection: projections.History{}, indexing: func() {
+		d.cut(holdsClaim)
+		go func() {
+			defer close(ended)
+			// The claim may take a moment to be free. What becomes of the second is not the question here.
+			for errors.Is(h.rebuilder.Rebuild(t.Context(), second), projections.ErrRebuilding) {
+			}
+		}()
+		<-began // its new tables are made, and empty
+	}}
+	err := d.rebuilder.Rebuild(t.Context(), dying)
+	after := h.contents()
+	close(over)
+	<-ended
+	if err == nil {
+		t.Error("a rebuild without its claim says that it succeeded")
+	}
+	if !maps.Equal(after, before) {
+		t.Errorf("the live tables were replaced by unfinished ones:\n%v", after)
+	}
+}
+
+// TestASwapWaitsForALongQueryWithoutHoldingUpOthers: a query on the live tables that lasts, as of a backup.
+func TestASwapWaitsForALongQueryWithoutHoldingUpOthers(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.givenSome()
+	h.caughtUp()
+	before := h.contents()
+	long, err := h.pool.Begin(t.Context())
+	h.then(err)
+	defer func() { _ = long.Rollback(t.Context()) }()
+	_, err = long.Exec(t.Context(), `select from history.sessions`)
+	h.then(err)
+	rebuilt := make(chan error, 1)
+	go func() { rebuilt <- h.rebuilder.Rebuild(t.Context(), projections.History{}) }()
+	waitFor(t, h.pool, `select exists (select from pg_locks where not granted and relation = 'history.sessions'::regclass)`)
+
+	history := projections.NewHistoryQueries(h.pool, h.store)
+	began := time.Now()
+	page, err := history.Page(t.Context(), "study-1", projections.HistoryPage{Number: 1, Limit: 10})
+	if took := time.Since(began); err != nil || page.Total != 3 || took > time.Second {
+		t.Errorf("while the swap waits, a page of history takes %v: %+v (%v)", took, page, err)
+	}
+	select {
+	case err := <-rebuilt:
+		t.Fatalf("the swap did not wait: %v", err)
+	default:
+	}
+	h.then(long.Commit(t.Context()))
+	h.then(<-rebuilt)
+	h.mustHave(before)
+}
+
+// waitFor waits until a query says true.
+func waitFor(t *testing.T, pool *pgxpool.Pool, condition string) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		var is bool
+		if err := pool.QueryRow(t.Context(), condition).Scan(&is); err != nil {
+			t.Fatal(err)
+		}
+		if is {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-t.Context().Done():
+			t.Fatalf("never became true: %s", condition)
+		}
+	}
+}

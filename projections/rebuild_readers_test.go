@@ -1,0 +1,179 @@
+package projections_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/studycall/studycall/domain"
+	"github.com/studycall/studycall/eventstore"
+	"github.com/studycall/studycall/projections"
+)
+
+// question asks something of the tables, as text.
+type question func(context.Context) (string, error)
+
+// readers read a study whose answers never change, over and over.
+type readers struct {
+	t       *testing.T
+	reading sync.WaitGroup
+	over    context.CancelFunc
+	mu      sync.Mutex
+	reads   map[string]int
+}
+
+// read begins, with a reader of each question.
+func (h *house) read(questions map[string]question) *readers {
+	ctx, over := context.WithCancel(h.t.Context())
+	r := &readers{t: h.t, over: over, reads: map[string]int{}}
+	for name, ask := range questions {
+		want, err := ask(ctx)
+		h.then(err)
+		r.reading.Go(func() { r.again(ctx, name, want, ask) })
+	}
+	h.t.Cleanup(func() { r.stop() })
+	return r
+}
+
+func (r *readers) again(ctx context.Context, name, want string, ask question) {
+	for reads := 1; ctx.Err() == nil; reads++ {
+		got, err := ask(context.WithoutCancel(ctx))
+		if err != nil || got != want {
+			r.t.Errorf("read %d of %s: %v\ngot  %s\nwant %s", reads, name, err, got, want)
+			return
+		}
+		r.mu.Lock()
+		r.reads[name]++
+		r.mu.Unlock()
+	}
+}
+
+// stop gives the number of reads of each question.
+func (r *readers) stop() map[string]int {
+	r.over()
+	r.reading.Wait()
+	return r.reads
+}
+
+// TestReadersNoticeNothingOfARebuild: whatever is asked while tables are replaced, the answer is as it was, in full.
+func TestReadersNoticeNothingOfARebuild(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	for n := range 20 {
+		id := fmt.Sprintf("s%d", n)
+		h.given("study-1",
+			domain.SessionStarted{Fact: at(id, n*1000), StartedBy: "kim"},
+			domain.ParticipantJoined{Fact: at(id, n*1000+1), ParticipantID: id + "-kim", UserID: "kim"},
+			domain.ParticipantJoined{Fact: at(id, n*1000+2), ParticipantID: id + "-lee", UserID: "lee"},
+			domain.ParticipantLeft{Fact: at(id, n*1000+60), UserID: "kim", Reason: domain.Left},
+			domain.ParticipantLeft{Fact: at(id, n*1000+90), UserID: "lee", Reason: domain.Left},
+			domain.SessionEnded{Fact: at(id, n*1000+90), Reason: domain.EveryoneLeft})
+	}
+	h.caughtUp()
+	readers := h.read(h.questions("s3"))
+
+	for range 8 {
+		h.rebuild()
+	}
+
+	for name, n := range readers.stop() {
+		if n < 8 {
+			t.Errorf("%s was read %d times: too few to mean anything", name, n)
+		}
+	}
+}
+
+// questions are all that is asked of the tables, and the plain tables themselves.
+func (h *house) questions(session string) map[string]question {
+	plain := func(sql string) question {
+		return func(ctx context.Context) (text string, err error) {
+			err = h.pool.QueryRow(ctx, sql).Scan(&text)
+			return text, err
+		}
+	}
+	history := projections.NewHistoryQueries(h.pool, h.store)
+	users := projections.NewUserStatsQueries(h.pool, h.store)
+	studies := projections.NewStudyStatsQueries(h.pool, h.store, seoul(h.t))
+	return map[string]question{
+		"sessions": func(ctx context.Context) (string, error) {
+			s, _, err := h.queries.Session(ctx, "study-1", session)
+			return fmt.Sprintf("%+v", s), err
+		},
+		"history": func(ctx context.Context) (string, error) {
+			page, err := history.Page(ctx, "study-1", projections.HistoryPage{Number: 1, Limit: 10})
+			page.Position = 0
+			return fmt.Sprintf("%+v", page), err
+		},
+		"user_stats": func(ctx context.Context) (string, error) {
+			s, err := users.Summary(ctx, "study-1", "lee")
+			s.Position = 0
+			return fmt.Sprintf("%+v", s), err
+		},
+		"study_stats": func(ctx context.Context) (string, error) {
+			s, err := studies.Summary(ctx, "study-1", projections.AllDays, at("", 90_000).At)
+			return fmt.Sprintf("%d %d %v %v %v", s.Sessions, s.Participants, s.Duration, *s.MostActive, s.Days), err
+		},
+		"days and user_days": plain(`select format('%s %s %s', count(*), sum(u.sessions), sum(d.sessions))
+			from study_stats.user_days u join study_stats.days d using (study_id, day) where study_id = 'study-1'`),
+		"user_days and days": plain(`select format('%s %s %s', count(*), sum(u.sessions), sum(d.sessions))
+			from study_stats.days d join study_stats.user_days u using (study_id, day) where study_id = 'study-1'`),
+	}
+}
+
+// TestReadsAreFreshDuringARebuild: also while tables are replaced, a session is there right after its start.
+func TestReadsAreFreshDuringARebuild(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	ctx, over := context.WithCancel(t.Context())
+	var rebuilding sync.WaitGroup
+	rebuilding.Go(func() {
+		for ctx.Err() == nil {
+			if err := h.rebuilder.Rebuild(context.WithoutCancel(ctx), projections.Sessions{}); err != nil {
+				t.Errorf("rebuild: %v", err)
+				return
+			}
+		}
+	})
+	for n := range 100 {
+		study, session := fmt.Sprintf("study-%d", n%10), fmt.Sprintf("s%d", n)
+		h.given(study, domain.SessionStarted{Fact: at(session, n), StartedBy: "kim"})
+		if open, position, err := h.queries.Open(t.Context(), study); err != nil || open.ID != session {
+			t.Errorf("right after its start, session %s is not the open one, but %q as of %d of %d (%v)", session, open.ID, position, h.head(), err)
+		}
+		h.given(study, domain.SessionEnded{Fact: at(session, n), Reason: domain.NobodyJoined})
+	}
+	over()
+	rebuilding.Wait()
+}
+
+// TestTheLiveFoldGoesOnRightAfterASwap: what was appended while the swap held the checkpoint is not left until the next
+// look at the log.
+func TestTheLiveFoldGoesOnRightAfterASwap(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.givenSome()
+	var waits []time.Duration
+	for range 5 {
+		var swapping time.Time
+		appends := 0
+		h.then(h.rebuilder.Rebuild(t.Context(), altered{Projection: projections.Sessions{}, indexing: h.another,
+			folding: func([]eventstore.Recorded) error { // within the swap, which has read where the log ends
+				h.another()
+				swapping = time.Now()
+				appends++
+				return nil
+			}}))
+		h.then(h.queries.WaitFor(t.Context(), h.head()))
+		waits = append(waits, time.Since(swapping))
+		if appends != 1 {
+			t.Fatalf("the swap folded %d times", appends)
+		}
+	}
+	slices.Sort(waits)
+	if middle := waits[len(waits)/2]; middle > 350*time.Millisecond {
+		t.Errorf("what was appended during a swap is folded %v later", middle)
+	}
+}

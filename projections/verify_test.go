@@ -1,0 +1,146 @@
+package projections_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/studycall/studycall/projections"
+)
+
+// corruption is something wrong in the live tables, and what is to be found.
+type corruption struct {
+	name, sql string
+	want      []string
+}
+
+const (
+	a0Lee = `{"session_id":"a0","user_id":"lee"}`
+	kim   = `{"study_id":"study-1","user_id":"kim"}`
+	day   = `{"day":"2025-11-19","study_id":"study-1"}`
+)
+
+func corruptions() []corruption {
+	return []corruption{
+		{"nothing", `select`, nil},
+		{"a time", `update sessions.sessions set ended_at = '2025-11-19 10:31:31+00' where id = 'a0'`,
+			[]string{`sessions.sessions {"id":"a0"} "ended_at": "2025-11-19T10:31:31+00:00", not "2025-11-19T10:31:30+00:00"`}},
+		{"null for a value", `update sessions.sessions set end_reason = null where id = 'b0'`,
+			[]string{`sessions.sessions {"id":"b0"} "end_reason": null, not "expired"`}},
+		{"a value for null", `update sessions.participants set muted_since = '2025-11-19 10:40Z' where user_id = 'park'`,
+			[]string{`sessions.participants {"session_id":"b1","user_id":"park"} "muted_since": "2025-11-19T10:40:00+00:00", not null`}},
+		{"two columns", `update sessions.participants set present_ms = 1, ordinal = 7 where session_id = 'a0' and user_id = 'lee'`,
+			[]string{`sessions.participants ` + a0Lee + ` "ordinal": 7, not 1`, `sessions.participants ` + a0Lee + ` "present_ms": 1, not 88000`}},
+		{"a missing session", `delete from sessions.sessions where id = 'b0'`,
+			[]string{`sessions.sessions {"id":"b0"} "": null, not {"end_reason":"expired","ended_at":"2025-11-19T10:35:00+00:00","id":"b0",` +
+				`"position":23,"started_at":"2025-11-19T10:30:00+00:00","started_by":"park","study_id":"study-2"}`}},
+		{"another session", `insert into sessions.sessions values ('x', 'study-3', 'kim', '2025-11-19 10:30Z', null, null, 4)`,
+			[]string{`sessions.sessions {"id":"x"} "": {"end_reason":null,"ended_at":null,"id":"x","position":4,` +
+				`"started_at":"2025-11-19T10:30:00+00:00","started_by":"kim","study_id":"study-3"}, not null`}},
+		{"another key", `update user_stats.totals set user_id = '이 "\' where user_id = 'kim'`, []string{
+			`user_stats.totals {"study_id":"study-1","user_id":"kim"} "": null, not ` + totals("kim", "177000", "150000", "11:04:20"),
+			`user_stats.totals {"study_id":"study-1","user_id":"이 \"\\"} "": ` + strings.Replace(totals("kim", "177000", "150000", "11:04:20"), `"kim"`, `"이 \"\\"`, 1) + `, not null`}},
+		{"an array", `update history.sessions set present_ms = '{1,2}' where session_id = 'a0'`,
+			[]string{`history.sessions {"session_id":"a0"} "present_ms": [1,2], not [59000,88000]`}},
+		{"an order", `update history.sessions set user_ids = '{lee,kim}' where session_id = 'a0'`,
+			[]string{`history.sessions {"session_id":"a0"} "user_ids": ["lee","kim"], not ["kim","lee"]`}},
+		{"numbers", `update history.sessions set number = number + 100 where session_id in ('a1', 'b0')`, []string{
+			`history.sessions {"session_id":"a1"} "number": 102, not 2`, `history.sessions {"session_id":"b0"} "number": 101, not 1`}},
+		{"a sum", `update user_stats.totals set muted_ms = -1, last_left_at = 'infinity' where user_id = 'kim'`, []string{
+			`user_stats.totals ` + kim + ` "last_left_at": "infinity", not "2025-11-19T11:04:20+00:00"`,
+			`user_stats.totals ` + kim + ` "muted_ms": -1, not 150000`}},
+		{"a missing sum", `delete from user_stats.totals where user_id = 'lee'`,
+			[]string{`user_stats.totals {"study_id":"study-1","user_id":"lee"} "": null, not ` + totals("lee", "264000", "0", "11:04:50")}},
+		{"a day", `update study_stats.days set participants = 5 where study_id = 'study-1'`,
+			[]string{`study_stats.days ` + day + ` "participants": 5, not 6`}},
+		{"another day", `insert into study_stats.days values ('study-1', '2025-11-20', 1, 2, 3, 4)`,
+			[]string{`study_stats.days {"day":"2025-11-20","study_id":"study-1"} "": {"day":"2025-11-20","duration_ms":3,"participants":2,` +
+				`"position":4,"sessions":1,"study_id":"study-1"}, not null`}},
+		{"no days at all", `truncate study_stats.days`, []string{
+			`study_stats.days ` + day + ` "": null, not {"day":"2025-11-19","duration_ms":270000,"participants":6,"position":21,"sessions":3,"study_id":"study-1"}`,
+			`study_stats.days {"day":"2025-11-19","study_id":"study-2"} "": null, not {"day":"2025-11-19","duration_ms":300000,"participants":0,"position":23,"sessions":1,"study_id":"study-2"}`}},
+		{"a user's day", `update study_stats.user_days set present_ms = 0, sessions = 2 where user_id = 'kim'`, []string{
+			`study_stats.user_days {"day":"2025-11-19","study_id":"study-1","user_id":"kim"} "present_ms": 0, not 177000`,
+			`study_stats.user_days {"day":"2025-11-19","study_id":"study-1","user_id":"kim"} "sessions": 2, not 3`}},
+		{"two projections", `delete from study_stats.days where study_id = 'study-2'; update history.sessions set position = 1 where session_id = 'a2'`, []string{
+			`history.sessions {"session_id":"a2"} "position": 1, not 21`,
+			`study_stats.days {"day":"2025-11-19","study_id":"study-2"} "": null, not {"day":"2025-11-19","duration_ms":300000,"participants":0,"position":23,"sessions":1,"study_id":"study-2"}`}},
+	}
+}
+
+// totals is a row of user_stats.totals of study-1.
+func totals(user, present, muted, left string) string {
+	return `{"camera_off_ms":0,"first_joined_at":"2025-11-19T10:30:0` + map[string]string{"kim": "1", "lee": "2"}[user] +
+		`+00:00","last_left_at":"2025-11-19T` + left + `+00:00","muted_ms":` + muted + `,"position":21,"present_ms":` + present +
+		`,"sessions":3,"sharing_ms":0,"study_id":"study-1","user_id":"` + user + `"}`
+}
+
+// TestVerifyFindsEveryDifference, and nothing else, and changes nothing; a rebuild then puts it right.
+func TestVerifyFindsEveryDifference(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.exec(`do $$ begin execute format('alter database %I set timezone = %L', current_database(), 'UTC'); end $$`)
+	h.pool.Reset()
+	h.givenSome()
+	h.caughtUp()
+	right := h.contents()
+	for _, c := range corruptions() {
+		h.exec(c.sql)
+		wrong := h.contents()
+		found := h.verify()
+		if d := unlike(found, c.want); d != "" {
+			t.Errorf("%s:\n%s", c.name, d)
+		}
+		h.mustHave(wrong)
+		if len(c.want) > 0 {
+			h.rebuild()
+		}
+		h.mustHave(right)
+	}
+	h.mustBeTidy()
+}
+
+// TestVerifyFindsWhatTheSchemaLacks: tables and columns that are gone, or that are there and should not be.
+func TestVerifyFindsWhatTheSchemaLacks(t *testing.T) {
+	t.Parallel()
+	for _, sql := range []string{
+		`drop table study_stats.user_days`,
+		`alter table history.sessions drop column present_ms`,
+		`alter table history.sessions add column extra text default 'x'`,
+	} {
+		t.Run(sql, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t)
+			h.givenSome()
+			h.caughtUp()
+			h.stop()
+			h.exec(sql)
+			found := 0
+			err := h.rebuilder.Verify(t.Context(), func(projections.Difference) { found++ }, h.all...)
+			if found == 0 && err == nil {
+				t.Error("nothing is found")
+			}
+			h.rebuild()
+			h.mustBeTheLog()
+			h.mustBeTidy()
+		})
+	}
+}
+
+// TestVerifyOfTablesThatAreNotOurs is an error, and not a long list of differences.
+func TestVerifyOfTablesThatAreNotOurs(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.givenSome()
+	h.caughtUp()
+	for name, p := range map[string]projections.Projection{
+		"another zone":  projections.StudyStats{Zone: inZone(t, "UTC")},
+		"never made":    altered{Projection: projections.History{}, name: "never_made"},
+		"newer program": altered{Projection: projections.Sessions{}, version: &projections.Version{Number: 99}},
+	} {
+		err := h.rebuilder.Verify(t.Context(), func(d projections.Difference) { t.Errorf("%s: %+v", name, d) }, p)
+		if err == nil || !strings.Contains(err.Error(), p.Name()) {
+			t.Errorf("%s: the error is %v", name, err)
+		}
+	}
+	h.mustBeTidy()
+}
