@@ -92,6 +92,8 @@ type Config struct {
 	Users         Users
 	Authenticator Authenticator
 	Readiness     Readiness
+	// Metrics answers GET /metrics.
+	Metrics http.Handler
 	// Now is the business time of commands, and on its day statistics end.
 	Now func() time.Time
 	// Zone is the statistics time zone, in which days without a time are meant. StudyStats has to be of the same.
@@ -135,6 +137,7 @@ func New(config Config) http.Handler {
 
 	get(e, "/health", s.health)
 	get(e, "/ready", s.ready)
+	get(e, "/metrics", echo.WrapHandler(s.Metrics))
 	return e
 }
 

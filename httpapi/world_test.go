@@ -86,7 +86,7 @@ func newWorldOver(tb testing.TB, pool *pgxpool.Pool, changes ...func(*httpapi.Co
 		Commands: w.commands, Sessions: projections.NewSessionQueries(pool, store),
 		History: projections.NewHistoryQueries(pool, store), UserStats: projections.NewUserStatsQueries(pool, store),
 		StudyStats: projections.NewStudyStatsQueries(pool, store, seoul(tb)), Access: access, Users: tables,
-		Authenticator: auth.Dev{}, Readiness: projections.NewReadiness(pool), Now: w.time, Zone: seoul(tb), Log: log,
+		Authenticator: auth.Dev{}, Readiness: projections.NewReadiness(pool), Metrics: http.NotFoundHandler(), Now: w.time, Zone: seoul(tb), Log: log,
 	}
 	for _, change := range changes {
 		change(&config)

@@ -15,6 +15,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/studycall/studycall/membership"
+	"github.com/studycall/studycall/postgres"
 	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
@@ -136,4 +138,19 @@ func eventually(t *testing.T, within time.Duration, what string, condition func(
 			t.Fatalf("not within %v: %s", within, what)
 		}
 	}
+}
+
+// exampleURL is a database with the example study, which the program itself makes only where sign-in is development's.
+func exampleURL(t *testing.T) string {
+	t.Helper()
+	url := postgrestest.NewURL(t)
+	pool, err := postgres.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	if _, err := membership.SeedExample(t.Context(), pool); err != nil {
+		t.Fatal(err)
+	}
+	return url
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/studycall/studycall/auth"
 	"github.com/studycall/studycall/postgres"
-	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
 // proof is a way in which a user shows who they are.
@@ -103,7 +102,7 @@ func TestEveryRouteForEverybody(t *testing.T) {
 	for _, how := range proofs() {
 		t.Run(how.name, func(t *testing.T) {
 			t.Parallel()
-			url := postgrestest.NewURL(t)
+			url := exampleURL(t)
 			args := append([]string{"--database-url=" + url}, how.args...)
 			m := &asking{t: t, how: how, client: newClient(t), address: serveHere(t, io.Discard, nil, args...)}
 			m.populate(url)

@@ -8,8 +8,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/studycall/studycall/commands"
@@ -29,11 +34,11 @@ const (
 	answerTimeout = time.Minute
 	// headerLimit lets a token of a megabyte get as far as its 401: beyond, net/http itself answers 431, without our shape.
 	headerLimit = 1<<20 + 64<<10
-	// drainTimeout is how long requests that are under way may take after SIGTERM.
-	drainTimeout = 15 * time.Second
+	// drainTimeout is how long requests that are under way may take after SIGTERM: longer than the edge gives any.
+	drainTimeout = 20 * time.Second
 )
 
-// program is the service: everything wired together, listening but not yet serving.
+// program is the service: everything wired together.
 type program struct {
 	log      *slog.Logger
 	db       *database
@@ -41,12 +46,22 @@ type program struct {
 	runner   *projections.Runner
 	listener net.Listener
 	server   *http.Server
+	served   chan error // how serving ended
+	handler  atomic.Pointer[http.Handler]
 	signIn   signInFlags
 }
 
-// newProgram opens the database, migrates it, wires the service and listens. Run it, then Close it.
+// newProgram listens, and answers that it is starting while it opens the database, migrates it and wires the service. Run
+// it, then Close it.
 func newProgram(ctx context.Context, c serveCommand, log *slog.Logger) (*program, error) {
-	p := &program{log: log, signIn: c.signInFlags}
+	p := &program{log: log, signIn: c.signInFlags, served: make(chan error, 1)}
+	// First of all, so that a port that is taken does not start a database.
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s (choose another --listen): %w", c.Listen, err)
+	}
+	p.listener = listener
+	p.serve(httpapi.Starting(log))
 	if err := p.wire(ctx, c); err != nil {
 		p.Close()
 		return nil, err
@@ -54,23 +69,32 @@ func newProgram(ctx context.Context, c serveCommand, log *slog.Logger) (*program
 	return p, nil
 }
 
-func (p *program) wire(ctx context.Context, c serveCommand) (err error) {
-	// First of all, so that a port that is taken does not start a database.
-	if p.listener, err = net.Listen("tcp", c.Listen); err != nil {
-		return fmt.Errorf("listen on %s (choose another --listen): %w", c.Listen, err)
+// serve begins to answer, with the given handler until there is another.
+func (p *program) serve(first http.Handler) {
+	p.handler.Store(&first)
+	p.server = &http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			(*p.handler.Load()).ServeHTTP(w, r)
+		}),
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       bodyTimeout,
+		WriteTimeout:      answerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    headerLimit,
+		ErrorLog:          slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
 	}
+	go func() { p.served <- p.server.Serve(p.listener) }()
+}
+
+func (p *program) wire(ctx context.Context, c serveCommand) (err error) {
 	if p.db, err = c.open(ctx, p.log, true); err != nil {
 		return err
 	}
 	if err := p.db.migrate(ctx); err != nil {
 		return err
 	}
-	seeded, err := membership.SeedExample(ctx, p.db.Pool)
-	if err != nil {
+	if err := p.seedExample(ctx, c); err != nil {
 		return err
-	}
-	if seeded {
-		p.log.Info("no study exists yet: made the example study", "study", "study-123", "owner", "user-456")
 	}
 	if p.store, err = eventstore.Open(ctx, p.db.Pool, p.log); err != nil {
 		return err
@@ -95,30 +119,45 @@ func (p *program) wire(ctx context.Context, c serveCommand) (err error) {
 	if err != nil {
 		return err
 	}
-	p.server = &http.Server{
-		Handler: httpapi.New(httpapi.Config{
-			Commands:      handlers,
-			Sessions:      projections.NewSessionQueries(p.db.Pool, p.store),
-			History:       projections.NewHistoryQueries(p.db.Pool, p.store),
-			UserStats:     projections.NewUserStatsQueries(p.db.Pool, p.store),
-			StudyStats:    projections.NewStudyStatsQueries(p.db.Pool, p.store, c.StatsTimezone.Location),
-			Access:        access,
-			Users:         tables,
-			Authenticator: callers,
-			Readiness:     projections.NewReadiness(p.db.Pool),
-			Now:           time.Now,
-			Zone:          c.StatsTimezone.Location,
-			Log:           p.log,
-			Security:      c.security(callers),
-		}),
-		ReadHeaderTimeout: headerTimeout,
-		ReadTimeout:       bodyTimeout,
-		WriteTimeout:      answerTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    headerLimit,
-		ErrorLog:          slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
-	}
+	handler := httpapi.New(httpapi.Config{
+		Commands:      handlers,
+		Sessions:      projections.NewSessionQueries(p.db.Pool, p.store),
+		History:       projections.NewHistoryQueries(p.db.Pool, p.store),
+		UserStats:     projections.NewUserStatsQueries(p.db.Pool, p.store),
+		StudyStats:    projections.NewStudyStatsQueries(p.db.Pool, p.store, c.StatsTimezone.Location),
+		Access:        access,
+		Users:         tables,
+		Authenticator: callers,
+		Readiness:     projections.NewReadiness(p.db.Pool),
+		Metrics:       metrics(p.db.Pool),
+		Now:           time.Now,
+		Zone:          c.StatsTimezone.Location,
+		Log:           p.log,
+		Security:      c.security(callers),
+	})
+	p.handler.Store(&handler)
 	return nil
+}
+
+// seedExample makes the example study where people sign in as they like, and no study is there.
+func (p *program) seedExample(ctx context.Context, c serveCommand) error {
+	if how, err := c.method(c.Listen); err != nil || how != byDev {
+		return err
+	}
+	seeded, err := membership.SeedExample(ctx, p.db.Pool)
+	if seeded {
+		p.log.Info("no study exists yet: made the example study", "study", "study-123", "owner", "user-456")
+	}
+	return err
+}
+
+// metrics are what Prometheus is told.
+func metrics(pool *pgxpool.Pool) http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		projections.NewMetrics(pool))
+	// While the database is away, the others are still told.
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
 }
 
 // Addr is the address that the program listens on.
@@ -137,7 +176,7 @@ func (p *program) Run(ctx context.Context) error {
 	group, failing := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.runner.Run(folding) })
 	group.Go(func() error {
-		if err := p.server.Serve(p.listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := <-p.served; !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve: %w", err)
 		}
 		return nil
@@ -159,13 +198,11 @@ func (p *program) Run(ctx context.Context) error {
 
 // Close lets go of what newProgram opened.
 func (p *program) Close() {
+	_ = p.server.Close() // closed already where it drained
 	if p.store != nil {
 		p.store.Close()
 	}
 	if p.db != nil {
 		p.db.close()
-	}
-	if p.listener != nil {
-		_ = p.listener.Close() // closed already where it served
 	}
 }

@@ -58,7 +58,7 @@ func TestEveryBadTokenIsAnsweredAlike(t *testing.T) {
 	if err := json.Unmarshal(text, &sessions); err != nil {
 		t.Fatal(err)
 	}
-	address, client := serveHere(t, io.Discard, nil, "--database-url="+postgrestest.NewURL(t), "--address-rate-limit=0",
+	address, client := serveHere(t, io.Discard, nil, "--database-url="+exampleURL(t), "--address-rate-limit=0",
 		"--nextauth-secret="+strings.Join(sessions.Secrets, ","), "--session-cookie="+sessions.Cookie), newClient(t)
 
 	alike := get(t, client, address+statusURL)

@@ -20,6 +20,9 @@ func (c *serveCommand) Run(ctx context.Context, s *streams) error {
 		return err
 	}
 	program, err := newProgram(ctx, *c, s.log)
+	if err != nil && ctx.Err() != nil {
+		return nil //nolint:nilerr // told to stop while starting
+	}
 	if err != nil {
 		return err
 	}

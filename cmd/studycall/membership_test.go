@@ -1,0 +1,70 @@
+package main
+
+import (
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/studycall/studycall/postgres"
+	"github.com/studycall/studycall/postgres/postgrestest"
+)
+
+func membershipOf(t *testing.T, args ...string) membershipFlags {
+	t.Helper()
+	var flags membershipFlags
+	parser, err := kong.New(&flags)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := parser.Parse(args); err != nil {
+		t.Fatal(err)
+	}
+	return flags
+}
+
+func TestHowLongMembersAreRemembered(t *testing.T) {
+	t.Parallel()
+	for args, right := range map[string]bool{
+		"": true, "--membership-cache=0s": true, "--membership-cache=1m": true, "--membership-cache=-1s": false, "--membership-cache=61s": false,
+	} {
+		if err := membershipOf(t, strings.Fields(args)...).check(); (err == nil) != right {
+			t.Errorf("%q: %v", args, err)
+		}
+	}
+}
+
+func TestMembersOfTheWebAppsDatabase(t *testing.T) {
+	t.Parallel()
+	address := postgrestest.Empty(t)
+	app, err := postgres.Connect(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(app.Close)
+	log := slog.New(slog.DiscardHandler)
+	flags := membershipOf(t, "--membership-url="+address)
+	if _, _, err := flags.directory(t.Context(), nil, log); err == nil || !strings.Contains(err.Error(), `table "User" is missing; table "Study" is missing; table "StudyMember" is missing`) {
+		t.Errorf("before the web app's migrations: %v", err)
+	}
+	for _, name := range []string{"schema.sql", "people.sql"} {
+		sql, err := os.ReadFile("../../membership/testdata/webapp/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := app.Exec(t.Context(), string(sql)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	source, cached, err := flags.directory(t.Context(), nil, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer source.Close()
+	m, err := cached.Membership(t.Context(), "cm3study0000008l5a1b2c3d4", "cm3owner0000008l5a1b2c3d4")
+	if err != nil || !m.Active() || source.Ours {
+		t.Errorf("Membership = %+v, %v; ours: %v", m, err, source.Ours)
+	}
+}

@@ -1,0 +1,32 @@
+package httpapi_test
+
+import (
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/studycall/studycall/httpapi"
+)
+
+func TestWhileStartingTheServiceLivesAndIsNotReady(t *testing.T) {
+	t.Parallel()
+	handler := httpapi.Starting(slog.New(slog.DiscardHandler))
+	for path, want := range map[string]int{
+		"/health": http.StatusOK,
+		"/ready":  http.StatusServiceUnavailable,
+		"/api/my-studies/study-123/video-call/status": http.StatusServiceUnavailable,
+		"/nowhere": http.StatusServiceUnavailable,
+	} {
+		answer := httptest.NewRecorder()
+		handler.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		if answer.Code != want {
+			t.Errorf("%s: %d, want %d", path, answer.Code, want)
+		}
+		if unavailable := want == http.StatusServiceUnavailable; unavailable != (answer.Header().Get("Retry-After") != "") ||
+			unavailable != strings.Contains(answer.Body.String(), `"code":"SERVICE_UNAVAILABLE"`) {
+			t.Errorf("%s: %v %s", path, answer.Header(), answer.Body)
+		}
+	}
+}
