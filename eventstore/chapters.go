@@ -7,7 +7,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// "limit 1" where max() would do, as in loadSQL. The log is named in full: a projection's tables may come first.
+// "limit 1" where max() would do, as in loadSQL; "offset 0" so that each session is one range of the index: left the
+// choice, the planner may join with whole streams. The log is named in full: a projection's tables may come first.
 const chaptersSQL = `
 	select ` + recordedColumns + `
 	from unnest($1::text[], $2::bigint[]) with ordinality as ending (stream_id, version, ord)
@@ -15,7 +16,9 @@ const chaptersSQL = `
 		select c.version from public.events c
 		where c.stream_id = ending.stream_id and c.version <= ending.version and c.type = 'SessionStarted'
 		order by c.version desc limit 1) as start
-	join public.events e on e.stream_id = ending.stream_id and e.version between start.version and ending.version
+	cross join lateral (
+		select * from public.events
+		where stream_id = ending.stream_id and version between start.version and ending.version offset 0) as e
 	order by ending.ord, e.version`
 
 // Chapters reads, for each of the given events, its session from the SessionStarted up to and with that event, in a

@@ -26,6 +26,7 @@ type cli struct {
 	Verify      verifyCommand      `cmd:"" help:"Compare projections' tables with a fold of the log, while they are in use; exit 1 on a difference."`
 	Events      eventsCommand      `cmd:"" help:"Print the log."`
 	Seed        seedCommand        `cmd:"" help:"Append a realistic, reproducible past, to try things out on."`
+	Members     membersCommand     `cmd:"" help:"Users, studies and who is in them, in our own tables."`
 	Token       tokenCommand       `cmd:"" help:"Make a session token as the web app does, to try things out with."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
 

@@ -12,8 +12,8 @@ import (
 )
 
 // serveHere runs the program in this process, as `studycall serve` with the arguments would be, and drains it at the end
-// of the test. It logs all there is to the log. Tune, unless nil, may change the program before it serves.
-func serveHere(t *testing.T, log io.Writer, tune func(*program), args ...string) (address string) {
+// of the test. It logs all there is to the log. Tune, unless nil, may change what has no flags.
+func serveHere(t *testing.T, log io.Writer, tune func(*serveCommand), args ...string) (address string) {
 	t.Helper()
 	var command serveCommand
 	parser, err := kong.New(&command)
@@ -26,12 +26,12 @@ func serveHere(t *testing.T, log io.Writer, tune func(*program), args ...string)
 	if err := command.check(); err != nil {
 		t.Fatal(err)
 	}
+	if tune != nil {
+		tune(&command)
+	}
 	p, err := newProgram(t.Context(), command, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	if err != nil {
 		t.Fatal(err)
-	}
-	if tune != nil {
-		tune(p)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

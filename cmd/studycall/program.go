@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -25,18 +26,23 @@ import (
 )
 
 const (
-	// headerTimeout and idleTimeout let go of connections on which nothing comes.
-	headerTimeout = 10 * time.Second
-	idleTimeout   = 2 * time.Minute
-	// bodyTimeout bounds reading a request, and answerTimeout all that follows its headers: what a query may wait for its
-	// tables, and a client that is slow to take the answer. Neither bounds a WebSocket, which takes the connection over.
-	bodyTimeout   = 30 * time.Second
-	answerTimeout = time.Minute
 	// headerLimit lets a token of a megabyte get as far as its 401: beyond, net/http itself answers 431, without our shape.
 	headerLimit = 1<<20 + 64<<10
 	// drainTimeout is how long requests that are under way may take after SIGTERM: longer than the edge gives any.
 	drainTimeout = 20 * time.Second
 )
+
+// timeouts let go of connections on which too little goes on.
+type timeouts struct {
+	headers, idle time.Duration
+	// body bounds reading a request, and answer all that follows its headers: what a query may wait for its tables, and a
+	// client that is slow to take the answer. Neither bounds a WebSocket, which takes the connection over.
+	body, answer time.Duration
+}
+
+func usualTimeouts() timeouts {
+	return timeouts{headers: 10 * time.Second, idle: 2 * time.Minute, body: 30 * time.Second, answer: time.Minute}
+}
 
 // program is the service: everything wired together.
 type program struct {
@@ -49,6 +55,7 @@ type program struct {
 	served   chan error // how serving ended
 	handler  atomic.Pointer[http.Handler]
 	signIn   signInFlags
+	members  *membership.Source
 }
 
 // newProgram listens, and answers that it is starting while it opens the database, migrates it and wires the service. Run
@@ -61,7 +68,7 @@ func newProgram(ctx context.Context, c serveCommand, log *slog.Logger) (*program
 		return nil, fmt.Errorf("listen on %s (choose another --listen): %w", c.Listen, err)
 	}
 	p.listener = listener
-	p.serve(httpapi.Starting(log))
+	p.serve(httpapi.Starting(log), cmp.Or(c.timeouts, usualTimeouts()))
 	if err := p.wire(ctx, c); err != nil {
 		p.Close()
 		return nil, err
@@ -70,16 +77,16 @@ func newProgram(ctx context.Context, c serveCommand, log *slog.Logger) (*program
 }
 
 // serve begins to answer, with the given handler until there is another.
-func (p *program) serve(first http.Handler) {
+func (p *program) serve(first http.Handler, limits timeouts) {
 	p.handler.Store(&first)
 	p.server = &http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			(*p.handler.Load()).ServeHTTP(w, r)
 		}),
-		ReadHeaderTimeout: headerTimeout,
-		ReadTimeout:       bodyTimeout,
-		WriteTimeout:      answerTimeout,
-		IdleTimeout:       idleTimeout,
+		ReadHeaderTimeout: limits.headers,
+		ReadTimeout:       limits.body,
+		WriteTimeout:      limits.answer,
+		IdleTimeout:       limits.idle,
 		MaxHeaderBytes:    headerLimit,
 		ErrorLog:          slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
 	}
@@ -93,14 +100,17 @@ func (p *program) wire(ctx context.Context, c serveCommand) (err error) {
 	if err := p.db.migrate(ctx); err != nil {
 		return err
 	}
+	var members *membership.Cached
+	if p.members, members, err = c.directory(ctx, p.db.Pool, p.log); err != nil {
+		return err
+	}
 	if err := p.seedExample(ctx, c); err != nil {
 		return err
 	}
 	if p.store, err = eventstore.Open(ctx, p.db.Pool, p.log); err != nil {
 		return err
 	}
-	tables := membership.NewTables(p.db.Pool)
-	access := membership.NewAccess(tables)
+	access := membership.NewAccess(members)
 	settings := commands.DefaultSettings()
 	settings.Capacity = c.CallCapacity
 	handlers, err := commands.New(p.store, access, settings, rand.Text)
@@ -126,7 +136,7 @@ func (p *program) wire(ctx context.Context, c serveCommand) (err error) {
 		UserStats:     projections.NewUserStatsQueries(p.db.Pool, p.store),
 		StudyStats:    projections.NewStudyStatsQueries(p.db.Pool, p.store, c.StatsTimezone.Location),
 		Access:        access,
-		Users:         tables,
+		Users:         members,
 		Authenticator: callers,
 		Readiness:     projections.NewReadiness(p.db.Pool),
 		Metrics:       metrics(p.db.Pool),
@@ -141,7 +151,7 @@ func (p *program) wire(ctx context.Context, c serveCommand) (err error) {
 
 // seedExample makes the example study where people sign in as they like, and no study is there.
 func (p *program) seedExample(ctx context.Context, c serveCommand) error {
-	if how, err := c.method(c.Listen); err != nil || how != byDev {
+	if how, err := c.method(c.Listen); err != nil || how != byDev || !p.members.Ours {
 		return err
 	}
 	seeded, err := membership.SeedExample(ctx, p.db.Pool)
@@ -167,6 +177,7 @@ func (p *program) Addr() string { return p.listener.Addr().String() }
 // slice that they are at. It returns nil after a drain.
 func (p *program) Run(ctx context.Context) error {
 	p.log.Info("database", "at", p.db.describe())
+	p.log.Info("members", "in", p.members.Description)
 	p.signIn.say(p.log)
 	p.log.Info("studycall is ready", "address", "http://"+p.Addr())
 
@@ -201,6 +212,9 @@ func (p *program) Close() {
 	_ = p.server.Close() // closed already where it drained
 	if p.store != nil {
 		p.store.Close()
+	}
+	if p.members != nil {
+		p.members.Close()
 	}
 	if p.db != nil {
 		p.db.close()

@@ -6,12 +6,15 @@ import (
 )
 
 type serveCommand struct {
-	databaseFlags `embed:""`
-	zoneFlags     `embed:""`
-	signInFlags   `embed:"" group:"Sign-in"`
-	edgeFlags     `embed:"" group:"Browsers and limits"`
-	Listen        string `env:"STUDYCALL_LISTEN" default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Address to listen on (${default}); port 0 takes a free one."`
-	CallCapacity  int    `env:"STUDYCALL_CALL_CAPACITY" default:"12" placeholder:"N" help:"How many may be in one call at once (${default})."`
+	databaseFlags   `embed:""`
+	zoneFlags       `embed:""`
+	signInFlags     `embed:"" group:"Sign-in"`
+	edgeFlags       `embed:"" group:"Browsers and limits"`
+	membershipFlags `embed:"" group:"Members"`
+	Listen          string `env:"STUDYCALL_LISTEN" default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Address to listen on (${default}); port 0 takes a free one."`
+	CallCapacity    int    `env:"STUDYCALL_CALL_CAPACITY" default:"12" placeholder:"N" help:"How many may be in one call at once (${default})."`
+
+	timeouts timeouts // no flags: of interest to tests alone; zero for the usual ones
 }
 
 // Run serves until ctx ends, then drains.
@@ -36,6 +39,9 @@ func (c *serveCommand) check() error {
 		return usageError{fmt.Sprintf("--call-capacity must be at least 1, not %d", c.CallCapacity)}
 	}
 	if err := c.edgeFlags.check(); err != nil {
+		return err
+	}
+	if err := c.membershipFlags.check(); err != nil {
 		return err
 	}
 	_, err := c.authenticator(c.Listen)

@@ -88,25 +88,22 @@ func (s *slow) answer() (status int, body string) {
 func TestSlowClientsAreLetGo(t *testing.T) {
 	t.Parallel()
 	database := "--database-url=" + postgrestest.NewURL(t)
-	serve := func(t *testing.T, which func(*http.Server) *time.Duration) string {
+	serve := func(t *testing.T, which func(*timeouts) *time.Duration) string {
 		t.Helper()
-		return serveHere(t, io.Discard, func(p *program) {
-			for _, timeout := range []*time.Duration{
-				&p.server.ReadHeaderTimeout, &p.server.ReadTimeout, &p.server.WriteTimeout, &p.server.IdleTimeout,
-			} {
-				if *timeout <= 0 {
-					t.Error("a timeout is not set")
-				}
-				*timeout = time.Hour
-			}
-			*which(p.server) = soon
+		usual := usualTimeouts()
+		if is := *which(&usual); is < time.Second || is > 5*time.Minute {
+			t.Errorf("usually %v", is)
+		}
+		return serveHere(t, io.Discard, func(c *serveCommand) {
+			c.timeouts = timeouts{time.Hour, time.Hour, time.Hour, time.Hour}
+			*which(&c.timeouts) = soon
 		}, database)
 	}
 	const started = "POST /api/my-studies/study-123/video-call/leave HTTP/1.1\r\nHost: localhost\r\n" + auth.DevHeader + ": user-456\r\n"
 
 	t.Run("headers that do not end", func(t *testing.T) {
 		t.Parallel()
-		address := serve(t, func(s *http.Server) *time.Duration { return &s.ReadHeaderTimeout })
+		address := serve(t, func(l *timeouts) *time.Duration { return &l.headers })
 		silent, dripping := dial(t, address), dial(t, address)
 		silent.say(started + "X-Slow: ")
 		dripping.say(started + "X-Slow: ")
@@ -116,7 +113,7 @@ func TestSlowClientsAreLetGo(t *testing.T) {
 	})
 	t.Run("a body that does not end", func(t *testing.T) {
 		t.Parallel()
-		address := serve(t, func(s *http.Server) *time.Duration { return &s.ReadTimeout })
+		address := serve(t, func(l *timeouts) *time.Duration { return &l.body })
 		for _, body := range []string{"Content-Length: 1000000\r\n\r\n{", "Transfer-Encoding: chunked\r\n\r\nfffff\r\n{"} {
 			silent, dripping := dial(t, address), dial(t, address)
 			silent.say(started + body)
@@ -132,7 +129,7 @@ func TestSlowClientsAreLetGo(t *testing.T) {
 	})
 	t.Run("no next request", func(t *testing.T) {
 		t.Parallel()
-		s := dial(t, serve(t, func(s *http.Server) *time.Duration { return &s.IdleTimeout }))
+		s := dial(t, serve(t, func(l *timeouts) *time.Duration { return &l.idle }))
 		s.say("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
 		if status, text := s.answer(); status != http.StatusOK {
 			t.Errorf("%d %s", status, text)
@@ -141,7 +138,7 @@ func TestSlowClientsAreLetGo(t *testing.T) {
 	})
 	t.Run("answers that are not taken", func(t *testing.T) {
 		t.Parallel()
-		s := dial(t, serve(t, func(s *http.Server) *time.Duration { return &s.WriteTimeout }))
+		s := dial(t, serve(t, func(l *timeouts) *time.Duration { return &l.answer }))
 		requests := strings.Repeat("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n", 1000)
 		for {
 			if _, err := io.WriteString(s, requests); errors.Is(err, os.ErrDeadlineExceeded) {
