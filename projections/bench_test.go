@@ -62,6 +62,7 @@ func BenchmarkLag(b *testing.B) {
 // measureLag lets writers append for a second and measures the lag of one event in sixteen. A single writer waits for its
 // event to be folded, and a little, before the next.
 func measureLag(b *testing.B, store *eventstore.Store, writers int) (perSecond float64, lags []time.Duration) {
+	b.Helper()
 	var mu sync.Mutex
 	var writing, sampling sync.WaitGroup
 	total := 0

@@ -12,7 +12,7 @@ type day int32
 // dayAt is the calendar day that it is where the time is.
 func dayAt(t time.Time) day {
 	year, month, date := t.Date()
-	return day(time.Date(year, month, date, 0, 0, 0, 0, time.UTC).Unix() / (24 * 60 * 60))
+	return day(time.Date(year, month, date, 0, 0, 0, 0, time.UTC).Unix() / (24 * 60 * 60)) //nolint:gosec // years of four digits
 }
 
 // midnight is the beginning of the day, in UTC.

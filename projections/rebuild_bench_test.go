@@ -70,6 +70,7 @@ func copyLog(ctx context.Context, pool *pgxpool.Pool) error {
 
 // watchMemory samples what the process has from the system, until the function that it returns is called.
 func watchMemory(b *testing.B) (peak func() uint64) {
+	b.Helper()
 	runtime.GC()
 	var highest atomic.Uint64
 	over, ended := make(chan struct{}), make(chan struct{})
@@ -99,6 +100,7 @@ func watchMemory(b *testing.B) (peak func() uint64) {
 
 // seededLog is a log of about so many events, on a Postgres that loses nothing, whose statistics are up to date.
 func seededLog(b *testing.B, about int) (*pgxpool.Pool, *eventstore.Store, int64) {
+	b.Helper()
 	server := postgrestest.Cluster(b, "fsync=on", "full_page_writes=on", "shared_buffers=128MB", "max_wal_size=2GB")
 	pool, err := postgres.Connect(b.Context(), server.URL(), postgres.WithMaxConns(20))
 	if err != nil {

@@ -154,7 +154,7 @@ func userDayTotals() totals[userDayKey, userDayTotal] {
 		},
 		empty: func(k userDayKey) userDayTotal { return userDayTotal{userDayKey: k} },
 		key:   func(t *userDayTotal) userDayKey { return t.userDayKey },
-		order: func(a, b userDayKey) int { return cmp.Or(a.dayKey.compare(b.dayKey), cmp.Compare(a.user, b.user)) },
+		order: func(a, b userDayKey) int { return cmp.Or(a.compare(b.dayKey), cmp.Compare(a.user, b.user)) },
 		fields: func(t *userDayTotal) []any {
 			return []any{&t.study, &t.day, &t.user, &t.sessions, &t.present, &t.position}
 		},

@@ -127,12 +127,12 @@ func TestAnOperatorsDay(t *testing.T) {
 		t.Errorf("exit %d after SIGTERM", code)
 	}
 	_, table, _ = studycall(t, "projections", database)
-	if fields := strings.Fields(table); len(fields) < 2 || fields[0] != "NAME" || !strings.Contains(table, "live") {
+	if fields := strings.Fields(table); len(fields) < 2 || fields[0] != "NAME" || !strings.Contains(table, "sessions") {
 		t.Errorf("projections prints %q", table)
 	}
 	_, line, _ = studycall(t, "projections", database, "--json")
 	var statuses []struct{ Name, State string }
-	if err := json.Unmarshal([]byte(line), &statuses); err != nil || len(statuses) != 4 || statuses[0].State != "live" {
+	if err := json.Unmarshal([]byte(line), &statuses); err != nil || len(statuses) != 4 || statuses[0].State == "stopped" {
 		t.Errorf("projections --json prints %q (%v)", line, err)
 	}
 }

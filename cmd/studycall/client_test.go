@@ -12,6 +12,7 @@ import (
 
 // newClient is an HTTP client of the test's own, whose connections are closed at its end.
 func newClient(t *testing.T) *http.Client {
+	t.Helper()
 	transport := &http.Transport{MaxIdleConnsPerHost: 256}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport, Timeout: 20 * time.Second}

@@ -87,7 +87,7 @@ func (db *database) mustBeCurrent(ctx context.Context) error {
 // close lets go of the database; the embedded server stops with its last user.
 func (db *database) close() {
 	if db.Pool != nil {
-		db.Pool.Close()
+		db.Close()
 	}
 	if db.server == nil {
 		return

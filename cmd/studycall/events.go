@@ -46,7 +46,7 @@ func (c *eventsCommand) Run(ctx context.Context, s *streams) error {
 	defer store.Close()
 
 	out := bufio.NewWriter(s.out)
-	print := func(events []eventstore.Recorded) error {
+	show := func(events []eventstore.Recorded) error {
 		for _, e := range events {
 			if c.Study != "" && e.Study() != c.Study {
 				continue
@@ -57,19 +57,19 @@ func (c *eventsCommand) Run(ctx context.Context, s *streams) error {
 		}
 		return out.Flush()
 	}
-	last, err := c.past(ctx, store, print)
+	last, err := c.past(ctx, store, show)
 	if err != nil || !c.Follow {
 		return err
 	}
 	for tail := store.Tail(last); ; {
 		events, err := tail.Next(ctx)
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // following ends so
+			return nil // following ends so
 		}
 		if err != nil {
 			return err
 		}
-		if err := print(events); err != nil {
+		if err := show(events); err != nil {
 			return err
 		}
 	}
@@ -77,7 +77,7 @@ func (c *eventsCommand) Run(ctx context.Context, s *streams) error {
 
 // past prints what is in the log, and returns the position up to which it did.
 func (c *eventsCommand) past(
-	ctx context.Context, store *eventstore.Store, print func([]eventstore.Recorded) error,
+	ctx context.Context, store *eventstore.Store, show func([]eventstore.Recorded) error,
 ) (int64, error) {
 	last := c.After
 	for {
@@ -85,7 +85,7 @@ func (c *eventsCommand) past(
 		if err != nil {
 			return last, err
 		}
-		if err := print(events); err != nil || len(events) == 0 {
+		if err := show(events); err != nil || len(events) == 0 {
 			return last, err
 		}
 		last = events[len(events)-1].Position

@@ -32,6 +32,7 @@ func proofs() []proof {
 	}
 	secret := "--nextauth-secret=" + secretText
 	cookie := func(t *testing.T, r *http.Request, user string) {
+		t.Helper()
 		r.Header.Set("Cookie", "theme=dark; "+auth.DefaultCookie+"="+mint(t, user))
 	}
 	return []proof{

@@ -72,7 +72,7 @@ func (c *retryCommand) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
-	outcome := ""
+	var outcome string
 	switch {
 	case before.State != projections.Stopped:
 		outcome = fmt.Sprintf("%s is not stopped: it is %s, at %d of %d.", c.Name, before.State, before.Position, before.Head)

@@ -26,6 +26,13 @@ func readLog(t *testing.T, pool *pgxpool.Pool) *recordedLog {
 		t.Fatal(err)
 	}
 	t.Cleanup(store.Close)
+	// A server that was killed may have left Postgres an append to finish.
+	eventually(t, time.Minute, "no append is under way", func() bool {
+		var appending int
+		err := pool.QueryRow(t.Context(), `select count(*) from pg_stat_activity where datname = current_database()
+			and state <> 'idle' and query like '%append_events(%' and pid <> pg_backend_pid()`).Scan(&appending)
+		return err == nil && appending == 0
+	})
 	l := &recordedLog{store: store}
 	for {
 		page, err := store.ReadAll(t.Context(), int64(len(l.events)), 5000)

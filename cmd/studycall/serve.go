@@ -24,7 +24,7 @@ func (c *serveCommand) Run(ctx context.Context, s *streams) error {
 	}
 	program, err := newProgram(ctx, *c, s.log)
 	if err != nil && ctx.Err() != nil {
-		return nil //nolint:nilerr // told to stop while starting
+		return nil // told to stop while starting
 	}
 	if err != nil {
 		return err
