@@ -39,7 +39,9 @@ func (r *Runner) Run(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("start projections: %w", err)
 		}
-		router.AddConsumerHandler(p.Name(), eventstore.Topic, subscriber, r.store.Handle(foldInto(p, p.Name())))
+		// A slice's context comes with its message.
+		handler := r.store.Handle(foldInto(p, p.Name())) //nolint:contextcheck // see above
+		router.AddConsumerHandler(p.Name(), eventstore.Topic, subscriber, handler)
 	}
 	if err := router.Run(ctx); err != nil && ctx.Err() == nil {
 		return fmt.Errorf("run projections: %w", err)

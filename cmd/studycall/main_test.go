@@ -25,7 +25,7 @@ const asProgram = "STUDYCALL_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
-		ctx, _ := signal.NotifyContext(context.Background(), syscall.SIGTERM) //nolint:govet // until the process ends
+		ctx, _ := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 		os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 	}
 	postgrestest.Main(m)

@@ -39,10 +39,12 @@ func proofs() []proof {
 		{"development", nil, func(_ *testing.T, r *http.Request, user string) { r.Header.Set(auth.DevHeader, user) }},
 		{"cookie", []string{secret}, cookie},
 		{"bearer", []string{secret, "--auth=nextauth"}, func(t *testing.T, r *http.Request, user string) {
+			t.Helper()
 			r.Header.Set("Authorization", "Bearer "+mint(t, user))
 		}},
 		{"cookie from an allowed page", []string{secret, "--allowed-origins=https://app.example.com"},
 			func(t *testing.T, r *http.Request, user string) {
+				t.Helper()
 				cookie(t, r, user)
 				r.Header.Set("Origin", "https://app.example.com")
 				r.Header.Set("Sec-Fetch-Site", "cross-site")
