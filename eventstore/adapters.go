@@ -22,6 +22,7 @@ const sliceSQL = `
 
 // SelectQuery implements SchemaAdapter.
 func (s sliceSchema) SelectQuery(watermillsql.SelectQueryParams) (watermillsql.Query, error) {
+	s.feed.called = s.feed.store.calls.wait()
 	s.feed.seen, _ = s.feed.store.head.current()
 	return watermillsql.Query{Query: sliceSQL, Args: []any{s.feed.name, s.feed.limit.Load()}}, nil
 }

@@ -66,7 +66,9 @@ type sliceFeed struct {
 
 	limit    atomic.Int64 // events per slice; 1 after a failure, to find the event that failed
 	failures atomic.Int64 // in a row
-	seen     int64        // the head when the last query was made; used by the subscriber's goroutine alone
+	// Used by the subscriber's goroutine alone: the head when the last query was made, and a call to look since then.
+	seen   int64
+	called <-chan struct{}
 }
 
 // HandleError implements watermill-sql's BackoffManager, which is asked after every slice how long to wait. It does the
@@ -105,7 +107,7 @@ func (f *sliceFeed) waitForEvents() {
 		select {
 		case <-advanced:
 			return
-		case <-f.store.calls.wait():
+		case <-f.called:
 			return
 		case <-f.done:
 			return

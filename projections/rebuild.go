@@ -213,9 +213,11 @@ type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-// tablesIn are the names of the tables in a schema.
+// tablesIn are the names of the tables in a schema, in the order in which they were made, which is the order in which
+// queries lock them.
 func tablesIn(ctx context.Context, from querier, schema string) ([]string, error) {
-	rows, err := from.Query(ctx, `select tablename::text from pg_tables where schemaname = $1 order by 1`, schema)
+	rows, err := from.Query(ctx, `select c.relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
+		where n.nspname = $1 and c.relkind = 'r' order by c.oid`, schema)
 	if err != nil {
 		return nil, fmt.Errorf("list the tables in %s: %w", schema, err)
 	}
@@ -280,6 +282,10 @@ func (r *Rebuilder) swap(ctx context.Context, claim *pgx.Conn, p Projection, pos
 			return nil
 		}
 		if !heldUp(err) {
+			return fmt.Errorf("put the new tables of %s in place: %w", p.Name(), err)
+		}
+		// The folds that found the checkpoint held have gone to sleep.
+		if err := pgx.BeginFunc(ctx, claim, func(tx pgx.Tx) error { return eventstore.WakeConsumers(ctx, tx) }); err != nil {
 			return fmt.Errorf("put the new tables of %s in place: %w", p.Name(), err)
 		}
 		r.log.Info("somebody holds the old tables: the new ones wait", "projection", p.Name())
