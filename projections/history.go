@@ -24,7 +24,7 @@ func (History) Version() Version { return Version{Number: 1} }
 func (History) Tables() string {
 	return `
 		create table sessions (
-			session_id      text        not null primary key,
+			session_id      text        not null,
 			study_id        text        not null,
 			number          bigint      not null,   -- 1, 2, 3 … within the study
 			started_by      text        not null,
@@ -40,6 +40,7 @@ func (History) Tables() string {
 // Indexes implements Projection.
 func (History) Indexes() string {
 	return `
+		alter table sessions add primary key (session_id);
 		create unique index sessions_number on sessions (study_id, number);
 		create index sessions_started_at on sessions (study_id, started_at, number)`
 }

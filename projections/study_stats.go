@@ -33,8 +33,7 @@ func (StudyStats) Tables() string {
 			sessions     bigint not null,
 			participants bigint not null,   -- the sum of the sessions' distinct participants
 			duration_ms  bigint not null,
-			position     bigint not null,   -- of the last session in the row
-			primary key (study_id, day)
+			position     bigint not null    -- of the last session in the row
 		) with (fillfactor = 80);
 		create table user_days (
 			study_id   text   not null,
@@ -42,13 +41,16 @@ func (StudyStats) Tables() string {
 			user_id    text   not null,
 			sessions   bigint not null,
 			present_ms bigint not null,
-			position   bigint not null,
-			primary key (study_id, day, user_id)
+			position   bigint not null
 		) with (fillfactor = 80)`
 }
 
 // Indexes implements Projection.
-func (StudyStats) Indexes() string { return "" }
+func (StudyStats) Indexes() string {
+	return `
+		alter table days add primary key (study_id, day);
+		alter table user_days add primary key (study_id, day, user_id)`
+}
 
 // dayKey is a day of a study.
 type dayKey struct {

@@ -33,13 +33,12 @@ func (UserStats) Tables() string {
 			sharing_ms      bigint      not null,
 			first_joined_at timestamptz not null,
 			last_left_at    timestamptz not null,
-			position        bigint      not null,   -- of the last session in the row
-			primary key (study_id, user_id)
+			position        bigint      not null    -- of the last session in the row
 		) with (fillfactor = 80)`
 }
 
 // Indexes implements Projection.
-func (UserStats) Indexes() string { return "" }
+func (UserStats) Indexes() string { return `alter table totals add primary key (study_id, user_id)` }
 
 // userKey is a user in a study.
 type userKey struct{ study, user string }
