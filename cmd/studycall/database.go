@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/migrations"
 	"github.com/studycall/studycall/postgres"
 	"github.com/studycall/studycall/postgres/embedded"
@@ -48,6 +49,21 @@ func (f databaseFlags) open(ctx context.Context, log *slog.Logger, exclusive boo
 	}
 	db.Pool = pool
 	return db, nil
+}
+
+// openLog is open for commands that work on the log beside the servers: the schema must be current. Call done at the end.
+func (f databaseFlags) openLog(ctx context.Context, log *slog.Logger) (db *database, store *eventstore.Store, done func(), err error) {
+	if db, err = f.open(ctx, log, false); err != nil {
+		return nil, nil, nil, err
+	}
+	if err = db.mustBeCurrent(ctx); err == nil {
+		store, err = eventstore.Open(ctx, db.Pool, log)
+	}
+	if err != nil {
+		db.close()
+		return nil, nil, nil, err
+	}
+	return db, store, func() { store.Close(); db.close() }, nil
 }
 
 // describe says in a few words where the data is.

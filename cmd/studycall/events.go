@@ -31,19 +31,11 @@ func (c *eventsCommand) Validate() error {
 
 // Run prints the log.
 func (c *eventsCommand) Run(ctx context.Context, s *streams) error {
-	db, err := c.open(ctx, s.log, false)
+	_, store, done, err := c.openLog(ctx, s.log)
 	if err != nil {
 		return err
 	}
-	defer db.close()
-	if err := db.mustBeCurrent(ctx); err != nil {
-		return err
-	}
-	store, err := eventstore.Open(ctx, db.Pool, s.log)
-	if err != nil {
-		return err
-	}
-	defer store.Close()
+	defer done()
 
 	out := bufio.NewWriter(s.out)
 	show := func(events []eventstore.Recorded) error {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"text/tabwriter"
 
-	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/projections"
 )
 
@@ -55,19 +54,11 @@ type retryCommand struct {
 
 // Run has a projection try again, and says what came of it.
 func (c *retryCommand) Run(ctx context.Context, s *streams) error {
-	db, err := c.open(ctx, s.log, false)
+	db, store, done, err := c.openLog(ctx, s.log)
 	if err != nil {
 		return err
 	}
-	defer db.close()
-	if err := db.mustBeCurrent(ctx); err != nil {
-		return err
-	}
-	store, err := eventstore.Open(ctx, db.Pool, s.log)
-	if err != nil {
-		return err
-	}
-	defer store.Close()
+	defer done()
 	before, after, err := projections.Retry(ctx, db.Pool, store, c.Name)
 	if err != nil {
 		return err

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/projections"
 )
 
@@ -30,19 +29,11 @@ func (c *rebuildCommand) beside(
 	if err != nil {
 		return err
 	}
-	db, err := c.open(ctx, s.log, false)
+	db, store, done, err := c.openLog(ctx, s.log)
 	if err != nil {
 		return err
 	}
-	defer db.close()
-	if err := db.mustBeCurrent(ctx); err != nil {
-		return err
-	}
-	store, err := eventstore.Open(ctx, db.Pool, s.log)
-	if err != nil {
-		return err
-	}
-	defer store.Close()
+	defer done()
 	head, err := store.Head(ctx)
 	if err != nil {
 		return err

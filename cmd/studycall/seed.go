@@ -8,7 +8,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/seed"
 )
 
@@ -58,19 +57,11 @@ func (c *seedCommand) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
-	db, err := c.open(ctx, s.log, false)
+	db, store, done, err := c.openLog(ctx, s.log)
 	if err != nil {
 		return err
 	}
-	defer db.close()
-	if err := db.mustBeCurrent(ctx); err != nil {
-		return err
-	}
-	store, err := eventstore.Open(ctx, db.Pool, s.log)
-	if err != nil {
-		return err
-	}
-	defer store.Close()
+	defer done()
 
 	sow := &sower{store: store, past: past, studies: c.Studies}
 	if err := sow.mustBeNew(ctx); err != nil {
