@@ -1,0 +1,37 @@
+package socketio
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/studycall/studycall/realtime/websocket"
+)
+
+// Config is how a Server treats its clients. Zero values take the defaults in brackets, those of the web app's server
+// where it has them.
+type Config struct {
+	PingInterval   time.Duration // between a pong and the next ping [25s]
+	PingTimeout    time.Duration // how long a pong may take [60s]
+	ConnectTimeout time.Duration // how long a client may take to connect to a namespace [45s]
+	UpgradeTimeout time.Duration // how long an upgrade from polling may take [10s]
+	MaxPayload     int64         // bytes of the largest message or polling body taken [1,000,000]
+	Queue          int           // messages that may wait for one client [1024]
+	QueueBytes     int           // bytes that may wait for one client [4 MiB]
+
+	CheckOrigin func(*http.Request) bool  // asked on every new connection and upgrade; nil allows every origin
+	Admit       func(*http.Request) error // asked on every new connection, answered 503 when it refuses; nil admits all
+}
+
+// Server is an http.Handler for the path /socket.io/. All methods may be called concurrently.
+type Server struct{}
+
+// NewServer serves the namespaces, by name ("/" is the main one).
+func NewServer(config Config, namespaces map[string]Namespace) *Server { return &Server{} }
+
+// ServeHTTP answers handshakes, polls, posts and upgrades.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {}
+
+// Close takes no more clients, tells all there are, with the code where they are on a WebSocket, and waits until every
+// Disconnected has returned. When ctx ends first, what is left is cut off, and the context's error is returned.
+func (s *Server) Close(ctx context.Context, code websocket.CloseCode) error { return nil }
