@@ -33,8 +33,8 @@ type Settings struct {
 // DefaultSettings are the contract's.
 func DefaultSettings() Settings { return Settings{Capacity: 12, CachedCalls: 10_000} }
 
-// Handlers are the commands: StartSession, JoinSession, LeaveSession, SetAudio, SetVideo and SetScreenShare. They may
-// be called concurrently. When a call's context ends first, the command may or may not be carried out.
+// Handlers are the commands: StartSession, JoinSession, LeaveSession, SetAudio, SetVideo, SetScreenShare and
+// ExpireSession. They may be called concurrently. When a call's context ends first, the command may or may not be carried out.
 type Handlers struct {
 	log      Log
 	access   Access

@@ -18,6 +18,8 @@ type JoinSession struct {
 // Joined is the user's record in the session.
 type Joined struct {
 	Participant domain.Participant
+	// Session is the session as it is with the user in it.
+	Session domain.Session
 	// First says that the user had not been in this session before.
 	First    bool
 	Position int64
@@ -35,8 +37,9 @@ func (h *Handlers) JoinSession(ctx context.Context, cmd JoinSession) (Joined, er
 	var answer Joined
 	position, err := h.decideOnSession(ctx, cmd.StudyID, cmd.SessionID, join, domain.ErrSessionNotFound,
 		func(call domain.Call) {
-			p := *call.Session.Participant(cmd.UserID)
-			answer = Joined{Participant: p, First: p.ID == join.ParticipantID}
+			session := call.Clone().Session // later commands go on with the call
+			p := *session.Participant(cmd.UserID)
+			answer = Joined{Participant: p, Session: session, First: p.ID == join.ParticipantID}
 		})
 	if err != nil {
 		return Joined{}, err

@@ -16,7 +16,8 @@ func TestJoinSession(t *testing.T) {
 	session := s.mustStart(t, "go", "kim", 0).SessionID
 	kim := domain.Participant{ID: "id-2", UserID: "kim", JoinedAt: at(1), LastAt: at(1)}
 	kim.Present.Since = at(1)
-	want := commands.Joined{Participant: kim, First: true, Position: 2}
+	call := domain.Session{ID: session, StartedBy: "kim", StartedAt: at(0), Participants: []domain.Participant{kim}}
+	want := commands.Joined{Participant: kim, Session: call, First: true, Position: 2}
 	if got := s.mustJoin(t, "go", session, "kim", 1); !reflect.DeepEqual(got, want) {
 		t.Errorf("the first join: got %+v, want %+v", got, want)
 	}
@@ -24,10 +25,11 @@ func TestJoinSession(t *testing.T) {
 	if got := s.mustJoin(t, "go", session, "kim", 5); !reflect.DeepEqual(got, want) {
 		t.Errorf("a join while in the call: got %+v, want %+v", got, want)
 	}
-	s.mustJoin(t, "go", session, "lee", 6)
+	lee := s.mustJoin(t, "go", session, "lee", 6)
 	s.mustLeave(t, "go", session, "kim", 10)
 	want.Participant.Present.Total, want.Participant.Present.Since = at(10).Sub(at(1)), at(20)
 	want.Participant.LastAt, want.Position = at(20), 5
+	want.Session.Participants = []domain.Participant{want.Participant, lee.Participant}
 	if got := s.mustJoin(t, "go", session, "kim", 20); !reflect.DeepEqual(got, want) {
 		t.Errorf("back again: got %+v, want %+v", got, want)
 	}

@@ -65,7 +65,7 @@ func fieldsOf(studyID string, session domain.Session) sessionFields {
 	fields := sessionFields{
 		ID:        session.ID,
 		StudyID:   studyID,
-		RoomID:    "study-" + studyID + "-main",
+		RoomID:    domain.RoomID(studyID),
 		StartedBy: session.StartedBy,
 		StartedAt: instant(session.StartedAt),
 		EndedAt:   instant(session.EndedAt),

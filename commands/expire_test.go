@@ -1,0 +1,40 @@
+package commands_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/studycall/studycall/commands"
+	"github.com/studycall/studycall/domain"
+)
+
+func TestExpireSession(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	session := s.mustStart(t, "go", "kim", 0).SessionID
+	expire := func(session string, seconds int) error {
+		_, err := s.ExpireSession(t.Context(), commands.ExpireSession{StudyID: "go", SessionID: session, At: at(seconds)})
+		return err
+	}
+	if err := expire("other", 300); !errors.Is(err, domain.ErrSessionNotFound) {
+		t.Errorf("another session: got %v", err)
+	}
+	if err := expire(session, 300); err != nil {
+		t.Error(err)
+	}
+	if err := expire(session, 301); !errors.Is(err, domain.ErrSessionEnded) {
+		t.Errorf("once more: got %v", err)
+	}
+	s.happened(t, "go SessionStarted kim", "go SessionEnded expired")
+}
+
+func TestExpireSessionThatSomebodyJoined(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	session := s.mustStart(t, "go", "kim", 0).SessionID
+	s.mustJoin(t, "go", session, "lee", 299)
+	if _, err := s.ExpireSession(t.Context(), commands.ExpireSession{StudyID: "go", SessionID: session, At: at(300)}); err != nil {
+		t.Error(err)
+	}
+	s.happened(t, "go SessionStarted kim", "go ParticipantJoined lee")
+}
