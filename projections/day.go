@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"math"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
@@ -8,6 +9,9 @@ import (
 
 // day is a calendar day: the number of days since 1970-01-01.
 type day int32
+
+// maxDay is after every day.
+const maxDay day = math.MaxInt32
 
 // dayAt is the calendar day that it is where the time is.
 func dayAt(t time.Time) day {

@@ -92,27 +92,26 @@ func (History) Replay() Replay { return &historyReplay{last: map[string]int64{}}
 
 type historyReplay struct {
 	last map[string]int64 // the latest number, by study
-	rows [][]any
+	rows rows
 }
 
 func (r *historyReplay) session(e ended) {
 	r.last[e.study]++
-	r.rows = append(r.rows, historyRow(e, r.last[e.study]))
+	r.rows.add(historyRow(e, r.last[e.study]))
 }
 
 func (r *historyReplay) open(ended) {}
 
 func (r *historyReplay) full() writes {
-	if len(r.rows) < rowsAtOnce {
+	if !r.rows.full() {
 		return nil
 	}
 	return r.rest()
 }
 
 func (r *historyReplay) rest() writes {
-	rows := r.rows
-	r.rows = nil
+	rows := r.rows.take()
 	return func(ctx context.Context, tx pgx.Tx) error {
-		return copyRows(ctx, tx, "sessions", historyColumns(), rows)
+		return rows.copyTo(ctx, tx, table{"sessions", historyColumns()})
 	}
 }

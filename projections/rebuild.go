@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/studycall/studycall/eventstore"
 )
@@ -100,12 +101,10 @@ func (r *Rebuilder) beside(
 		return err
 	}
 	r.log.Debug("folded the log", "upTo", position, "took", time.Since(began))
+	if err := r.index(ctx, projections); err != nil {
+		return err
+	}
 	for _, p := range projections {
-		began := time.Now()
-		if err := r.index(ctx, p); err != nil {
-			return err
-		}
-		r.log.Debug("indexed the new tables", "projection", p.Name(), "took", time.Since(began))
 		reached, err := r.catchUp(ctx, p, position, upTo)
 		if err != nil {
 			return err
@@ -187,8 +186,20 @@ func (r *Rebuilder) inShadow(ctx context.Context, p Projection, do func(pgx.Tx) 
 	})
 }
 
-// index makes the indexes, and tells the planner what is in the tables, before anybody reads them.
-func (r *Rebuilder) index(ctx context.Context, p Projection) error {
+// index makes the indexes of the new tables, each projection's on a connection of its own.
+func (r *Rebuilder) index(ctx context.Context, projections []Projection) error {
+	began := time.Now()
+	group, ctx := errgroup.WithContext(ctx)
+	for _, p := range projections {
+		group.Go(func() error { return r.indexOne(ctx, p) })
+	}
+	err := group.Wait()
+	r.log.Debug("indexed the new tables", "took", time.Since(began))
+	return err
+}
+
+// indexOne makes the indexes, and tells the planner what is in the tables, before anybody reads them.
+func (r *Rebuilder) indexOne(ctx context.Context, p Projection) error {
 	err := r.inShadow(ctx, p, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, p.Indexes())
 		return err

@@ -21,12 +21,3 @@ type Replay interface {
 
 // writes is rows on their way into the empty tables.
 type writes func(ctx context.Context, tx pgx.Tx) error
-
-// rowsAtOnce is how many rows are collected before they are written.
-const rowsAtOnce = 4000
-
-// copyRows writes rows into a table, all or none.
-func copyRows(ctx context.Context, tx pgx.Tx, table string, columns []string, rows [][]any) error {
-	_, err := tx.CopyFrom(ctx, pgx.Identifier{table}, columns, pgx.CopyFromRows(rows))
-	return err
-}

@@ -63,7 +63,8 @@ func participantFields() []string {
 }
 
 func participantValues(sessionID string, ordinal int, p *domain.Participant) []any {
-	values := []any{sessionID, ordinal, p.ID, p.UserID, nullable(p.JoinedAt), nullable(p.LeftAt), nullable(p.LastAt)}
+	values := []any{sessionID, int32(ordinal), p.ID, p.UserID, nullable(p.JoinedAt), //nolint:gosec // a call has few participants
+		nullable(p.LeftAt), nullable(p.LastAt)}
 	for _, w := range []domain.Stopwatch{p.Present, p.Muted, p.CameraOff, p.Sharing} {
 		values = append(values, milliseconds(w.Total), nullable(w.Since))
 	}

@@ -1,7 +1,6 @@
 package projections
 
 import (
-	"cmp"
 	"context"
 	"time"
 
@@ -58,10 +57,6 @@ type dayKey struct {
 	day   day
 }
 
-func (k dayKey) compare(other dayKey) int {
-	return cmp.Or(cmp.Compare(k.study, other.study), cmp.Compare(k.day, other.day))
-}
-
 // dayTotal is a row of days.
 type dayTotal struct {
 	dayKey
@@ -110,8 +105,7 @@ func (p StudyStats) dayOf(e ended) dayKey {
 
 func dayTotals() totals[dayKey, dayTotal] {
 	return totals[dayKey, dayTotal]{
-		table:   "days",
-		columns: []string{"study_id", "day", "sessions", "participants", "duration_ms", "position"},
+		table: table{"days", []string{"study_id", "day", "sessions", "participants", "duration_ms", "position"}},
 		load: `
 			select study_id, day, sessions, participants, duration_ms, position
 			from unnest($1::text[], $2::date[]) as k (study_id, day) join days using (study_id, day)`,
@@ -128,7 +122,6 @@ func dayTotals() totals[dayKey, dayTotal] {
 		},
 		empty: func(k dayKey) dayTotal { return dayTotal{dayKey: k} },
 		key:   func(t *dayTotal) dayKey { return t.dayKey },
-		order: dayKey.compare,
 		fields: func(t *dayTotal) []any {
 			return []any{&t.study, &t.day, &t.sessions, &t.participants, &t.duration, &t.position}
 		},
@@ -137,8 +130,7 @@ func dayTotals() totals[dayKey, dayTotal] {
 
 func userDayTotals() totals[userDayKey, userDayTotal] {
 	return totals[userDayKey, userDayTotal]{
-		table:   "user_days",
-		columns: []string{"study_id", "day", "user_id", "sessions", "present_ms", "position"},
+		table: table{"user_days", []string{"study_id", "day", "user_id", "sessions", "present_ms", "position"}},
 		load: `
 			select study_id, day, user_id, sessions, present_ms, position
 			from unnest($1::text[], $2::date[], $3::text[]) as k (study_id, day, user_id)
@@ -156,7 +148,6 @@ func userDayTotals() totals[userDayKey, userDayTotal] {
 		},
 		empty: func(k userDayKey) userDayTotal { return userDayTotal{userDayKey: k} },
 		key:   func(t *userDayTotal) userDayKey { return t.userDayKey },
-		order: func(a, b userDayKey) int { return cmp.Or(a.compare(b.dayKey), cmp.Compare(a.user, b.user)) },
 		fields: func(t *userDayTotal) []any {
 			return []any{&t.study, &t.day, &t.user, &t.sessions, &t.present, &t.position}
 		},
@@ -185,37 +176,4 @@ func (p StudyStats) Fold(ctx context.Context, tx pgx.Tx, events []eventstore.Rec
 		return err
 	}
 	return userDayTotals().fold(ctx, tx, userDays)
-}
-
-// Replay implements Projection.
-func (p StudyStats) Replay() Replay {
-	return &studyStatsReplay{p, dayTotals().inMemory(), userDayTotals().inMemory()}
-}
-
-type studyStatsReplay struct {
-	StudyStats
-	days     totalsInMemory[dayKey, dayTotal]
-	userDays totalsInMemory[userDayKey, userDayTotal]
-}
-
-func (r *studyStatsReplay) session(e ended) {
-	day := r.dayOf(e)
-	r.days.row(day).add(e)
-	for i := range e.session.Participants {
-		p := &e.session.Participants[i]
-		r.userDays.row(userDayKey{day, p.UserID}).add(e, p)
-	}
-}
-
-func (r *studyStatsReplay) open(ended) {}
-
-func (r *studyStatsReplay) full() writes { return nil }
-
-func (r *studyStatsReplay) rest() writes {
-	return func(ctx context.Context, tx pgx.Tx) error {
-		if err := r.days.copyTo(ctx, tx); err != nil {
-			return err
-		}
-		return r.userDays.copyTo(ctx, tx)
-	}
 }

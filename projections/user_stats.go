@@ -3,6 +3,8 @@ package projections
 import (
 	"cmp"
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -43,6 +45,10 @@ func (UserStats) Indexes() string { return `alter table totals add primary key (
 // userKey is a user in a study.
 type userKey struct{ study, user string }
 
+func (k userKey) compare(other userKey) int {
+	return cmp.Or(cmp.Compare(k.study, other.study), cmp.Compare(k.user, other.user))
+}
+
 // userTotal is a row of totals.
 type userTotal struct {
 	userKey
@@ -73,9 +79,8 @@ func (t *userTotal) add(e ended, p *domain.Participant) {
 
 func userTotals() totals[userKey, userTotal] {
 	return totals[userKey, userTotal]{
-		table: "totals",
-		columns: []string{"study_id", "user_id", "sessions", "present_ms", "muted_ms", "camera_off_ms", "sharing_ms",
-			"first_joined_at", "last_left_at", "position"},
+		table: table{"totals", []string{"study_id", "user_id", "sessions", "present_ms", "muted_ms", "camera_off_ms",
+			"sharing_ms", "first_joined_at", "last_left_at", "position"}},
 		load: `
 		select study_id, user_id, sessions, present_ms, muted_ms, camera_off_ms, sharing_ms, first_joined_at, last_left_at,
 			position
@@ -96,7 +101,6 @@ func userTotals() totals[userKey, userTotal] {
 		},
 		empty: func(k userKey) userTotal { return userTotal{userKey: k} },
 		key:   func(t *userTotal) userKey { return t.userKey },
-		order: func(a, b userKey) int { return cmp.Or(cmp.Compare(a.study, b.study), cmp.Compare(a.user, b.user)) },
 		fields: func(t *userTotal) []any {
 			return []any{&t.study, &t.user, &t.sessions, &t.present, &t.muted, &t.cameraOff, &t.shared, &t.firstJoined,
 				&t.lastLeft, &t.position}
@@ -123,16 +127,20 @@ func (UserStats) Fold(ctx context.Context, tx pgx.Tx, events []eventstore.Record
 }
 
 // Replay implements Projection.
-func (UserStats) Replay() Replay { return &userStatsReplay{userTotals().inMemory()} }
+func (UserStats) Replay() Replay { return &userStatsReplay{map[userKey]*userTotal{}} }
 
-type userStatsReplay struct {
-	totals totalsInMemory[userKey, userTotal]
-}
+type userStatsReplay struct{ totals map[userKey]*userTotal }
 
 func (r *userStatsReplay) session(e ended) {
 	for i := range e.session.Participants {
 		p := &e.session.Participants[i]
-		r.totals.row(userKey{e.study, p.UserID}).add(e, p)
+		key := userKey{e.study, p.UserID}
+		total, known := r.totals[key]
+		if !known {
+			total = &userTotal{userKey: key}
+			r.totals[key] = total
+		}
+		total.add(e, p)
 	}
 }
 
@@ -140,4 +148,14 @@ func (r *userStatsReplay) open(ended) {}
 
 func (r *userStatsReplay) full() writes { return nil }
 
-func (r *userStatsReplay) rest() writes { return r.totals.copyTo }
+// rest gives the rows in the order of their keys, so that those of a study are stored together.
+func (r *userStatsReplay) rest() writes {
+	into := userTotals()
+	return func(ctx context.Context, tx pgx.Tx) error {
+		var rows rows
+		for _, key := range slices.SortedFunc(maps.Keys(r.totals), userKey.compare) {
+			rows.add(into.fields(r.totals[key]))
+		}
+		return rows.copyTo(ctx, tx, into.table)
+	}
+}
