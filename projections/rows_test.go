@@ -67,7 +67,9 @@ func TestADayThatComesTwice(t *testing.T) {
 	starts := []time.Duration{-25 * time.Hour, -10 * time.Minute, -40 * time.Second, 10 * time.Minute, 2 * time.Hour, 100 * time.Hour}
 	for n, start := range starts {
 		id := string(rune('a' + n))
-		fact := func(after time.Duration) domain.Fact { return domain.Fact{SessionID: id, At: turned.Add(start + after)} }
+		fact := func(after time.Duration) domain.Fact {
+			return domain.Fact{SessionID: id, At: turned.Add(start + after)}
+		}
 		h.given("study-1",
 			domain.SessionStarted{Fact: fact(0), StartedBy: "kim"},
 			domain.ParticipantJoined{Fact: fact(1), ParticipantID: id + "-kim", UserID: "kim"},
