@@ -22,7 +22,8 @@ func (s *Socket) Emit(event string, args Args) {}
 
 // EmitWithAck sends an event and calls answered once: with the client's answer, or with ErrNoAck when that did not come
 // in time or the socket was disconnected. It is called like an event, never while another one is handled.
-func (s *Socket) EmitWithAck(event string, args Args, timeout time.Duration, answered func(Args, error)) {}
+func (s *Socket) EmitWithAck(event string, args Args, timeout time.Duration, answered func(Args, error)) {
+}
 
 // Disconnect tells the client that it is put out of the namespace (socket.io-client does not come back by itself). The
 // connection stays open for its other namespaces.

@@ -2,6 +2,8 @@ package websocket
 
 import (
 	"fmt"
+
+	"github.com/gorilla/websocket"
 )
 
 // CloseCode is the number with which a connection is closed (RFC 6455, section 7.4; 4000 and up are ours). It tells the
@@ -71,3 +73,6 @@ func (c CloseCode) Reason() string {
 
 // Error makes the code a cause.
 func (c CloseCode) Error() string { return fmt.Sprintf("closed with %d: %s", uint16(c), c.Reason()) }
+
+// payload is what a close frame with the code carries.
+func (c CloseCode) payload() []byte { return websocket.FormatCloseMessage(int(c), c.Reason()) }

@@ -1,12 +1,35 @@
 package websocket
 
 import (
+	"errors"
 	"fmt"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
 	"time"
+	"unicode/utf8"
+
+	"github.com/gorilla/websocket"
+	"github.com/olahol/melody"
 )
 
 // Conn is one connection. All methods may be called concurrently; none blocks.
-type Conn struct{}
+type Conn struct {
+	server   *Server
+	handler  Handler
+	upgraded chan error
+	session  *melody.Session
+	wire     wire
+
+	mu    sync.Mutex
+	queue queue
+	code  CloseCode // with which this side closes
+	cause error     // why it ends, the first reason that showed
+
+	closing atomic.Bool // Close was called: nothing more is queued or handled
+}
 
 // PeerClose is the cause of a connection that the peer closed with a close frame.
 type PeerClose struct {
@@ -14,14 +37,147 @@ type PeerClose struct {
 	Text string
 }
 
-func (p *PeerClose) Error() string { return fmt.Sprintf("closed by the peer with %d: %s", p.Code, p.Text) }
+func (p *PeerClose) Error() string {
+	return fmt.Sprintf("closed by the peer with %d: %s", p.Code, p.Text)
+}
 
 // Send queues frames, together and in order. When they do not fit in the queue the connection is closed with TooSlow;
 // after that, as after Close, Send does nothing.
-func (c *Conn) Send(frames ...Frame) {}
+func (c *Conn) Send(frames ...Frame) {
+	c.mu.Lock()
+	if c.closing.Load() {
+		c.mu.Unlock()
+		return
+	}
+	fits, wake := c.queue.add(frames, c.server.config.Queue, c.server.config.QueueBytes)
+	c.mu.Unlock()
+	switch {
+	case !fits:
+		c.tooSlow()
+	case wake:
+		_ = c.session.Write(wakeUp) // refused only by a session that is closed
+	}
+}
 
 // Close sends what is queued, then the code, then hangs up. Only the first call counts.
-func (c *Conn) Close(code CloseCode) {}
+func (c *Conn) Close(code CloseCode) {
+	c.mu.Lock()
+	first := !c.closing.Swap(true)
+	if first {
+		c.code = code
+		if c.cause == nil {
+			c.cause = code
+		}
+	}
+	session := c.session
+	c.mu.Unlock()
+	if first && session != nil {
+		_ = session.CloseWithMsg(code.payload()) // refused only by a session that is closed
+	}
+}
 
 // LastHeard is when bytes last came from the peer.
-func (c *Conn) LastHeard() time.Time { return time.Time{} }
+func (c *Conn) LastHeard() time.Time { return time.Unix(0, c.wire.heard.Load()) }
+
+// tooSlow closes a connection whose queue is full: what waits is given up, and the peer has a moment to take what is
+// being written and then the code.
+func (c *Conn) tooSlow() {
+	c.mu.Lock()
+	c.queue.drop()
+	c.mu.Unlock()
+	c.wire.hurry()
+	c.Close(TooSlow)
+}
+
+// cut hangs up at once.
+func (c *Conn) cut() {
+	c.mu.Lock()
+	raw := c.wire.Conn
+	c.mu.Unlock()
+	if raw != nil {
+		_ = raw.Close()
+	}
+}
+
+// run is the life of the connection, from the upgrade to the end.
+func (c *Conn) run(w http.ResponseWriter, r *http.Request) {
+	err := c.server.melody.HandleRequestWithKeys(takeover{w, c}, r, map[string]any{connKey: c})
+	if err != nil {
+		c.upgraded <- err
+		return
+	}
+	c.wire.hangUp()
+}
+
+// took is told that the connection was taken over from net/http.
+func (c *Conn) took(raw net.Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wire.Conn, c.wire.owner = raw, c
+	c.wire.heard.Store(time.Now().UnixNano())
+}
+
+// open is told that the upgrade is done. The request is let go: with headers and all it is some KB.
+func (c *Conn) open(m *melody.Session) {
+	m.Request = nil
+	c.mu.Lock()
+	c.session = m
+	closing, code := c.closing.Load(), c.code
+	c.mu.Unlock()
+	if closing { // the server was closed during the upgrade
+		_ = m.CloseWithMsg(code.payload())
+	}
+	c.upgraded <- nil
+	c.guard(func() { c.handler.Open(c) })
+}
+
+func (c *Conn) message(data []byte, binary bool) {
+	switch {
+	case c.closing.Load():
+	case !binary && !utf8.Valid(data):
+		c.Close(NotUTF8)
+	default:
+		c.guard(func() { c.handler.Message(c, data, binary) })
+	}
+}
+
+// failed is told by either goroutine what ended it.
+func (c *Conn) failed(err error) {
+	var peer *websocket.CloseError
+	switch {
+	case errors.Is(err, melody.ErrWriteClosed):
+		return // a wake-up that came after the end
+	case errors.Is(err, melody.ErrMessageBufferFull):
+		c.cut() // cannot be: see melodySlots
+	case errors.Is(err, websocket.ErrReadLimit):
+		err = TooBig
+	case errors.As(err, &peer):
+		c.wire.farewell.Store(true)
+		err = &PeerClose{peer.Code, peer.Text}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cause == nil {
+		c.cause = err
+	}
+}
+
+func (c *Conn) ended() {
+	c.closing.Store(true)
+	c.mu.Lock()
+	c.queue.drop()
+	cause := c.cause
+	c.mu.Unlock()
+	c.guard(func() { c.handler.Closed(c, cause) })
+}
+
+// guard keeps a panic of the handler's from ending the process: net/http, which would, is not above us any more.
+func (c *Conn) guard(call func()) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			c.server.config.Log.Error("panic in a connection's handler", "panic", panicked, "stack", string(debug.Stack()))
+			c.Close(Internal)
+		}
+	}()
+	call()
+}

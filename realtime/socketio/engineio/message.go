@@ -1,0 +1,33 @@
+package engineio
+
+import (
+	"encoding/base64"
+
+	"github.com/studycall/studycall/realtime/websocket"
+)
+
+// Message is encoded once, for either transport and any number of connections. It is never changed.
+type Message struct{ frame websocket.Frame }
+
+// Text is a message of text, which must be valid UTF-8 and must not hold the character U+001E, which parts the packets
+// of a polling body. It copies the parts, one after the other.
+func Text(parts ...[]byte) Message {
+	return Message{websocket.Text(append([][]byte{{kindMessage}}, parts...)...)}
+}
+
+// Binary is a message of bytes. It copies them.
+func Binary(data []byte) Message { return Message{websocket.Binary(data)} }
+
+// appendTo adds the message to a polling body.
+func (m Message) appendTo(body []byte) []byte {
+	if !m.frame.IsBinary() {
+		return append(body, m.frame.Payload()...)
+	}
+	return base64.StdEncoding.AppendEncode(append(body, kindBinary), m.frame.Payload())
+}
+
+// size is how much the message takes while it waits, in bytes.
+func (m Message) size() int { return len(m.frame.Payload()) }
+
+// control is a packet without data, in either transport's form.
+func control(kind byte) Message { return Message{websocket.Text([]byte{kind})} }

@@ -1,0 +1,104 @@
+package engineio
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/studycall/studycall/realtime/websocket"
+)
+
+// poll answers a GET with what waits, or waits for it. It ends by the next ping at the latest.
+func (c *Conn) poll(w http.ResponseWriter, r *http.Request) {
+	c.heard.Store(time.Now().UnixNano())
+	early, refused := c.startPoll()
+	if refused != nil {
+		refused.answer(w)
+		return
+	}
+	// A read deadline that passes while the poll waits would look as if the client had gone.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // where it can be set
+	hold := time.NewTimer(time.Hour)
+	defer hold.Stop()
+	for {
+		body, wait, refused := c.pollResult(early)
+		switch {
+		case refused != nil:
+			refused.answer(w)
+			return
+		case body != nil:
+			if answer(w, body) != nil {
+				c.end(TransportClose, websocket.Normal)
+			}
+			return
+		}
+		hold.Reset(wait)
+		select {
+		case <-c.polling.wake:
+		case <-hold.C:
+		case <-r.Context().Done():
+			c.stopPoll()
+			c.end(TransportClose, websocket.Normal)
+			return
+		}
+	}
+}
+
+// startPoll says whether the poll may wait, and whether it came before any upgrade was tried.
+func (c *Conn) startPoll() (early bool, refused *refusal) {
+	c.mu.Lock()
+	p := c.polling
+	switch {
+	case p == nil || c.socket.Load() != nil:
+		c.mu.Unlock()
+		return false, badRequest
+	case c.ended && (!p.said || p.getting || p.answered):
+		c.mu.Unlock()
+		return false, unknownSession
+	case p.getting:
+		c.mu.Unlock()
+		c.end(ServerClose, websocket.Protocol)
+		return false, badRequest
+	}
+	p.getting = true
+	early = p.candidate == nil
+	c.mu.Unlock()
+	return early, nil
+}
+
+func (c *Conn) stopPoll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.polling.getting = false
+}
+
+// pollResult is the answer to the waiting poll, if there is one yet, and else how long to wait before looking again.
+func (c *Conn) pollResult(early bool) (body []byte, wait time.Duration, refused *refusal) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := c.polling
+	switch {
+	case c.ended && p.said:
+		p.answered = true
+		c.forget()
+		body = []byte{kindNoop}
+	case c.ended && c.reason == ServerClose:
+		p.queue = append(p.queue, control(kindClose))
+		body = p.body()
+	case c.ended:
+		refused = unknownSession
+	case c.socket.Load() != nil && !early:
+		refused = badRequest // the client should have waited for the upgrade
+	case c.socket.Load() != nil, early && !p.probed.IsZero():
+		body = []byte{kindNoop}
+	case len(p.queue) > 0:
+		body = p.body()
+	case !p.probed.IsZero() && time.Since(p.probed) >= probeHold:
+		body = []byte{kindNoop}
+	case !p.probed.IsZero():
+		return nil, probeHold - time.Since(p.probed), nil
+	default:
+		return nil, time.Hour, nil
+	}
+	p.getting = false
+	return body, 0, refused
+}

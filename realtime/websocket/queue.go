@@ -1,0 +1,62 @@
+package websocket
+
+// queue holds the frames that wait for one connection, those that are being written included. Conn's mutex guards it.
+type queue struct {
+	waiting []Frame
+	spare   []Frame // the array that waiting had before
+	count   int     // frames, waiting or being written
+	bytes   int     // their bytes on the wire
+	woken   bool    // the writer was told, or is at it
+}
+
+// spareFrames is how many slots an idle connection keeps (2 KB): a burst's array is left to the collector.
+const spareFrames = 64
+
+// add takes all frames or none, and says whether the writer has to be woken.
+func (q *queue) add(frames []Frame, maxCount, maxBytes int) (fits, wake bool) {
+	bytes := 0
+	for _, frame := range frames {
+		bytes += len(frame.wire)
+	}
+	if q.count+len(frames) > maxCount || q.bytes+bytes > maxBytes {
+		return false, false
+	}
+	q.waiting = append(q.waiting, frames...)
+	q.count += len(frames)
+	q.bytes += bytes
+	wake = !q.woken
+	q.woken = true
+	return true, wake
+}
+
+// take gives the writer all that waits. Nothing waits: the writer must be woken again.
+func (q *queue) take() []Frame {
+	taken := q.waiting
+	if len(taken) == 0 {
+		q.woken = false
+		return nil
+	}
+	q.waiting, q.spare = q.spare, nil
+	return taken
+}
+
+// written is told that what was taken is gone.
+func (q *queue) written(taken []Frame) {
+	for _, frame := range taken {
+		q.bytes -= len(frame.wire)
+	}
+	q.count -= len(taken)
+	if cap(taken) <= spareFrames {
+		clear(taken)
+		q.spare = taken[:0]
+	}
+}
+
+// drop forgets what waits.
+func (q *queue) drop() {
+	for _, frame := range q.waiting {
+		q.bytes -= len(frame.wire)
+	}
+	q.count -= len(q.waiting)
+	q.waiting = nil
+}

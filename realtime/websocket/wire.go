@@ -1,0 +1,120 @@
+package websocket
+
+import (
+	"io"
+	"net"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// linger is how long a peer that was told a close code may take to hang up. To close the socket at once, with bytes
+	// of the peer's unread, would send a reset, which takes the code away from it again.
+	linger = 2 * time.Second
+	// slowWait is how long a peer that is too slow may take to accept what is being written and the close code.
+	slowWait = time.Second
+
+	closeFrame = 0x88 // first byte of a close frame (RFC 6455, section 5.5.1)
+	wakeFrame  = 0x81 // first byte of a wake-up, with a zero after it
+)
+
+// wire is the network connection as gorilla/websocket sees it. Gorilla lets one goroutine write at a time.
+type wire struct {
+	net.Conn
+	owner *Conn
+
+	heard    atomic.Int64 // when bytes last came, in ns since 1970
+	hurried  atomic.Bool  // deadlines may not be moved any more
+	told     atomic.Bool  // a close frame was written
+	farewell atomic.Bool  // a close frame was read
+	deadline time.Time    // of writes, as the kernel was last told
+}
+
+// Read is net.Conn's.
+func (w *wire) Read(p []byte) (int, error) {
+	n, err := w.Conn.Read(p)
+	if n > 0 {
+		w.heard.Store(time.Now().UnixNano())
+	}
+	return n, err
+}
+
+// Write gets whole frames: a wake-up, control frames, and before them the answer to the upgrade.
+func (w *wire) Write(p []byte) (int, error) {
+	switch {
+	case len(p) == 2 && p[0] == wakeFrame && p[1] == 0:
+		return len(p), w.flush()
+	case p[0] == closeFrame:
+		return len(p), w.writeClose(p)
+	default:
+		return len(p), w.put(p)
+	}
+}
+
+// writeClose writes a close frame, after what waits if it is this side that closes.
+func (w *wire) writeClose(frame []byte) error {
+	c := w.owner
+	var frames []Frame
+	if c.closing.Load() {
+		c.mu.Lock()
+		frames = c.queue.take()
+		c.mu.Unlock()
+	}
+	err := w.gather(append(frames, Frame{wire: frame}))
+	w.told.Store(err == nil)
+	return err
+}
+
+// put writes bytes, with a fresh deadline. Moving it costs as much as a small message, so it is moved when a quarter of
+// it is used up.
+func (w *wire) put(p []byte) error {
+	if len(p) == 0 {
+		return nil
+	}
+	wait := w.owner.server.config.WriteWait
+	if now := time.Now(); w.deadline.Sub(now) < wait-wait/4 && !w.hurried.Load() {
+		w.deadline = now.Add(wait)
+		if err := w.Conn.SetWriteDeadline(w.deadline); err != nil {
+			return err
+		}
+	}
+	_, err := w.Conn.Write(p)
+	return err
+}
+
+// SetWriteDeadline does nothing: put sets it.
+func (w *wire) SetWriteDeadline(time.Time) error { return nil }
+
+// SetReadDeadline is set by Melody for pongs.
+func (w *wire) SetReadDeadline(t time.Time) error {
+	if w.owner.server.config.PongWait == 0 || w.told.Load() {
+		return nil
+	}
+	return w.Conn.SetReadDeadline(t)
+}
+
+// hurry lets what is being written take slowWait more.
+func (w *wire) hurry() {
+	if !w.hurried.Swap(true) {
+		_ = w.Conn.SetWriteDeadline(time.Now().Add(slowWait)) // fails when the connection is gone
+	}
+}
+
+// Close is called by Melody when either of its goroutines is done. A peer that was told a code is heard a while longer.
+func (w *wire) Close() error {
+	if !w.told.Load() {
+		return w.Conn.Close()
+	}
+	if half, ok := w.Conn.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite()
+	}
+	return w.Conn.SetReadDeadline(time.Now().Add(linger))
+}
+
+// hangUp closes the connection when both goroutines are done.
+func (w *wire) hangUp() {
+	if w.told.Load() && !w.farewell.Load() {
+		_, _ = io.Copy(io.Discard, w.Conn) // until the peer hangs up, or the deadline that Close set
+	}
+	_ = w.Conn.Close()
+}
