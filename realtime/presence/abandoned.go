@@ -1,0 +1,62 @@
+package presence
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/studycall/studycall/commands"
+	"github.com/studycall/studycall/domain"
+)
+
+// A participant who has a lease keeps it.
+const adoptSQL = `
+	insert into connections (study_id, user_id, socket_id, kind, server_id, session_id, joined_at, lost_at, lapses_at)
+	select p.study_id, p.user_id, '', 'rest', '', p.session_id, p.heard, p.heard,
+		clock_timestamp() + $5 * interval '1 microsecond'
+	from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) as p (study_id, user_id, session_id, heard)
+	where not exists (select from connections c where c.study_id = p.study_id and c.user_id = p.user_id)
+	on conflict do nothing`
+
+// lookAtCalls closes the sessions that nobody joined in time, and gives a lease to participants who have none, as after a
+// crash between a command and its lease: if they are not heard of from now on, it lapses like any other. Should the
+// queries be behind, the command, or the next leave, finds nothing left to do.
+func (r *Registry) lookAtCalls(ctx context.Context) error {
+	if !r.mayJudge() {
+		return nil
+	}
+	calls, err := r.calls.OpenCalls(ctx)
+	if err != nil {
+		return fmt.Errorf("read the open calls: %w", err)
+	}
+	now := r.settings.Now()
+	var studies, users, sessions []string
+	var heard []time.Time
+	for studyID, session := range calls {
+		if len(session.Participants) == 0 && now.Sub(session.StartedAt) >= r.settings.EmptyTimeout {
+			if err := r.expire(ctx, studyID, session.ID, now); err != nil {
+				return err
+			}
+		}
+		for i := range session.Participants {
+			if p := &session.Participants[i]; p.InCall() {
+				studies, users = append(studies, studyID), append(users, p.UserID)
+				sessions, heard = append(sessions, session.ID), append(heard, p.LastAt)
+			}
+		}
+	}
+	_, err = r.pool.Exec(ctx, adoptSQL, studies, users, sessions, heard, microseconds(r.settings.EmptyTimeout))
+	if err != nil {
+		return fmt.Errorf("give leases to participants without one: %w", err)
+	}
+	return nil
+}
+
+func (r *Registry) expire(ctx context.Context, studyID, sessionID string, at time.Time) error {
+	_, err := r.commands.ExpireSession(ctx, commands.ExpireSession{StudyID: studyID, SessionID: sessionID, At: at})
+	if err == nil || errors.Is(err, domain.ErrSessionEnded) || errors.Is(err, domain.ErrSessionNotFound) {
+		return nil
+	}
+	return fmt.Errorf("expire a session of study %q: %w", studyID, err)
+}
