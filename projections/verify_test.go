@@ -99,31 +99,77 @@ func TestVerifyFindsEveryDifference(t *testing.T) {
 	h.mustBeTidy()
 }
 
-// TestVerifyFindsWhatTheSchemaLacks: tables and columns that are gone, or that are there and should not be.
-func TestVerifyFindsWhatTheSchemaLacks(t *testing.T) {
+// TestVerifyFindsWhatIsWrongWithTheTablesThemselves: columns and indexes that are gone, or are otherwise, and columns that
+// are there and should not be.
+func TestVerifyFindsWhatIsWrongWithTheTablesThemselves(t *testing.T) {
 	t.Parallel()
-	for _, sql := range []string{
-		`drop table study_stats.user_days`,
-		`alter table history.sessions drop column present_ms`,
-		`alter table history.sessions add column extra text default 'x'`,
+	for _, c := range []struct {
+		sql  string
+		want []string
+	}{
+		{`alter table history.sessions drop column present_ms`, []string{
+			`history.sessions {"column":"present_ms"} "definition": null, not "bigint[] not null"`,
+			`history.sessions {"session_id":"a0"} "present_ms": null, not [59000,88000]`,
+			`history.sessions {"session_id":"a1"} "present_ms": null, not [59000,88000]`,
+			`history.sessions {"session_id":"a2"} "present_ms": null, not [59000,88000]`,
+			`history.sessions {"session_id":"b0"} "present_ms": null, not []`,
+		}},
+		{`alter table study_stats.days add column extra text`, []string{
+			`study_stats.days {"column":"extra"} "definition": "text", not null`,
+		}},
+		{`alter table study_stats.days add column extra text; update study_stats.days set extra = 'x' where study_id = 'study-1'`, []string{
+			`study_stats.days {"column":"extra"} "definition": "text", not null`,
+			`study_stats.days ` + day + ` "extra": "x", not null`,
+		}},
+		{`alter table sessions.sessions alter end_reason type varchar(20), alter study_id drop not null`, []string{
+			`sessions.sessions {"column":"end_reason"} "definition": "character varying(20)", not "text"`,
+			`sessions.sessions {"column":"study_id"} "definition": "text", not "text not null"`,
+		}},
+		{`drop index history.sessions_number; create index sessions_number on history.sessions (number)`, []string{
+			`history.sessions {"index":"sessions_number"} "definition": "CREATE INDEX sessions_number ON sessions USING btree (number)", ` +
+				`not "CREATE UNIQUE INDEX sessions_number ON sessions USING btree (study_id, number)"`,
+		}},
+		{`create index of_an_operator on history.sessions (started_by)`, nil},
+		// Its rows are compared by the key that it should have, and a second row of the same key is one too many.
+		{`alter table study_stats.days drop constraint days_pkey; update study_stats.days set sessions = 5 where study_id = 'study-1';
+			insert into study_stats.days select * from study_stats.days where study_id = 'study-2'`, []string{
+			`study_stats.days {"index":"days_pkey"} "definition": null, not "PRIMARY KEY: CREATE UNIQUE INDEX days_pkey ON days USING btree (study_id, day)"`,
+			`study_stats.days ` + day + ` "sessions": 5, not 3`,
+			`study_stats.days {"day":"2025-11-19","study_id":"study-2"} "": {"day":"2025-11-19","duration_ms":300000,"participants":0,"position":23,"sessions":1,"study_id":"study-2"}, not null`,
+		}},
 	} {
-		t.Run(sql, func(t *testing.T) {
+		t.Run(c.sql, func(t *testing.T) {
 			t.Parallel()
 			h := newHouse(t)
 			h.givenSome()
 			h.caughtUp()
 			h.stop()
-			h.exec(sql)
-			found := 0
-			err := h.rebuilder.Verify(t.Context(), func(projections.Difference) { found++ }, h.all...)
-			if found == 0 && err == nil {
-				t.Error("nothing is found")
+			h.exec(c.sql)
+			if d := unlike(h.verify(), c.want); d != "" {
+				t.Error(d)
 			}
 			h.rebuild()
 			h.mustBeTheLog()
 			h.mustBeTidy()
 		})
 	}
+}
+
+// TestVerifyOfTablesThatAreMissing is an error that names them.
+func TestVerifyOfTablesThatAreMissing(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.givenSome()
+	h.caughtUp()
+	h.stop()
+	h.exec(`drop table study_stats.user_days`)
+	err := h.rebuilder.Verify(t.Context(), func(projections.Difference) {}, h.all...)
+	if err == nil || !strings.Contains(err.Error(), "its tables are [days] and should be [days user_days]") {
+		t.Errorf("the error is %v", err)
+	}
+	h.rebuild()
+	h.mustBeTheLog()
+	h.mustBeTidy()
 }
 
 // TestVerifyOfTablesThatAreNotOurs is an error, and not a long list of differences.
