@@ -27,10 +27,12 @@ const (
 	catchUpSlice = 1000
 	// foldPatience is how long the swap waits for the slice that the live fold is at, which keeps nobody waiting.
 	foldPatience = 20 * time.Second
-	// swapPatience is how long the swap waits for queries on the old tables, while new ones wait behind it, and swapPause how
-	// long it lets them be before it tries again: a dump may hold the tables for an hour.
-	swapPatience = 100 * time.Millisecond
-	swapPause    = 2 * time.Second
+	// swapPatience is how long the swap waits for queries on the old tables, while new ones wait behind it. Then it lets them
+	// be before it tries again: for swapPause, and twice as long each time, up to swapPauseMost. A query may hold the tables
+	// for moments, a dump for an hour.
+	swapPatience  = 100 * time.Millisecond
+	swapPause     = 100 * time.Millisecond
+	swapPauseMost = 2 * time.Second
 	// cleanUpTimeout bounds removing what a cancelled rebuild leaves.
 	cleanUpTimeout = 30 * time.Second
 )
@@ -287,7 +289,7 @@ func (r *Rebuilder) foldRest(ctx context.Context, tx pgx.Tx, p Projection, posit
 // swap puts the new tables in the place of the live ones, in one transaction. It holds up the live fold, and then the
 // queries, for moments only: where somebody holds the old tables, it lets go of everything and tries again later.
 func (r *Rebuilder) swap(ctx context.Context, claim *pgx.Conn, p Projection, position int64) error {
-	for {
+	for pause := swapPause; ; pause = min(2*pause, swapPauseMost) {
 		err := pgx.BeginFunc(ctx, claim, func(tx pgx.Tx) error { return r.swapIn(ctx, tx, p, position) })
 		if err == nil {
 			return nil
@@ -301,7 +303,7 @@ func (r *Rebuilder) swap(ctx context.Context, claim *pgx.Conn, p Projection, pos
 		}
 		r.log.Info("somebody holds the old tables: the new ones wait", "projection", p.Name())
 		select {
-		case <-time.After(swapPause):
+		case <-time.After(pause):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -345,6 +347,9 @@ func (r *Rebuilder) swapIn(ctx context.Context, tx pgx.Tx, p Projection, positio
 		if _, err := tx.Exec(ctx, `lock table `+pgx.Identifier{p.Name(), table}.Sanitize()); err != nil {
 			return err
 		}
+	}
+	if err := carryGrants(ctx, tx, p); err != nil {
+		return err
 	}
 	live, made := pgx.Identifier{p.Name()}.Sanitize(), pgx.Identifier{shadow(p)}.Sanitize()
 	if _, err := tx.Exec(ctx, `drop schema if exists `+live+` cascade; alter schema `+made+` rename to `+live); err != nil {
