@@ -1,5 +1,7 @@
 package socketio
 
+import "github.com/studycall/studycall/realtime/socketio/engineio"
+
 // Reason is why a socket was disconnected.
 type Reason uint8
 
@@ -31,5 +33,19 @@ func (r Reason) String() string {
 		return "parse error"
 	default:
 		return "unknown"
+	}
+}
+
+// reasonOf tells from why a connection ended why its sockets did.
+func reasonOf(reason engineio.Reason) Reason {
+	switch reason {
+	case engineio.PingTimeout:
+		return PingTimeout
+	case engineio.ServerClose:
+		return ServerClose
+	case engineio.ParseError:
+		return ParseError
+	default:
+		return TransportClose
 	}
 }

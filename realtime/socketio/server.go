@@ -1,10 +1,13 @@
 package socketio
 
 import (
+	"cmp"
 	"context"
+	"log/slog"
 	"net/http"
 	"time"
 
+	"github.com/studycall/studycall/realtime/socketio/engineio"
 	"github.com/studycall/studycall/realtime/websocket"
 )
 
@@ -21,17 +24,43 @@ type Config struct {
 
 	CheckOrigin func(*http.Request) bool  // asked on every new connection and upgrade; nil allows every origin
 	Admit       func(*http.Request) error // asked on every new connection, answered 503 when it refuses; nil admits all
+	Log         *slog.Logger              // nil is slog.Default
 }
 
 // Server is an http.Handler for the path /socket.io/. All methods may be called concurrently.
-type Server struct{}
+type Server struct {
+	config     Config
+	namespaces map[string]Namespace
+	engine     *engineio.Server
+}
 
 // NewServer serves the namespaces, by name ("/" is the main one).
-func NewServer(config Config, namespaces map[string]Namespace) *Server { return &Server{} }
+func NewServer(config Config, namespaces map[string]Namespace) *Server {
+	config.ConnectTimeout = cmp.Or(config.ConnectTimeout, 45*time.Second)
+	config.Log = cmp.Or(config.Log, slog.Default())
+	s := &Server{config: config, namespaces: namespaces}
+	s.engine = engineio.NewServer(engineio.Config{
+		PingInterval: config.PingInterval, PingTimeout: config.PingTimeout, UpgradeTimeout: config.UpgradeTimeout,
+		MaxPayload: config.MaxPayload, Queue: config.Queue, QueueBytes: config.QueueBytes,
+		CheckOrigin: config.CheckOrigin, Admit: config.Admit, Log: config.Log,
+	}, s.accept)
+	return s
+}
 
-// ServeHTTP answers handshakes, polls, posts and upgrades.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {}
+func (s *Server) accept(conn *engineio.Conn, r *http.Request) engineio.Handler {
+	timer := time.AfterFunc(s.config.ConnectTimeout, func() { conn.Close(websocket.NotJoined) })
+	return &client{server: s, conn: conn, request: r, timer: timer}
+}
+
+// ServeHTTP answers handshakes, polls, posts and upgrades. Who may read the answers of polling (CORS) is for the
+// caller to say, in a middleware.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.engine.ServeHTTP(w, r) }
+
+// Len is how many clients are connected, to any namespace or none yet.
+func (s *Server) Len() int { return s.engine.Len() }
 
 // Close takes no more clients, tells all there are, with the code where they are on a WebSocket, and waits until every
 // Disconnected has returned. When ctx ends first, what is left is cut off, and the context's error is returned.
-func (s *Server) Close(ctx context.Context, code websocket.CloseCode) error { return nil }
+func (s *Server) Close(ctx context.Context, code websocket.CloseCode) error {
+	return s.engine.Close(ctx, code)
+}

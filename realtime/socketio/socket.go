@@ -1,33 +1,109 @@
 package socketio
 
 import (
-	"time"
+	"sync"
 
+	"github.com/studycall/studycall/realtime/socketio/engineio"
 	"github.com/studycall/studycall/realtime/websocket"
 )
 
 // Socket is one client's connection to one namespace. All methods may be called concurrently; none blocks or calls
 // back before it returns.
-type Socket struct{}
+type Socket struct {
+	// Data is the namespace's, to keep what it knows of the socket, from Connect on. Who writes it later sees to the
+	// locking.
+	Data any
+
+	client    *client
+	namespace string
+	handler   Namespace
+	id        string
+
+	mu      sync.Mutex
+	state   state
+	reason  Reason // why it is gone
+	lastAck uint64
+	asked   map[uint64]asked
+}
+
+// state is how far a socket's life has come.
+type state uint8
+
+const (
+	connecting state = iota // its namespace has not said yes
+	connected
+	gone // nothing is sent any more, and what comes is ignored
+	told // the namespace knows that it is gone
+)
+
+func newSocket(c *client, namespace string, handler Namespace) *Socket {
+	return &Socket{client: c, namespace: namespace, handler: handler, id: engineio.NewID()}
+}
 
 // ID is the socket's id: 20 characters, not guessable, another one than the connection's.
-func (s *Socket) ID() string { return "" }
+func (s *Socket) ID() string { return s.id }
 
 // Send queues a packet that was encoded for this socket's namespace. When it does not fit in the queue the connection is
 // closed with websocket.TooSlow; to a socket that is gone it does nothing.
-func (s *Socket) Send(p Packet) {}
+func (s *Socket) Send(p Packet) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == connected { // under the lock, so that nothing follows a DISCONNECT
+		s.client.conn.Send(p.messages...)
+	}
+}
 
 // Emit sends an event to this socket alone.
-func (s *Socket) Emit(event string, args Args) {}
-
-// EmitWithAck sends an event and calls answered once: with the client's answer, or with ErrNoAck when that did not come
-// in time or the socket was disconnected. It is called like an event, never while another one is handled.
-func (s *Socket) EmitWithAck(event string, args Args, timeout time.Duration, answered func(Args, error)) {
-}
+func (s *Socket) Emit(event string, args Args) { s.Send(EncodeArgs(s.namespace, event, args)) }
 
 // Disconnect tells the client that it is put out of the namespace (socket.io-client does not come back by itself). The
 // connection stays open for its other namespaces.
-func (s *Socket) Disconnect() {}
+func (s *Socket) Disconnect() {
+	if s.leave(ServerDisconnect, encodePlain(kindDisconnect, s.namespace, nil).messages...) {
+		s.client.conn.Run(s.tell)
+	}
+}
 
 // CloseTransport closes the whole connection, with the code if it is on a WebSocket.
-func (s *Socket) CloseTransport(code websocket.CloseCode) {}
+func (s *Socket) CloseTransport(code websocket.CloseCode) { s.client.conn.Close(code) }
+
+// leave makes a connected socket gone, with last words to the client. It is false for any other.
+func (s *Socket) leave(reason Reason, words ...engineio.Message) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != connected {
+		return false
+	}
+	s.state, s.reason = gone, reason
+	if len(words) > 0 {
+		s.client.conn.Send(words...)
+	}
+	return true
+}
+
+// tell has the namespace know, once, that the socket is gone, and all who wait for answers that there will be none.
+func (s *Socket) tell() {
+	s.mu.Lock()
+	first := s.state == gone
+	if first {
+		s.state = told
+	}
+	unanswered := s.asked
+	s.asked = nil
+	s.mu.Unlock()
+	if !first {
+		return
+	}
+	for _, waiting := range unanswered {
+		waiting.timer.Stop()
+		waiting.answered(Args{}, ErrNoAck)
+	}
+	s.handler.Disconnected(s, s.reason, s.client.conn.LastHeard())
+}
+
+// is says how far the socket's life has come.
+func (s *Socket) is() state {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state
+}

@@ -83,8 +83,9 @@ func (c *Conn) Close(code websocket.CloseCode) {
 	c.end(reason, code)
 }
 
-// Run calls f soon, as the handler is called: not while it runs. After the handler was told of the end it does nothing.
-func (c *Conn) Run(f func()) {
+// Run calls f soon, as the handler is called: not while it runs. It is false, and f is not called, after the handler was
+// told of the end.
+func (c *Conn) Run(f func()) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.told {
@@ -94,6 +95,7 @@ func (c *Conn) Run(f func()) {
 			c.guard(f)
 		})
 	}
+	return !c.told
 }
 
 // send hands messages to a WebSocket; one at a time is the rule, and costs nothing.

@@ -1,0 +1,232 @@
+package rawjson
+
+import (
+	"encoding/binary"
+	"errors"
+)
+
+// Depth is how deep arrays and objects may be nested.
+const Depth = 512
+
+// ErrSyntax says that a text is not JSON, or not of the kind that was asked for.
+var ErrSyntax = errors.New("not the JSON that was expected")
+
+// Every scanning function gets the index at which its piece begins, and gives the index after it, or bad.
+const bad = -1
+
+// space skips white space.
+func space(data []byte, i int) int {
+	for i < len(data) {
+		switch data[i] {
+		case ' ', '\t', '\n', '\r':
+			i++
+		default:
+			return i
+		}
+	}
+	return i
+}
+
+// value scans a value, without white space around it.
+func value(data []byte, i, depth int) int {
+	if i >= len(data) {
+		return bad
+	}
+	switch data[i] {
+	case '"':
+		return quoted(data, i)
+	case '{':
+		return object(data, i, depth, nil)
+	case '[':
+		return array(data, i, depth, nil)
+	case 't':
+		return literal(data, i, "true")
+	case 'f':
+		return literal(data, i, "false")
+	case 'n':
+		return literal(data, i, "null")
+	default:
+		return number(data, i)
+	}
+}
+
+func literal(data []byte, i int, text string) int {
+	if len(data)-i < len(text) || string(data[i:i+len(text)]) != text {
+		return bad
+	}
+	return i + len(text)
+}
+
+// array scans an array, and gives each its elements.
+func array(data []byte, i, depth int, each func(element []byte)) int {
+	if depth == 0 {
+		return bad
+	}
+	i = space(data, i+1)
+	if i < len(data) && data[i] == ']' {
+		return i + 1
+	}
+	for {
+		end := value(data, i, depth-1)
+		if end == bad {
+			return bad
+		}
+		if each != nil {
+			each(data[i:end:end])
+		}
+		i = space(data, end)
+		if i >= len(data) {
+			return bad
+		}
+		if data[i] == ']' {
+			return i + 1
+		}
+		if data[i] != ',' {
+			return bad
+		}
+		i = space(data, i+1)
+	}
+}
+
+// object scans an object, and gives each its members: the quoted name, and the value.
+func object(data []byte, i, depth int, each func(name, value []byte)) int {
+	if depth == 0 {
+		return bad
+	}
+	i = space(data, i+1)
+	if i < len(data) && data[i] == '}' {
+		return i + 1
+	}
+	for {
+		if i >= len(data) || data[i] != '"' {
+			return bad
+		}
+		nameEnd := quoted(data, i)
+		if nameEnd == bad {
+			return bad
+		}
+		name := data[i:nameEnd:nameEnd]
+		i = space(data, nameEnd)
+		if i >= len(data) || data[i] != ':' {
+			return bad
+		}
+		i = space(data, i+1)
+		end := value(data, i, depth-1)
+		if end == bad {
+			return bad
+		}
+		if each != nil {
+			each(name, data[i:end:end])
+		}
+		i = space(data, end)
+		if i >= len(data) {
+			return bad
+		}
+		if data[i] == '}' {
+			return i + 1
+		}
+		if data[i] != ',' {
+			return bad
+		}
+		i = space(data, i+1)
+	}
+}
+
+// quoted scans a string, eight bytes at a time where there is nothing but plain characters.
+func quoted(data []byte, i int) int {
+	for i++; ; {
+		for len(data)-i >= 8 && plain(binary.LittleEndian.Uint64(data[i:])) {
+			i += 8
+		}
+		if i >= len(data) {
+			return bad
+		}
+		switch c := data[i]; {
+		case c == '"':
+			return i + 1
+		case c == '\\':
+			if i = escape(data, i); i == bad {
+				return bad
+			}
+		case c < ' ':
+			return bad
+		default:
+			i++
+		}
+	}
+}
+
+// plain says that eight bytes hold no quote, backslash or control character. For each byte b, the highest bit of (b^c)-1
+// with b^c not set above shows b == c, and that of b-0x20 with b not set above shows b < 0x20; a borrow can only add a
+// false alarm, which the slow path looks into.
+func plain(word uint64) bool {
+	const (
+		ones = 0x0101010101010101
+		high = 0x8080808080808080
+	)
+	quote, slash := word^(ones*'"'), word^(ones*'\\')
+	return ((quote-ones)&^quote|(slash-ones)&^slash|(word-ones*' ')&^word)&high == 0
+}
+
+func escape(data []byte, i int) int {
+	if len(data)-i < 2 {
+		return bad
+	}
+	switch data[i+1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return i + 2
+	case 'u':
+		if len(data)-i < 6 {
+			return bad
+		}
+		for _, c := range data[i+2 : i+6] {
+			if !('0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F') {
+				return bad
+			}
+		}
+		return i + 6
+	default:
+		return bad
+	}
+}
+
+func number(data []byte, i int) int {
+	if i < len(data) && data[i] == '-' {
+		i++
+	}
+	switch {
+	case i >= len(data):
+		return bad
+	case data[i] == '0':
+		i++
+	default:
+		if i = digits(data, i); i == bad {
+			return bad
+		}
+	}
+	if i < len(data) && data[i] == '.' {
+		if i = digits(data, i+1); i == bad {
+			return bad
+		}
+	}
+	if i < len(data) && (data[i] == 'e' || data[i] == 'E') {
+		i++
+		if i < len(data) && (data[i] == '+' || data[i] == '-') {
+			i++
+		}
+		return digits(data, i)
+	}
+	return i
+}
+
+// digits scans one digit or more.
+func digits(data []byte, i int) int {
+	start := i
+	for i < len(data) && '0' <= data[i] && data[i] <= '9' {
+		i++
+	}
+	if i == start {
+		return bad
+	}
+	return i
+}
