@@ -57,10 +57,8 @@ func (s *Server) clearStale(ctx context.Context, file pidFile) error {
 		return fmt.Errorf("a server that this process cannot see (another container's?) runs on data directory %s; stop it or choose another --data-dir",
 			s.dir.root)
 	}
-	if alive(file.pid) {
-		if err := disownPIDFile(s.dir.pidFile(), s.account); err != nil {
-			return err
-		}
+	if err := disownPIDFile(s.dir.pidFile(), s.account); err != nil {
+		return err
 	}
 	return removeSocketLock(s.socketDir)
 }

@@ -33,9 +33,10 @@ func readPIDFile(path string) (pidFile, error) {
 	return pidFile{pid: pid, socketDir: line(4), status: line(7)}, nil
 }
 
-// disownPIDFile writes our own pid over one that, since a crash, has become some other program's. Postgres takes a file
-// with its parent's pid for a stale one, and still looks at the shared memory that the file names: only that tells whether
-// backends of the crashed server are alive. Deleting the file would lose that check.
+// disownPIDFile writes our own pid over a crashed server's, which Postgres would take for a running one: where it has
+// become some other program's, and as long as nobody has waited for the dead process, which some containers never do.
+// Postgres takes a file with its parent's pid for a stale one, and still looks at the shared memory that the file names:
+// only that tells whether backends of the crashed server are alive. Deleting the file would lose that check.
 func disownPIDFile(path string, account account) error {
 	text, err := os.ReadFile(path) //nolint:gosec // our own data directory
 	if err != nil {
