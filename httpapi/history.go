@@ -60,6 +60,9 @@ func (s *server) history(c echo.Context, caller membership.User) error {
 	if err != nil {
 		return err
 	}
+	if err := mustReach(c, found.Position); err != nil {
+		return err
+	}
 	var ids []string
 	for _, session := range found.Sessions {
 		ids = append(ids, session.StartedBy)

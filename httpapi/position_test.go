@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 func TestEveryAnswerCarriesItsPosition(t *testing.T) {
@@ -57,6 +58,47 @@ func TestAQueryWaitsForThePositionAskedFor(t *testing.T) {
 	}
 	if w.logged.String() != "" {
 		t.Errorf("logged: %s", w.logged)
+	}
+}
+
+// TestTablesThatACrashTookBackDoNotAnswerForThem: after a crash of Postgres the folds of its last moments may be gone, which
+// this server had heard of. Whoever insists on them gets no older answer, until they are folded again.
+func TestTablesThatACrashTookBackDoNotAnswerForThem(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	insist := w.past("study-123", meeting{id: "s", start: clock("2025-11-19T00:00:00Z"), present: everybody(time.Second, member)})
+	paths := []string{"status", "sessions/s", "sessions/unknown", "history", "stats", "stats/users/" + member}
+	var answers []int
+	for _, path := range paths {
+		answers = append(answers, w.ask(member, "GET", path, "", insist...).status)
+	}
+	crashed, err := w.pool.Begin(t.Context())
+	must(t, err)
+	defer func() { _ = crashed.Rollback(t.Context()) }()
+	// Nobody folds anything, and everybody reads.
+	_, err = crashed.Exec(t.Context(), `lock table sessions.sessions, history.sessions, user_stats.totals, study_stats.days in share mode`)
+	must(t, err)
+	w.exec(`update checkpoints set position = 1`)
+
+	for i, path := range paths {
+		got := w.ask(member, "GET", path, "", insist...)
+		details := refused(t, path, http.StatusServiceUnavailable, "SERVICE_UNAVAILABLE", got)
+		if details["field"] != "Min-Event-Position" || details["reason"] != "is not reached any more, and will be in a moment" ||
+			got.header.Get("Retry-After") == "" {
+			t.Errorf("%s: %+v", path, got)
+		}
+		if got := w.ask(member, "GET", path, ""); got.status != answers[i] {
+			t.Errorf("%s, not insisting: %+v", path, got)
+		}
+	}
+	must(t, crashed.Rollback(t.Context()))
+	w.exec(`select pg_notify('studycall_wake', '')`)
+	for i, path := range paths {
+		for deadline := time.Now().Add(10 * time.Second); w.ask(member, "GET", path, "", insist...).status != answers[i]; {
+			if time.Now().After(deadline) {
+				t.Fatalf("%s: it is not folded again", path)
+			}
+		}
 	}
 }
 

@@ -26,7 +26,8 @@ type Commands interface {
 type Sessions interface {
 	// Open is the study's open session with everybody who ever joined it; the zero Session when none is open.
 	Open(ctx context.Context, studyID string) (session domain.Session, position int64, err error)
-	// Session is one session of the study, open or ended. The error is domain.ErrSessionNotFound when it has none such.
+	// Session is one session of the study, open or ended. The error is domain.ErrSessionNotFound when it has none such as
+	// of the position.
 	Session(ctx context.Context, studyID, sessionID string) (session domain.Session, position int64, err error)
 	// WaitFor returns once the queries know the event at the position; ctx's error when that comes first.
 	WaitFor(ctx context.Context, position int64) error
@@ -81,6 +82,13 @@ type Readiness interface {
 	Ready(ctx context.Context) (detail any, err error)
 }
 
+// Presence knows who is in a call without a socket. See presence.Registry.
+type Presence interface {
+	// JoinWithout is told before a join is carried out, LeftWithout after a leave was; at is the command's time.
+	JoinWithout(ctx context.Context, studyID, userID, sessionID string, at time.Time) error
+	LeftWithout(ctx context.Context, studyID, userID string, at time.Time) error
+}
+
 // Config is what the edge is made of. Every field but Security is needed, and must be safe for concurrent use.
 type Config struct {
 	Commands      Commands
@@ -88,6 +96,7 @@ type Config struct {
 	History       History
 	UserStats     UserStats
 	StudyStats    StudyStats
+	Presence      Presence
 	Access        Access
 	Users         Users
 	Authenticator Authenticator

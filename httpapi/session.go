@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -34,6 +35,12 @@ func (s *server) session(c echo.Context, caller membership.User) error {
 	}
 	ctx := c.Request().Context()
 	session, position, err := s.Sessions.Session(ctx, studyID, sessionID)
+	if err != nil && !errors.Is(err, domain.ErrSessionNotFound) {
+		return err
+	}
+	if late := mustReach(c, position); late != nil {
+		return late // also where it is not known yet
+	}
 	if err != nil {
 		return err
 	}

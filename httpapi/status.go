@@ -44,6 +44,9 @@ func (s *server) status(c echo.Context, caller membership.User) error {
 	if err != nil {
 		return err
 	}
+	if err := mustReach(c, position); err != nil {
+		return err
+	}
 	showPosition(c, position)
 	if session.ID == "" {
 		return c.JSON(http.StatusOK, statusAnswer{})

@@ -61,6 +61,9 @@ func (s *server) studyStats(c echo.Context, caller membership.User) error {
 	if err != nil {
 		return err
 	}
+	if err := mustReach(c, found.Position); err != nil {
+		return err
+	}
 	active, err := s.activeUser(ctx, found.MostActive)
 	if err != nil {
 		return err

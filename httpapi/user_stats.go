@@ -42,6 +42,9 @@ func (s *server) userStats(c echo.Context, caller membership.User) error {
 	if err != nil {
 		return err
 	}
+	if err := mustReach(c, found.Position); err != nil {
+		return err
+	}
 	showPosition(c, found.Position)
 	return c.JSON(http.StatusOK, userStatsAnswer{userStats{
 		UserID:                userID,
