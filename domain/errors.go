@@ -15,6 +15,7 @@ const (
 	InvalidRequest      Code = "INVALID_REQUEST"
 	RoomFull            Code = "ROOM_FULL"
 	ScreenShareTaken    Code = "SCREEN_SHARE_TAKEN"
+	PeerUnreachable     Code = "PEER_UNREACHABLE"
 	RouteNotFound       Code = "ROUTE_NOT_FOUND"
 	MethodNotAllowed    Code = "METHOD_NOT_ALLOWED"
 	PayloadTooLarge     Code = "PAYLOAD_TOO_LARGE"
@@ -63,6 +64,8 @@ func (c Code) messages() (korean, english string) {
 		return "정원이 찼습니다.", "The call is full."
 	case ScreenShareTaken:
 		return "다른 참여자가 이미 화면을 공유하고 있습니다.", "Another participant is already sharing the screen."
+	case PeerUnreachable:
+		return "상대방에게 연결할 수 없습니다.", "The other participant cannot be reached."
 	case RouteNotFound:
 		return "요청한 경로를 찾을 수 없습니다.", "There is no such route."
 	case MethodNotAllowed:

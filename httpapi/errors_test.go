@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/studycall/studycall/auth"
 	"github.com/studycall/studycall/commands"
@@ -34,6 +35,10 @@ func (f failing) JoinSession(context.Context, commands.JoinSession) (commands.Jo
 
 func (f failing) LeaveSession(context.Context, commands.LeaveSession) (int64, error) { return 0, f.err }
 
+func (failing) JoinWithout(context.Context, string, string, string, time.Time) error { return nil }
+
+func (failing) LeftWithout(context.Context, string, string, time.Time) error { return nil }
+
 func (failing) ActiveMember(context.Context, string, string) error { return nil }
 
 func (failing) SelfOrStaff(context.Context, string, string, string) error { return nil }
@@ -49,7 +54,7 @@ func (f failing) Ready(context.Context) (any, error) { return map[string]int{"la
 // edge is the REST edge over commands that fail, without a database.
 func (f failing) edge(log *logged) http.Handler {
 	return httpapi.New(httpapi.Config{
-		Commands: f, Access: f, Authenticator: auth.Dev{}, Readiness: f, Now: fixedNow, Log: slog.New(slog.NewTextHandler(log, nil)),
+		Commands: f, Presence: f, Access: f, Authenticator: auth.Dev{}, Readiness: f, Now: fixedNow, Log: slog.New(slog.NewTextHandler(log, nil)),
 	})
 }
 

@@ -17,15 +17,19 @@ type joinAnswer struct {
 func (s *server) join(c echo.Context, caller membership.User) error {
 	ctx, studyID := c.Request().Context(), pathID(c, "studyId")
 	sessionID, malformed := sessionIDOf(c)
+	// The command, which asks too, comes later; and a stranger learns nothing but that.
+	if err := s.Access.ActiveMember(ctx, studyID, caller.ID); err != nil {
+		return err
+	}
 	if malformed != nil {
-		// The command, which would ask, is not reached; and a stranger learns nothing but that.
-		if err := s.Access.ActiveMember(ctx, studyID, caller.ID); err != nil {
-			return err
-		}
 		return malformed
 	}
+	at := s.Now()
+	if err := s.Presence.JoinWithout(ctx, studyID, caller.ID, sessionID, at); err != nil {
+		return err
+	}
 	joined, err := s.Commands.JoinSession(ctx, commands.JoinSession{
-		StudyID: studyID, SessionID: sessionID, UserID: caller.ID, At: s.Now(),
+		StudyID: studyID, SessionID: sessionID, UserID: caller.ID, At: at,
 	})
 	if err != nil {
 		return bodyError{err}

@@ -24,10 +24,14 @@ func (s *server) leave(c echo.Context, caller membership.User) error {
 	if !membership.PossibleID(studyID) {
 		return domain.ErrParticipantNotFound
 	}
-	position, err := s.Commands.LeaveSession(c.Request().Context(), commands.LeaveSession{
-		StudyID: studyID, SessionID: sessionID, UserID: caller.ID, Reason: domain.Left, At: s.Now(),
+	ctx, at := c.Request().Context(), s.Now()
+	position, err := s.Commands.LeaveSession(ctx, commands.LeaveSession{
+		StudyID: studyID, SessionID: sessionID, UserID: caller.ID, Reason: domain.Left, At: at,
 	})
 	if err != nil {
+		return err
+	}
+	if err := s.Presence.LeftWithout(ctx, studyID, caller.ID, at); err != nil {
 		return err
 	}
 	showPosition(c, position)

@@ -17,7 +17,7 @@ import (
 func guard(tb testing.TB, security httpapi.Security, changes ...func(*httpapi.Config)) http.Handler {
 	tb.Helper()
 	config := httpapi.Config{
-		Commands: failing{}, Access: failing{}, Readiness: failing{}, Authenticator: auth.Dev{}, Security: security,
+		Commands: failing{}, Presence: failing{}, Access: failing{}, Readiness: failing{}, Authenticator: auth.Dev{}, Security: security,
 		Now: fixedNow, Log: slog.New(slog.DiscardHandler),
 	}
 	for _, change := range changes {

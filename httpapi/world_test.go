@@ -22,6 +22,7 @@ import (
 	"github.com/studycall/studycall/membership"
 	"github.com/studycall/studycall/postgres/postgrestest"
 	"github.com/studycall/studycall/projections"
+	attendance "github.com/studycall/studycall/realtime/presence"
 )
 
 // The example study's people.
@@ -84,7 +85,8 @@ func newWorldOver(tb testing.TB, pool *pgxpool.Pool, changes ...func(*httpapi.Co
 	must(tb, err)
 	config := httpapi.Config{
 		Commands: w.commands, Sessions: projections.NewSessionQueries(pool, store),
-		History: projections.NewHistoryQueries(pool, store), UserStats: projections.NewUserStatsQueries(pool, store),
+		Presence: attendance.New(pool, w.commands, nil, attendance.Settings{EmptyTimeout: time.Minute, Now: w.time}, log),
+		History:  projections.NewHistoryQueries(pool, store), UserStats: projections.NewUserStatsQueries(pool, store),
 		StudyStats: projections.NewStudyStatsQueries(pool, store, seoul(tb)), Access: access, Users: tables,
 		Authenticator: auth.Dev{}, Readiness: projections.NewReadiness(pool), Metrics: http.NotFoundHandler(), Now: w.time, Zone: seoul(tb), Log: log,
 	}

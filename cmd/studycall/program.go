@@ -23,6 +23,8 @@ import (
 	"github.com/studycall/studycall/httpapi"
 	"github.com/studycall/studycall/membership"
 	"github.com/studycall/studycall/projections"
+	"github.com/studycall/studycall/realtime"
+	"github.com/studycall/studycall/realtime/presence"
 )
 
 const (
@@ -30,6 +32,10 @@ const (
 	headerLimit = 1<<20 + 64<<10
 	// drainTimeout is how long requests that are under way may take after SIGTERM: longer than the edge gives any.
 	drainTimeout = 20 * time.Second
+	// goTimeout is how long the last word of this server to the database may take.
+	goTimeout = 3 * time.Second
+	// beat is how often a server says that it lives: a killed one's participants have left to within that time.
+	beat = time.Second
 )
 
 // timeouts let go of connections on which too little goes on.
@@ -56,6 +62,7 @@ type program struct {
 	handler  atomic.Pointer[http.Handler]
 	signIn   signInFlags
 	members  *membership.Source
+	live     *realtime.Server
 }
 
 // newProgram listens, and answers that it is starting while it opens the database, migrates it and wires the service. Run
@@ -129,12 +136,29 @@ func (p *program) wire(ctx context.Context, c serveCommand) (err error) {
 	if err != nil {
 		return err
 	}
-	handler := httpapi.New(httpapi.Config{
+	sessions := projections.NewSessionQueries(p.db.Pool, p.store)
+	present := presence.New(p.db.Pool, handlers, sessions, c.presence(), p.log)
+	p.live = realtime.New(realtime.Config{
 		Commands:      handlers,
-		Sessions:      projections.NewSessionQueries(p.db.Pool, p.store),
+		Access:        access,
+		Users:         members,
+		Authenticator: callers,
+		Origins:       c.AllowedOrigins.Origins,
+		Presence:      present,
+		Elsewhere:     realtime.Unconnected{},
+		Now:           time.Now,
+		NewID:         rand.Text,
+		Look:          time.Second,
+		Rates:         realtime.DefaultRates(),
+		Log:           p.log,
+	})
+	rest := httpapi.New(httpapi.Config{
+		Commands:      handlers,
+		Sessions:      sessions,
 		History:       projections.NewHistoryQueries(p.db.Pool, p.store),
 		UserStats:     projections.NewUserStatsQueries(p.db.Pool, p.store),
 		StudyStats:    projections.NewStudyStatsQueries(p.db.Pool, p.store, c.StatsTimezone.Location),
+		Presence:      present,
 		Access:        access,
 		Users:         members,
 		Authenticator: callers,
@@ -145,6 +169,7 @@ func (p *program) wire(ctx context.Context, c serveCommand) (err error) {
 		Log:           p.log,
 		Security:      c.security(callers),
 	})
+	handler := p.live.Routes(rest)
 	p.handler.Store(&handler)
 	return nil
 }
@@ -159,6 +184,13 @@ func (p *program) seedExample(ctx context.Context, c serveCommand) error {
 		p.log.Info("no study exists yet: made the example study", "study", "study-123", "owner", "user-456")
 	}
 	return err
+}
+
+// presence is what the flags say of when somebody is out of a call.
+func (c serveCommand) presence() presence.Settings {
+	return presence.Settings{
+		ServerID: rand.Text(), Grace: c.DisconnectGrace, EmptyTimeout: c.EmptyTimeout, Beat: beat, Now: time.Now,
+	}
 }
 
 // metrics are what Prometheus is told.
@@ -184,8 +216,10 @@ func (p *program) Run(ctx context.Context) error {
 	// Projections outlive the requests, which may wait for them.
 	folding, stopFolding := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopFolding()
+	living, stopLiving := context.WithCancel(context.WithoutCancel(ctx))
 	group, failing := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.runner.Run(folding) })
+	group.Go(func() error { p.live.Run(living); return nil })
 	group.Go(func() error {
 		if err := <-p.served; !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve: %w", err)
@@ -195,9 +229,14 @@ func (p *program) Run(ctx context.Context) error {
 	group.Go(func() error {
 		<-failing.Done() // a signal, or a failure of the others
 		defer stopFolding()
+		defer stopLiving()
 		p.log.Info("draining")
 		draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 		defer cancel()
+		if err := p.live.Drain(draining); err != nil {
+			p.log.Warn("some of what was going on in calls is left for other servers to find", "error", err)
+		}
+		stopLiving()
 		if err := p.server.Shutdown(draining); err != nil {
 			p.log.Warn("some requests were cut off", "error", err)
 			return p.server.Close()
@@ -210,6 +249,13 @@ func (p *program) Run(ctx context.Context) error {
 // Close lets go of what newProgram opened.
 func (p *program) Close() {
 	_ = p.server.Close() // closed already where it drained
+	if p.live != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), goTimeout)
+		if err := p.live.Close(ctx); err != nil {
+			p.log.Debug("this server's name stays until another one finds it silent", "error", err)
+		}
+		cancel()
+	}
 	if p.store != nil {
 		p.store.Close()
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
 type serveCommand struct {
@@ -13,6 +14,9 @@ type serveCommand struct {
 	membershipFlags `embed:"" group:"Members"`
 	Listen          string `env:"STUDYCALL_LISTEN" default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Address to listen on (${default}); port 0 takes a free one."`
 	CallCapacity    int    `env:"STUDYCALL_CALL_CAPACITY" default:"12" placeholder:"N" help:"How many may be in one call at once (${default})."`
+
+	DisconnectGrace time.Duration `env:"STUDYCALL_DISCONNECT_GRACE" default:"20s" placeholder:"TIME" help:"How long somebody whose connection broke stays in the call, to come back (${default})."`
+	EmptyTimeout    time.Duration `env:"STUDYCALL_EMPTY_TIMEOUT" default:"5m" placeholder:"TIME" help:"How long a session waits for somebody to join it, and somebody who joined without a socket stays in the call (${default})."`
 
 	timeouts timeouts // no flags: of interest to tests alone; zero for the usual ones
 }
@@ -37,6 +41,12 @@ func (c *serveCommand) Run(ctx context.Context, s *streams) error {
 func (c *serveCommand) check() error {
 	if c.CallCapacity < 1 {
 		return usageError{fmt.Sprintf("--call-capacity must be at least 1, not %d", c.CallCapacity)}
+	}
+	if c.DisconnectGrace < time.Second || c.DisconnectGrace > time.Hour {
+		return usageError{fmt.Sprintf("--disconnect-grace must be 1s to 1h, not %v", c.DisconnectGrace)}
+	}
+	if c.EmptyTimeout < time.Second || c.EmptyTimeout > 24*time.Hour {
+		return usageError{fmt.Sprintf("--empty-timeout must be 1s to 24h, not %v", c.EmptyTimeout)}
 	}
 	if err := c.edgeFlags.check(); err != nil {
 		return err

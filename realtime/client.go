@@ -1,0 +1,72 @@
+package realtime
+
+import (
+	"encoding/json"
+	"sync"
+
+	"github.com/studycall/studycall/domain"
+	"github.com/studycall/studycall/membership"
+	"github.com/studycall/studycall/realtime/websocket"
+)
+
+// link is what a transport does for a client. None of it blocks; it may be called concurrently.
+type link interface {
+	send(m *message)
+	close(code websocket.CloseCode)
+}
+
+// answer answers a message that asked for an ack; nil for one that did not. It may be called from any goroutine, once.
+type answer func(data json.RawMessage)
+
+// client is one socket of somebody who is known.
+type client struct {
+	id       string
+	user     membership.User
+	language domain.Language
+	link     link
+
+	// limits is the connection's own goroutine's.
+	limits limits
+
+	mu      sync.Mutex
+	rooms   map[string]*room    // by id
+	studies map[string]struct{} // of which it is told who is there
+}
+
+func newClient(id string, user membership.User, language domain.Language, l link, rates Rates) *client {
+	return &client{
+		id: id, user: user, language: language, link: l, limits: newLimits(rates),
+		rooms: map[string]*room{}, studies: map[string]struct{}{},
+	}
+}
+
+func (c *client) send(m *message) { c.link.send(m) }
+
+// room is the room of that id, nil if the client is not in it.
+func (c *client) room(id string) *room {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.rooms[id]
+}
+
+// in are the rooms that the client is in.
+func (c *client) in() []*room {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	rooms := make([]*room, 0, len(c.rooms))
+	for _, r := range c.rooms {
+		rooms = append(rooms, r)
+	}
+	return rooms
+}
+
+// attends are the studies of which the client is told who is there.
+func (c *client) attends() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	studies := make([]string, 0, len(c.studies))
+	for id := range c.studies {
+		studies = append(studies, id)
+	}
+	return studies
+}

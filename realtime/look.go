@@ -1,0 +1,179 @@
+package realtime
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/studycall/studycall/domain"
+	"github.com/studycall/studycall/realtime/websocket"
+)
+
+const (
+	// lookTimeout bounds one look.
+	lookTimeout = 10 * time.Second
+	// looksAtOnce is how many memberships are looked up at once; most are in the cache.
+	looksAtOnce = 8
+)
+
+// lookAgain looks at those who are connected again and again: whether they may still be here.
+func (s *Server) lookAgain(ctx context.Context) {
+	ticker := time.NewTicker(s.Look)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+		bounded, cancel := context.WithTimeout(ctx, lookTimeout)
+		// While one of them cannot be asked, nobody is put out on its account.
+		for _, look := range []func(context.Context) error{s.lookAtLeases, s.lookAtMembers, s.lookAtAccounts, s.lookElsewhere} {
+			if err := look(bounded); err != nil && ctx.Err() == nil {
+				s.Log.LogAttrs(ctx, slog.LevelDebug, "could not look again", slog.Any("error", err))
+			}
+		}
+		cancel()
+	}
+}
+
+// lookAtLeases closes the sockets that are in a room and whose lease was taken away: see presence.Registry.Held. A client that
+// is still there reconnects and joins anew.
+func (s *Server) lookAtLeases(ctx context.Context) error {
+	before := time.Now()
+	held, err := s.Presence.Held(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range s.rooms.all() {
+		for _, m := range r.list() {
+			if _, has := held[leaseOf(m.client, r.studyID)]; !has && m.since.Before(before) {
+				s.out(m.client, r, s.Now())
+				s.hangUp(m.client, websocket.Restart)
+			}
+		}
+	}
+	return nil
+}
+
+// place is somebody's place in a study.
+type place struct {
+	studyID string
+	client  *client
+	room    *room // nil for who only wants to know who is in the study
+}
+
+// lookAtMembers puts out who is no longer an active member of the study.
+func (s *Server) lookAtMembers(ctx context.Context) error {
+	places := map[participant][]place{}
+	for _, r := range s.rooms.all() {
+		for _, m := range r.list() {
+			key := participant{r.studyID, m.client.user.ID}
+			places[key] = append(places[key], place{r.studyID, m.client, r})
+		}
+	}
+	for _, studyID := range s.studies.ids() {
+		for _, c := range s.studies.in(studyID) {
+			key := participant{studyID, c.user.ID}
+			places[key] = append(places[key], place{studyID, c, nil})
+		}
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(looksAtOnce)
+	for who, at := range places {
+		group.Go(func() error {
+			err := s.Access.ActiveMember(ctx, who.studyID, who.userID)
+			if errors.Is(err, domain.ErrNotStudyMember) {
+				for _, p := range at {
+					s.putOut(p)
+				}
+				return nil
+			}
+			return err
+		})
+	}
+	return group.Wait()
+}
+
+// putOut tells a client that it may no longer be in a study, and acts on it.
+func (s *Server) putOut(p place) {
+	if p.room == nil {
+		s.leaveStudy(p.client, p.studyID)
+		return
+	}
+	s.refuse(p.client, domain.ErrNotStudyMember, nil)
+	s.removed(p.client, p.room, s.Now())
+}
+
+// lookAtAccounts closes the sockets of accounts that may no longer be used.
+func (s *Server) lookAtAccounts(ctx context.Context) error {
+	clients := s.clients.list()
+	ids := make([]string, 0, len(clients))
+	seen := make(map[string]struct{}, len(clients))
+	for _, c := range clients {
+		if _, twice := seen[c.user.ID]; !twice {
+			seen[c.user.ID] = struct{}{}
+			ids = append(ids, c.user.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	users, err := s.Users.Users(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for _, c := range clients {
+		if users[c.user.ID].Active() {
+			continue
+		}
+		for _, r := range c.in() {
+			s.removed(c, r, s.Now())
+		}
+		s.hangUp(c, websocket.Removed)
+	}
+	return nil
+}
+
+// lookElsewhere refreshes what this server knows of the others' sockets in its rooms.
+func (s *Server) lookElsewhere(ctx context.Context) error {
+	all := s.rooms.all()
+	if len(all) == 0 {
+		return nil
+	}
+	studyIDs := make([]string, len(all))
+	for i, r := range all {
+		studyIDs[i] = r.studyID
+	}
+	leases, err := s.Presence.Elsewhere(ctx, studyIDs)
+	if err != nil {
+		return err
+	}
+	byStudy := map[string]map[string]string{}
+	for _, l := range leases {
+		if byStudy[l.StudyID] == nil {
+			byStudy[l.StudyID] = map[string]string{}
+		}
+		byStudy[l.StudyID][l.SocketID] = l.UserID
+	}
+	for _, r := range all {
+		r.mu.Lock()
+		r.away = byStudy[r.studyID]
+		r.mu.Unlock()
+	}
+	return nil
+}
+
+// list is everybody in the room at this moment.
+func (r *room) list() []*member {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := make([]*member, 0, len(r.members))
+	for _, m := range r.members {
+		list = append(list, m)
+	}
+	return list
+}

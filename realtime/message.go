@@ -1,0 +1,51 @@
+package realtime
+
+import (
+	"encoding/json"
+
+	"github.com/studycall/studycall/realtime/socketio"
+	"github.com/studycall/studycall/realtime/websocket"
+)
+
+// mainNamespace is the one that the web app connects to.
+const mainNamespace = "/"
+
+// message is an event on its way to clients. It is encoded once for each kind of transport, when the first client of
+// that kind needs it. It is not safe for concurrent use.
+type message struct {
+	event string
+	data  json.RawMessage
+
+	packet   socketio.Packet
+	isPacket bool
+	frame    websocket.Frame
+	isFrame  bool
+}
+
+// newMessage makes the message of an event; data is one of the types in shapes.go.
+func newMessage(event string, data any) *message {
+	return &message{event: event, data: encode(data)}
+}
+
+// encode is for our own types, which can always be encoded.
+func encode(data any) json.RawMessage {
+	encoded, err := json.Marshal(data)
+	if err != nil {
+		panic(err) // a mistake in shapes.go
+	}
+	return encoded
+}
+
+func (m *message) forSocketIO() socketio.Packet {
+	if !m.isPacket {
+		m.packet, m.isPacket = socketio.EncodeEvent(mainNamespace, m.event, m.data), true
+	}
+	return m.packet
+}
+
+func (m *message) forPlain() websocket.Frame {
+	if !m.isFrame {
+		m.frame, m.isFrame = websocket.Text([]byte(`{"event":"`+m.event+`","data":`), m.data, []byte(`}`)), true
+	}
+	return m.frame
+}

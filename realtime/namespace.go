@@ -1,0 +1,85 @@
+package realtime
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/studycall/studycall/language"
+	"github.com/studycall/studycall/realtime/socketio"
+	"github.com/studycall/studycall/realtime/websocket"
+)
+
+// namespace makes clients of Socket.IO's sockets.
+type namespace struct{ server *Server }
+
+// socketLink is a Socket.IO socket as a client's link.
+type socketLink struct{ socket *socketio.Socket }
+
+func (l socketLink) send(m *message)                { l.socket.Send(m.forSocketIO()) }
+func (l socketLink) close(code websocket.CloseCode) { l.socket.CloseTransport(code) }
+
+// Connect implements socketio.Namespace. Who may not connect is told why, and does not try again; where that cannot be
+// found out, the connection is closed, and socket.io-client tries again by itself.
+func (n namespace) Connect(ctx context.Context, socket *socketio.Socket, r *http.Request, payload json.RawMessage) error {
+	s := n.server
+	claimed, err := parseClaims(payload)
+	if err != nil {
+		return &socketio.ConnectError{Message: err.Error()}
+	}
+	if claimed.Token == "" {
+		claimed.Token = queryClaims(r).Token
+	}
+	user, err := s.identify(ctx, r, claimed)
+	if unknown := unknownCaller(""); errors.As(err, &unknown) {
+		return &socketio.ConnectError{Message: unknown.Error()}
+	}
+	if err != nil {
+		socket.CloseTransport(websocket.Internal)
+		return err
+	}
+	socket.Data = newClient(socket.ID(), user, language.Preferred(r.Header.Values("Accept-Language")), socketLink{socket}, s.Rates)
+	return nil
+}
+
+// Connected implements socketio.Namespace.
+func (n namespace) Connected(socket *socketio.Socket) { n.server.clients.add(clientOf(socket)) }
+
+// Event implements socketio.Namespace. Our events have one argument.
+func (n namespace) Event(socket *socketio.Socket, event string, args socketio.Args, ack socketio.Ack) {
+	var data json.RawMessage
+	if len(args.JSON) > 0 {
+		data = args.JSON[0]
+	}
+	bytes := len(event)
+	for _, arg := range args.JSON {
+		bytes += len(arg)
+	}
+	for _, attachment := range args.Binary {
+		bytes += len(attachment)
+	}
+	var reply answer
+	if ack.Wanted() {
+		reply = func(data json.RawMessage) { ack.Send(data) }
+	}
+	n.server.handle(clientOf(socket), event, data, bytes, reply)
+}
+
+// Disconnected implements socketio.Namespace. A client that fell silent was last there when it was last heard; else the
+// connection has just broken.
+func (n namespace) Disconnected(socket *socketio.Socket, reason socketio.Reason, lastHeard time.Time) {
+	s, c := n.server, clientOf(socket)
+	at := s.Now()
+	if reason == socketio.PingTimeout {
+		at = at.Add(-time.Since(lastHeard))
+	}
+	s.clients.remove(c)
+	s.gone(c, at)
+}
+
+// clientOf is what Connect made of the socket.
+func clientOf(socket *socketio.Socket) *client {
+	return socket.Data.(*client) //nolint:forcetypeassert,errcheck // nothing else is put there
+}

@@ -1,0 +1,203 @@
+package realtime
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/studycall/studycall/eventstore"
+	"github.com/studycall/studycall/postgres"
+)
+
+const (
+	// participantRecords is how many records of one participant may wait: more than anybody does by hand in an outage.
+	participantRecords = 1000
+	// waitingRecords is how many may wait in all, at some 300 bytes each.
+	waitingRecords = 100_000
+	// recordTimeout bounds one attempt.
+	recordTimeout = 10 * time.Second
+	// firstRetry and slowestRetry are the pauses between attempts while the database is away.
+	firstRetry   = 50 * time.Millisecond
+	slowestRetry = time.Second
+)
+
+// errRecorderFull says that too much waits for the database.
+var errRecorderFull = errors.New("too many records wait for the database")
+
+// errRecorderStopped says that the server stopped before the record was written.
+var errRecorderStopped = errors.New("the server stopped first")
+
+// participant is whom records are of.
+type participant struct{ studyID, userID string }
+
+// record is something to write: do is tried again while the database is away, then done is told how it ended.
+type record struct {
+	do   func(ctx context.Context) error
+	done func(error)
+	// once says that somebody waits for the first attempt's outcome.
+	once bool
+	// begun is set by whoever decides the record's fate first: the recorder that begins, or the caller who gives up.
+	begun *atomic.Bool
+}
+
+// recorder writes records, those of one participant in the order in which they were added, those of different ones
+// concurrently. There is a goroutine for each participant of whom something waits.
+type recorder struct {
+	//nolint:containedctx // the lifetime of the goroutines
+	ctx  context.Context
+	stop context.CancelFunc
+
+	mu      sync.Mutex
+	queues  map[participant][]record // the first is under way
+	waiting int
+	closed  bool
+	idle    chan struct{} // closed when nothing waits; nil when nobody asks
+	running sync.WaitGroup
+}
+
+func newRecorder() *recorder {
+	ctx, stop := context.WithCancel(context.Background())
+	return &recorder{ctx: ctx, stop: stop, queues: map[participant][]record{}}
+}
+
+// add queues a record, or gives errRecorderFull. done is told later, or, with errRecorderStopped, at once.
+func (r *recorder) add(p participant, rec record) error {
+	r.mu.Lock()
+	if len(r.queues[p]) >= participantRecords || r.waiting >= waitingRecords {
+		r.mu.Unlock()
+		return errRecorderFull
+	}
+	r.mu.Unlock()
+	r.mustAdd(p, rec)
+	return nil
+}
+
+// mustAdd is add for what must not be lost and is bounded otherwise: there is at most one leave for each join.
+func (r *recorder) mustAdd(p participant, rec record) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		go rec.done(errRecorderStopped)
+		return
+	}
+	r.waiting++
+	r.queues[p] = append(r.queues[p], rec)
+	if len(r.queues[p]) == 1 {
+		r.running.Go(func() { r.work(p) })
+	}
+}
+
+// try does something in its turn among the participant's records, once, and gives its error; that of ctx if its turn does not
+// come before.
+func (r *recorder) try(ctx context.Context, p participant, do func(context.Context) error) error {
+	begun, ended := new(atomic.Bool), make(chan error, 1)
+	err := r.add(p, record{
+		do:    func(context.Context) error { return do(ctx) },
+		done:  func(err error) { ended <- err },
+		once:  true,
+		begun: begun,
+	})
+	if err != nil {
+		return err
+	}
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+		if begun.CompareAndSwap(false, true) {
+			return ctx.Err()
+		}
+		return <-ended
+	}
+}
+
+// work writes a participant's records until none is left.
+func (r *recorder) work(p participant) {
+	for {
+		r.mu.Lock()
+		next := r.queues[p][0]
+		r.mu.Unlock()
+		if next.begun == nil || next.begun.CompareAndSwap(false, true) {
+			next.done(r.write(next))
+		}
+		if !r.more(p) {
+			return
+		}
+	}
+}
+
+// more takes the first record off the queue, and tells whether there is another.
+func (r *recorder) more(p participant) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.waiting--
+	if r.waiting == 0 && r.idle != nil {
+		close(r.idle)
+		r.idle = nil
+	}
+	if len(r.queues[p]) == 1 {
+		delete(r.queues, p)
+		return false
+	}
+	r.queues[p] = r.queues[p][1:]
+	return true
+}
+
+// write tries until the database answers, whatever it says.
+func (r *recorder) write(rec record) error {
+	pause := firstRetry
+	for {
+		if r.ctx.Err() != nil {
+			return errRecorderStopped
+		}
+		ctx, cancel := context.WithTimeout(r.ctx, recordTimeout)
+		err := rec.do(ctx)
+		cancel()
+		if rec.once || !away(err) {
+			return err
+		}
+		select {
+		case <-time.After(pause + rand.N(pause)): //nolint:gosec // spreads attempts
+		case <-r.ctx.Done():
+		}
+		pause = min(2*pause, slowestRetry)
+	}
+}
+
+// flush waits until nothing waits; ctx's error when that comes first.
+func (r *recorder) flush(ctx context.Context) error {
+	r.mu.Lock()
+	if r.waiting == 0 {
+		r.mu.Unlock()
+		return nil
+	}
+	if r.idle == nil {
+		r.idle = make(chan struct{})
+	}
+	idle := r.idle
+	r.mu.Unlock()
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// close gives up what waits, and returns when all goroutines have ended.
+func (r *recorder) close() {
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
+	r.stop()
+	r.running.Wait()
+}
+
+// away reports whether the same may well succeed a little later.
+func away(err error) bool {
+	return errors.Is(err, eventstore.ErrUnavailable) || errors.Is(err, eventstore.ErrClosed) ||
+		errors.Is(err, context.Canceled) || postgres.Unavailable(err)
+}

@@ -1,0 +1,203 @@
+package realtime
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/studycall/studycall/domain"
+)
+
+// room is the live group of a study: this server's sockets in its call.
+type room struct {
+	id, studyID string
+	elsewhere   Elsewhere
+
+	mu      sync.Mutex
+	members map[string]*member // by socket id
+	people  map[string]*person // by user id; those who have a member
+	order   uint64             // of the next member
+
+	// away are the sockets that other servers have in the room, as of the latest look.
+	away map[string]string // user id by socket id
+
+	// outbox is what was told to the room and is not sent yet; whoever is sending goes on until it is empty.
+	outbox  []delivery
+	sending bool
+}
+
+// member is one socket in the room.
+type member struct {
+	client    *client
+	room      *room
+	person    *person
+	sessionID string
+	joinedAt  time.Time // of the participant's record
+	since     time.Time // when the socket entered the room, by the monotonic clock
+	order     uint64
+}
+
+// person is a participant, by however many sockets.
+type person struct {
+	userID  string
+	sockets int
+	muted   toggle
+	off     toggle // the camera
+	sharing toggle
+	// sharer is the socket that shares the screen; set while sharing is.
+	sharer string
+}
+
+// toggle is what the room was told, and how often it changed, so that a refusal that comes late takes back only what it
+// is about.
+type toggle struct {
+	on      bool
+	changes uint64
+}
+
+func (t *toggle) set(on bool) uint64 {
+	t.on = on
+	t.changes++
+	return t.changes
+}
+
+// delivery is a message on its way to some clients.
+type delivery struct {
+	message *message
+	to      []*client
+	room    bool // and to the room's sockets on other servers
+}
+
+// tell queues a message for every member but the one with the socket id (""; for all). The caller holds the lock, and calls
+// flush when it has let it go.
+func (r *room) tell(m *message, except string) {
+	to := make([]*client, 0, len(r.members))
+	for id, member := range r.members {
+		if id != except {
+			to = append(to, member.client)
+		}
+	}
+	r.outbox = append(r.outbox, delivery{m, to, true})
+}
+
+// flush sends what was told to the room, in order, without holding the lock.
+func (r *room) flush() {
+	for {
+		r.mu.Lock()
+		if r.sending || len(r.outbox) == 0 {
+			r.mu.Unlock()
+			return
+		}
+		deliveries := r.outbox
+		r.outbox, r.sending = nil, true
+		r.mu.Unlock()
+		for _, d := range deliveries {
+			for _, c := range d.to {
+				c.send(d.message)
+			}
+			if d.room {
+				r.elsewhere.Tell(r.id, d.message.event, d.message.data)
+			}
+		}
+		r.mu.Lock()
+		r.sending = false
+		r.mu.Unlock()
+	}
+}
+
+// member is the one with the socket id, nil if there is none.
+func (r *room) member(socketID string) *member {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.members[socketID]
+}
+
+// isAway reports whether another server has the socket in this room.
+func (r *room) isAway(socketID string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, away := r.away[socketID]
+	return away
+}
+
+// entered puts a member in, and tells the others. p is what the record says of the participant.
+func (r *room) entered(m *member, p domain.Participant) {
+	m.room = r
+	known := r.people[p.UserID]
+	if known == nil {
+		known = &person{userID: p.UserID}
+		known.muted.on, known.off.on, known.sharing.on = p.Muted.Running(), p.CameraOff.Running(), p.Sharing.Running()
+		if known.sharing.on {
+			known.sharer = m.client.id
+		}
+		r.people[p.UserID] = known
+	}
+	known.sockets++
+	m.person, m.order = known, r.order
+	r.order++
+	r.members[m.client.id] = m
+	r.tell(newMessage(eventUserJoined, userJoined{m.client.id, p.UserID, shapeOf(p.UserID, m.client.user)}), m.client.id)
+	// Its peers take a new socket for one with microphone and camera on: who comes back within the grace may have neither.
+	if known.muted.on {
+		r.tell(m.audioChanged(), m.client.id)
+	}
+	if known.off.on {
+		r.tell(m.videoChanged(), m.client.id)
+	}
+	if known.sharer == m.client.id {
+		r.tellShare(m.client.id, p.UserID, true)
+	}
+}
+
+// left takes a member out and tells the others; nil if it was not in.
+func (r *room) left(socketID string) *member {
+	m := r.members[socketID]
+	if m == nil {
+		return nil
+	}
+	delete(r.members, socketID)
+	m.person.sockets--
+	if m.person.sockets == 0 {
+		delete(r.people, m.person.userID)
+	}
+	r.tell(newMessage(eventUserLeft, peer{socketID, m.person.userID}), socketID)
+	return m
+}
+
+// peers are the members but the one with the socket id, in the order in which they came.
+func (r *room) peers(socketID string) []peerShape {
+	members := make([]*member, 0, len(r.members))
+	for id, m := range r.members {
+		if id != socketID {
+			members = append(members, m)
+		}
+	}
+	slices.SortFunc(members, func(a, b *member) int { return int(a.order) - int(b.order) })
+	shapes := make([]peerShape, 0, len(members))
+	for _, m := range members {
+		shapes = append(shapes, peerShape{
+			SocketID: m.client.id, UserID: m.person.userID, User: shapeOf(m.person.userID, m.client.user),
+			IsMuted: m.person.muted.on, IsVideoOff: m.person.off.on, IsSharingScreen: m.person.sharer == m.client.id,
+			JoinedAt: instant(m.joinedAt),
+		})
+	}
+	return shapes
+}
+
+func (m *member) audioChanged() *message {
+	return newMessage(eventAudioChanged, audioChanged{peer{m.client.id, m.person.userID}, m.person.muted.on})
+}
+
+func (m *member) videoChanged() *message {
+	return newMessage(eventVideoChanged, videoChanged{peer{m.client.id, m.person.userID}, m.person.off.on})
+}
+
+// tellShare tells that a socket shares its screen, or does no longer: as documented, and as the web app also listens.
+func (r *room) tellShare(socketID, userID string, is bool) {
+	who, event := peer{socketID, userID}, eventScreenShareStopped
+	if is {
+		event = eventScreenShareStarted
+	}
+	r.tell(newMessage(eventPeerScreenShare, screenShare{who, is}), socketID)
+	r.tell(newMessage(event, who), socketID)
+}

@@ -1,0 +1,77 @@
+package realtime
+
+import "sync"
+
+// rooms are the rooms that somebody is in, by id.
+type rooms struct {
+	elsewhere Elsewhere
+
+	mu   sync.Mutex
+	byID map[string]*room
+}
+
+func newRooms(elsewhere Elsewhere) *rooms {
+	return &rooms{elsewhere: elsewhere, byID: map[string]*room{}}
+}
+
+// enter has do put a client into a room, which is made if need be.
+func (rs *rooms) enter(c *client, id, studyID string, do func(*room)) {
+	rs.mu.Lock()
+	r := rs.byID[id]
+	if r == nil {
+		r = &room{
+			id: id, studyID: studyID, elsewhere: rs.elsewhere,
+			members: map[string]*member{}, people: map[string]*person{},
+		}
+		rs.byID[id] = r
+	}
+	r.mu.Lock()
+	rs.mu.Unlock()
+	do(r)
+	c.mu.Lock()
+	c.rooms[id] = r
+	c.mu.Unlock()
+	r.mu.Unlock()
+	r.flush()
+}
+
+// leave takes a client out of a room, tells the others, and gives what it was there; nil if it was not in. do, unless nil,
+// does what else has to be done at that moment.
+func (rs *rooms) leave(c *client, r *room, do func(*member)) *member {
+	rs.mu.Lock()
+	r.mu.Lock()
+	m := r.left(c.id)
+	if m != nil {
+		if len(r.members) == 0 && rs.byID[r.id] == r {
+			delete(rs.byID, r.id)
+		}
+		c.mu.Lock()
+		delete(c.rooms, r.id)
+		c.mu.Unlock()
+		if do != nil {
+			do(m)
+		}
+	}
+	r.mu.Unlock()
+	rs.mu.Unlock()
+	r.flush()
+	return m
+}
+
+// all are the rooms at this moment.
+func (rs *rooms) all() []*room {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	all := make([]*room, 0, len(rs.byID))
+	for _, r := range rs.byID {
+		all = append(all, r)
+	}
+	return all
+}
+
+// get is the room of that id, nil if nobody is in it.
+func (rs *rooms) get(id string) *room {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	return rs.byID[id]
+}

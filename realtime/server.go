@@ -1,0 +1,159 @@
+package realtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/studycall/studycall/auth"
+	"github.com/studycall/studycall/commands"
+	"github.com/studycall/studycall/domain"
+	"github.com/studycall/studycall/membership"
+	"github.com/studycall/studycall/realtime/presence"
+	"github.com/studycall/studycall/realtime/socketio"
+	"github.com/studycall/studycall/realtime/websocket"
+)
+
+// Commands are the commands that messages carry out. See commands.Handlers.
+type Commands interface {
+	StartSession(ctx context.Context, cmd commands.StartSession) (commands.Started, error)
+	JoinSession(ctx context.Context, cmd commands.JoinSession) (commands.Joined, error)
+	SetAudio(ctx context.Context, cmd commands.SetAudio) (int64, error)
+	SetVideo(ctx context.Context, cmd commands.SetVideo) (int64, error)
+	SetScreenShare(ctx context.Context, cmd commands.SetScreenShare) (int64, error)
+}
+
+// Access says who may. See membership.Access.
+type Access interface {
+	// ActiveMember's error is domain.ErrNotStudyMember for whoever is not one.
+	ActiveMember(ctx context.Context, studyID, userID string) error
+	// Account's error is domain.ErrUserNotFound when there is no such user.
+	Account(ctx context.Context, userID string) (membership.User, error)
+}
+
+// Users are looked up for their names and accounts; unknown ids are missing from the answer. See membership.Directory.
+type Users interface {
+	Users(ctx context.Context, ids []string) (map[string]membership.User, error)
+}
+
+// Authenticator tells who sent a request. The error is auth.ErrUnauthenticated when it does not prove it.
+type Authenticator interface {
+	Authenticate(r *http.Request) (userID string, err error)
+}
+
+// Config is what the server is made of. Everything must be safe for concurrent use.
+type Config struct {
+	Commands      Commands
+	Access        Access
+	Users         Users
+	Authenticator Authenticator
+	// Origins are the web pages that may connect with their user's cookies; nil lists none.
+	Origins *auth.Origins
+	// Presence holds the leases of this server's sockets. The server runs it.
+	Presence *presence.Registry
+	// Elsewhere reaches sockets on other servers.
+	Elsewhere Elsewhere
+	// Now is the business time of what happens; NewID makes ids that nobody else makes.
+	Now   func() time.Time
+	NewID func() string
+	// Look is how often memberships, accounts and leases of those who are connected are looked at again.
+	Look time.Duration
+	// Rates are what one socket may send.
+	Rates Rates
+	// PingInterval, PingTimeout and ConnectTimeout are those of both transports; zero values take the web app's server's:
+	// 25 s, 60 s and 45 s.
+	PingInterval, PingTimeout, ConnectTimeout time.Duration
+	Log                                       *slog.Logger
+}
+
+// Server is the live side of the service. Its methods may be called concurrently.
+type Server struct {
+	Config
+
+	handlers map[string]handler
+	clients  *clients
+	rooms    *rooms
+	studies  *studies
+	recorder *recorder
+	socketIO *socketio.Server
+	plain    *websocket.Server
+	draining atomic.Bool
+}
+
+// New makes the server. Run it, and when it is over, Drain and Close it.
+func New(config Config) *Server {
+	s := &Server{
+		Config: config, handlers: handlers(), clients: newClients(), rooms: newRooms(config.Elsewhere),
+		studies: newStudies(), recorder: newRecorder(),
+	}
+	s.socketIO = socketio.NewServer(socketio.Config{
+		PingInterval: config.PingInterval, PingTimeout: config.PingTimeout, ConnectTimeout: config.ConnectTimeout,
+		Admit: s.admit,
+	}, map[string]socketio.Namespace{mainNamespace: namespace{s}})
+	interval, timeout := config.PingInterval, config.PingTimeout
+	if interval == 0 {
+		interval, timeout = 25*time.Second, time.Minute
+	}
+	s.plain = websocket.New(websocket.Config{PingPeriod: interval, PongWait: interval + timeout})
+	return s
+}
+
+// Routes answers what is the server's, /socket.io/ and /ws, and leaves all else to another handler. It is no ServeMux,
+// which would redirect what it takes for unclean paths, those of REST too.
+func (s *Server) Routes(other http.Handler) http.Handler {
+	polled := s.crossOrigin(s.socketIO)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasPrefix(r.URL.Path, "/socket.io/"):
+			polled.ServeHTTP(w, r)
+		case r.URL.Path == "/ws":
+			s.servePlain(w, r)
+		default:
+			other.ServeHTTP(w, r)
+		}
+	})
+}
+
+// errDraining refuses new connections.
+var errDraining = errors.New("the server is draining")
+
+// admit refuses new connections while the server drains.
+func (s *Server) admit(*http.Request) error {
+	if s.draining.Load() {
+		return fmt.Errorf("%w: %w", errDraining, &domain.Error{Code: domain.ServiceUnavailable})
+	}
+	return nil
+}
+
+// Run holds leases and looks at them, at memberships and at accounts again and again, until ctx ends.
+func (s *Server) Run(ctx context.Context) {
+	var loops sync.WaitGroup
+	loops.Go(func() { s.Presence.Run(ctx) })
+	loops.Go(func() { s.lookAgain(ctx) })
+	loops.Wait()
+}
+
+// Drain lets no one in any more, tells everybody who is connected to reconnect elsewhere, and writes what waits to be recorded.
+// Nobody has left by that: who reconnects in time goes on. Run should go on until it returns; then what is left to do is to
+// take this server away, which Close does. The error is ctx's, when it ends first, or the database's.
+func (s *Server) Drain(ctx context.Context) error {
+	s.draining.Store(true)
+	err := errors.Join(s.socketIO.Close(ctx, websocket.Restart), s.plain.Close(ctx, websocket.Restart))
+	at := s.Now()
+	return errors.Join(err, s.recorder.flush(ctx), s.Presence.LoseAll(ctx, at))
+}
+
+// Close takes this server away, after Drain and Run. What could not be recorded by now is given up: other servers
+// find it by the leases.
+func (s *Server) Close(ctx context.Context) error {
+	s.draining.Store(true)
+	err := errors.Join(s.socketIO.Close(ctx, websocket.Restart), s.plain.Close(ctx, websocket.Restart))
+	s.recorder.close()
+	return errors.Join(err, s.Presence.Go(ctx))
+}

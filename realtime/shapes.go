@@ -1,0 +1,131 @@
+package realtime
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/studycall/studycall/domain"
+	"github.com/studycall/studycall/membership"
+)
+
+// instant is a time as clients get it: UTC with exactly three decimals.
+type instant time.Time
+
+// MarshalJSON implements json.Marshaler.
+func (i instant) MarshalJSON() ([]byte, error) {
+	return []byte(time.Time(i).UTC().Format(`"2006-01-02T15:04:05.000Z"`)), nil
+}
+
+// person is a user as others in a call see them. What is not known is null.
+type personShape struct {
+	ID     string  `json:"id"`
+	Name   *string `json:"name"`
+	Email  *string `json:"email"`
+	Avatar *string `json:"avatar"`
+}
+
+func shapeOf(id string, u membership.User) personShape {
+	shape := personShape{ID: id, Avatar: u.Avatar}
+	if u.Name != "" {
+		shape.Name = &u.Name
+	}
+	if u.Email != "" {
+		shape.Email = &u.Email
+	}
+	return shape
+}
+
+// roomState is everybody in the room but the receiver, in the order in which they came.
+type roomState struct {
+	Participants []peerShape `json:"participants"`
+}
+
+type peerShape struct {
+	SocketID        string      `json:"socketId"`
+	UserID          string      `json:"userId"`
+	User            personShape `json:"user"`
+	IsMuted         bool        `json:"isMuted"`
+	IsVideoOff      bool        `json:"isVideoOff"`
+	IsSharingScreen bool        `json:"isSharingScreen"`
+	JoinedAt        instant     `json:"joinedAt"`
+}
+
+type userJoined struct {
+	SocketID string      `json:"socketId"`
+	UserID   string      `json:"userId"`
+	User     personShape `json:"user"`
+}
+
+// peer names a socket and its user: the whole of user-left, screen-share-started and screen-share-stopped.
+type peer struct {
+	SocketID string `json:"socketId"`
+	UserID   string `json:"userId"`
+}
+
+type audioChanged struct {
+	peer
+	IsMuted bool `json:"isMuted"`
+}
+
+type videoChanged struct {
+	peer
+	IsVideoOff bool `json:"isVideoOff"`
+}
+
+type screenShare struct {
+	peer
+	IsSharing bool `json:"isSharing"`
+}
+
+type speaking struct {
+	peer
+	Speaking bool `json:"speaking"`
+}
+
+// saidInRoom is what chat:video-message-received and chat:video-file-received have in common.
+type saidInRoom struct {
+	ID        string      `json:"id"`
+	RoomID    string      `json:"roomId"`
+	UserID    string      `json:"userId"`
+	User      personShape `json:"user"`
+	Timestamp instant     `json:"timestamp"`
+	SocketID  string      `json:"socketId"`
+}
+
+type messageReceived struct {
+	saidInRoom
+	Message string `json:"message"`
+}
+
+type fileReceived struct {
+	saidInRoom
+	File json.RawMessage `json:"file"`
+}
+
+type studyJoined struct {
+	StudyID     string `json:"studyId"`
+	OnlineCount int    `json:"onlineCount"`
+}
+
+type userPresence struct {
+	UserID    string      `json:"userId"`
+	User      personShape `json:"user"`
+	Timestamp instant     `json:"timestamp"`
+}
+
+type errorShape struct {
+	Message string         `json:"message"`
+	Code    domain.Code    `json:"code"`
+	Details map[string]any `json:"details,omitempty"`
+}
+
+type okAck struct {
+	OK bool `json:"ok"`
+}
+
+type refusedAck struct {
+	OK      bool           `json:"ok"`
+	Code    domain.Code    `json:"code"`
+	Message string         `json:"message"`
+	Details map[string]any `json:"details,omitempty"`
+}

@@ -1,0 +1,182 @@
+package realtime
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"time"
+
+	"github.com/studycall/studycall/commands"
+	"github.com/studycall/studycall/domain"
+	"github.com/studycall/studycall/realtime/websocket"
+)
+
+// change is a toggle that a client asks for: what it changes in the room, and the command that records it.
+type change struct {
+	// apply changes the room's state and tells the room, under its lock. It gives the number of the change, 0 for none.
+	apply func(r *room, m *member) (uint64, error)
+	// undo takes the change with that number back, unless it is not the latest; under the lock too.
+	undo func(r *room, m *member, number uint64)
+	// record carries out the command.
+	record func(ctx context.Context, r *room, m *member, at time.Time) error
+}
+
+func (s *Server) toggleAudio(c *client, data json.RawMessage, ack answer) error {
+	roomID, muted, err := parseToggle(data, "isMuted")
+	if err != nil {
+		return err
+	}
+	of := func(m *member) *toggle { return &m.person.muted }
+	return s.toggle(c, roomID, ack, change{
+		apply: func(r *room, m *member) (uint64, error) { return r.toggled(m, muted, of, (*member).audioChanged), nil },
+		undo:  func(r *room, m *member, n uint64) { r.untoggled(m, n, of, (*member).audioChanged) },
+		record: func(ctx context.Context, r *room, m *member, at time.Time) error {
+			_, err := s.Commands.SetAudio(ctx, commands.SetAudio{
+				StudyID: r.studyID, SessionID: m.sessionID, UserID: c.user.ID, Muted: muted, At: at,
+			})
+			return err
+		},
+	})
+}
+
+func (s *Server) toggleVideo(c *client, data json.RawMessage, ack answer) error {
+	roomID, off, err := parseToggle(data, "isVideoOff")
+	if err != nil {
+		return err
+	}
+	of := func(m *member) *toggle { return &m.person.off }
+	return s.toggle(c, roomID, ack, change{
+		apply: func(r *room, m *member) (uint64, error) { return r.toggled(m, off, of, (*member).videoChanged), nil },
+		undo:  func(r *room, m *member, n uint64) { r.untoggled(m, n, of, (*member).videoChanged) },
+		record: func(ctx context.Context, r *room, m *member, at time.Time) error {
+			_, err := s.Commands.SetVideo(ctx, commands.SetVideo{
+				StudyID: r.studyID, SessionID: m.sessionID, UserID: c.user.ID, Off: off, At: at,
+			})
+			return err
+		},
+	})
+}
+
+// parseToggle wants a room, and true or false in the field.
+func parseToggle(data json.RawMessage, field string) (roomID string, on bool, err error) {
+	fields := map[string]json.RawMessage{}
+	if roomID, err = parseRoom(data); err != nil {
+		return "", false, err
+	}
+	if err := decode(data, &fields); err != nil {
+		return "", false, err
+	}
+	switch string(fields[field]) {
+	case "true":
+		return roomID, true, nil
+	case "false":
+		return roomID, false, nil
+	default:
+		return "", false, invalid(field, "must be true or false")
+	}
+}
+
+// toggle tells the room of a change at once, and then records it. What changes nothing is told and recorded to nobody,
+// unless the client wants to know that what was asked before is durable.
+func (s *Server) toggle(c *client, roomID string, ack answer, ch change) error {
+	r := c.room(roomID)
+	if r == nil {
+		return errNotInRoom
+	}
+	at := s.Now()
+	r.mu.Lock()
+	m := r.members[c.id]
+	if m == nil {
+		r.mu.Unlock()
+		return errNotInRoom
+	}
+	number, err := ch.apply(r, m)
+	r.mu.Unlock()
+	r.flush()
+	if err != nil {
+		return err
+	}
+	if number == 0 && ack == nil {
+		return nil
+	}
+	err = s.recorder.add(participant{r.studyID, c.user.ID}, record{
+		do:   func(ctx context.Context) error { return ch.record(ctx, r, m, at) },
+		done: func(err error) { s.toggled(c, r, m, number, ch, err, ack) },
+	})
+	if err != nil {
+		// Nothing may be lost silently: the client learns that this is not on record, and comes back when it can be.
+		s.takeBack(r, m, number, ch)
+		s.refuse(c, err, ack)
+		s.hangUp(c, websocket.Internal)
+	}
+	return nil
+}
+
+// toggled is told how the recording of a change ended.
+func (s *Server) toggled(c *client, r *room, m *member, number uint64, ch change, err error, ack answer) {
+	if err == nil {
+		acknowledge(c, ack, nil)
+		return
+	}
+	if errors.Is(err, errRecorderStopped) {
+		acknowledge(c, ack, toClient(err))
+		return // the server is gone, and so is the room
+	}
+	s.takeBack(r, m, number, ch)
+	s.refuse(c, s.named(err), ack)
+}
+
+// takeBack undoes what the room was told and the record refused.
+func (s *Server) takeBack(r *room, m *member, number uint64, ch change) {
+	if number == 0 {
+		return
+	}
+	r.mu.Lock()
+	if r.members[m.client.id] == m {
+		ch.undo(r, m, number)
+	}
+	r.mu.Unlock()
+	r.flush()
+}
+
+// named adds the name of whoever an error names.
+func (s *Server) named(err error) error {
+	var taken *domain.Error
+	if !errors.As(err, &taken) || taken.Code != domain.ScreenShareTaken {
+		return err
+	}
+	userID, ok := taken.Details["userId"].(string)
+	if !ok {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), joinTimeout)
+	defer cancel()
+	users, lookUp := s.Users.Users(ctx, []string{userID})
+	s.missed(lookUp, "a name")
+	details := maps.Clone(taken.Details)
+	details["name"] = shapeOf(userID, users[userID]).Name
+	return &domain.Error{Code: taken.Code, Details: details}
+}
+
+// toggled sets a toggle of a member's person, and tells the room of each of the person's sockets.
+func (r *room) toggled(m *member, on bool, of func(*member) *toggle, changed func(*member) *message) uint64 {
+	t := of(m)
+	if t.on == on {
+		return 0
+	}
+	number := t.set(on)
+	for id, other := range r.members {
+		if other.person == m.person {
+			r.tell(changed(other), id)
+		}
+	}
+	return number
+}
+
+// untoggled takes a change back, if it is the latest.
+func (r *room) untoggled(m *member, number uint64, of func(*member) *toggle, changed func(*member) *message) {
+	if t := of(m); t.changes == number {
+		r.toggled(m, !t.on, of, changed)
+	}
+}
