@@ -49,6 +49,8 @@ func TestQueriesGoByIndex(t *testing.T) {
 				"read all":     {readAllSQL, "bigint, bigint", "40000, 500"},
 				"read the end": {readAllSQL, "bigint, bigint", "50000, 500"},
 				"read stream":  {readStreamSQL, "text, bigint", "'call-7', 90"},
+				"read a page":  {readStreamSQL + " limit $3", "text, bigint, int", "'call-7', 90, 500"},
+				"version at":   {versionAtSQL, "text, bigint", "'call-7', 100"},
 				"load":         {loadSQL, "text", "'call-7'"},
 				"load session": {loadSessionSQL, "text", "'7-3'"},
 				"chapters":     {chaptersSQL, "text[], bigint[]", "array['call-7', 'call-8'], array[30, 40]"},

@@ -30,6 +30,25 @@ func (s *Store) ReadStream(ctx context.Context, stream string, after int64) ([]R
 	return s.read(ctx, s.pool, "read stream "+stream, readStreamSQL, stream, after)
 }
 
+// ReadStreamPage reads up to limit of a stream's events after a version. Fewer than limit means that there were no more.
+func (s *Store) ReadStreamPage(ctx context.Context, stream string, after int64, limit int) ([]Recorded, error) {
+	return s.read(ctx, s.pool, "read stream "+stream, readStreamSQL+" limit $3", stream, after, limit)
+}
+
+// Backwards along the stream: over no more events than whoever asks goes on to read.
+const versionAtSQL = `
+	select coalesce((select e.version from events e where e.stream_id = $1 and e.position <= $2
+		order by e.version desc limit 1), 0)`
+
+// VersionAt is the version that a stream had at a position of the log, 0 where it did not exist yet. It takes time with the
+// number of events that the stream has after the position.
+func (s *Store) VersionAt(ctx context.Context, stream string, position int64) (version int64, err error) {
+	if err := s.pool.QueryRow(ctx, versionAtSQL, stream, position).Scan(&version); err != nil {
+		return 0, fmt.Errorf("read stream %s: %w", stream, err)
+	}
+	return version, nil
+}
+
 // "limit 1" where max() would do: not knowing better, the planner has max() look at every chapter of the stream.
 const loadSQL = `select ` + recordedColumns + ` from events e
 	where e.stream_id = $1 and e.version >= coalesce(

@@ -53,6 +53,9 @@ func TestReading(t *testing.T) {
 			"7 a3 SessionStarted", "9 a3 AudioMuted",
 		}},
 		{"the rest of a stream", after(s, 5), "call-a", []string{"7 a3 SessionStarted", "9 a3 AudioMuted"}},
+		{"a page of a stream", streamPage(s, 2, 3), "call-a", []string{"3 a1 SessionEnded", "5 a2 SessionStarted", "6 a2 SessionEnded"}},
+		{"the last page of a stream", streamPage(s, 5, 3), "call-a", []string{"7 a3 SessionStarted", "9 a3 AudioMuted"}},
+		{"no more pages of a stream", streamPage(s, 7, 3), "call-a", nil},
 		{"nothing new in a stream", after(s, 7), "call-a", nil},
 		{"nothing in no stream", after(s, 0), "call-c", nil},
 		{"from the beginning", page(s, 0, 3), "", []string{"1 a1 SessionStarted", "2 a1 AudioMuted", "3 a1 SessionEnded"}},
@@ -80,9 +83,31 @@ func after(s server, version int64) func(context.Context, string) ([]eventstore.
 	}
 }
 
+func streamPage(s server, version int64, limit int) func(context.Context, string) ([]eventstore.Recorded, error) {
+	return func(ctx context.Context, stream string) ([]eventstore.Recorded, error) {
+		return s.ReadStreamPage(ctx, stream, version, limit)
+	}
+}
+
 func page(s server, after int64, limit int) func(context.Context, string) ([]eventstore.Recorded, error) {
 	return func(ctx context.Context, _ string) ([]eventstore.Recorded, error) {
 		return s.ReadAll(ctx, after, limit)
+	}
+}
+
+func TestVersionAt(t *testing.T) {
+	t.Parallel()
+	s := twoStudies(t)
+	for stream, versions := range map[string][]int64{
+		"call-a": {0, 1, 2, 3, 3, 4, 5, 6, 6, 7, 7}, // at the positions 0, 1, 2 …
+		"call-b": {0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2},
+		"call-c": {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+	} {
+		for position, want := range versions {
+			if got, err := s.VersionAt(t.Context(), stream, int64(position)); err != nil || got != want {
+				t.Errorf("%s at %d: version %d, %v; want %d", stream, position, got, err, want)
+			}
+		}
 	}
 }
 

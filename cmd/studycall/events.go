@@ -67,21 +67,50 @@ func (c *eventsCommand) Run(ctx context.Context, s *streams) error {
 	}
 }
 
-// past prints what is in the log, and returns the position up to which it did.
+// past prints what is in the log, and returns a position up to which it did, and beyond which it printed nothing.
 func (c *eventsCommand) past(
 	ctx context.Context, store *eventstore.Store, show func([]eventstore.Recorded) error,
 ) (int64, error) {
-	last := c.After
-	for {
-		events, err := store.ReadAll(ctx, last, eventsPage)
-		if err != nil {
-			return last, err
-		}
-		if err := show(events); err != nil || len(events) == 0 {
-			return last, err
-		}
-		last = events[len(events)-1].Position
+	head, err := store.Head(ctx)
+	if err != nil {
+		return 0, err
 	}
+	last := max(head, c.After)
+	next, err := c.pages(ctx, store)
+	if err != nil {
+		return 0, err
+	}
+	for {
+		events, err := next()
+		if err != nil || len(events) == 0 {
+			return last, err
+		}
+		if err := show(events); err != nil {
+			return last, err
+		}
+		last = max(last, events[len(events)-1].Position)
+	}
+}
+
+// pages gives the events after --after, page by page, then none: of the log, or of the one study, whose stream has an index.
+func (c *eventsCommand) pages(ctx context.Context, store *eventstore.Store) (func() ([]eventstore.Recorded, error), error) {
+	if c.Study == "" {
+		position := c.After
+		return func() ([]eventstore.Recorded, error) {
+			events, err := store.ReadAll(ctx, position, eventsPage)
+			if len(events) > 0 {
+				position = events[len(events)-1].Position
+			}
+			return events, err
+		}, nil
+	}
+	stream := eventstore.Stream(c.Study)
+	version, err := store.VersionAt(ctx, stream, c.After)
+	return func() ([]eventstore.Recorded, error) {
+		events, err := store.ReadStreamPage(ctx, stream, version, eventsPage)
+		version += int64(len(events))
+		return events, err
+	}, err
 }
 
 // printedEvent is an event as --json prints it.
