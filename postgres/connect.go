@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"syscall"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -20,6 +18,9 @@ const (
 	// oldestMajor is the oldest Postgres whose features the migrations use.
 	oldestMajor = 14
 )
+
+// ErrURL is matched (errors.Is) by the error for a database URL that cannot be read.
+var ErrURL = errors.New("it has to be one like postgres://user:password@host:5432/studycall")
 
 // Option changes how Connect sets up the pool.
 type Option func(*pgxpool.Config)
@@ -41,7 +42,7 @@ func WithApplicationName(name string) Option {
 func Connect(ctx context.Context, url string, options ...Option) (*pgxpool.Pool, error) {
 	config, err := poolConfig(url, options)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the database URL cannot be read: %w", err)
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
@@ -54,13 +55,22 @@ func Connect(ctx context.Context, url string, options ...Option) (*pgxpool.Pool,
 	return pool, nil
 }
 
+// CheckURL says, without connecting, what Connect would about a URL that cannot be read: an ErrURL, in one line and without
+// the password.
+func CheckURL(url string) error {
+	_, err := poolConfig(url, nil)
+	return err
+}
+
 func poolConfig(url string, options []Option) (*pgxpool.Config, error) {
-	if strings.TrimSpace(url) == "" {
-		return nil, errors.New("the database URL is empty; give one like postgres://user:password@host:5432/studycall")
-	}
 	config, err := pgxpool.ParseConfig(url)
-	if err != nil {
-		return nil, fmt.Errorf("the database URL cannot be read; give one like postgres://user:password@host:5432/studycall: %w", err)
+	switch {
+	case strings.TrimSpace(url) == "":
+		return nil, fmt.Errorf("%w, and is empty", ErrURL)
+	case err != nil && !strings.HasPrefix(url, "postgres://") && !strings.HasPrefix(url, "postgresql://"):
+		return nil, ErrURL // the driver took it for a list of words, and says that
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", ErrURL, err)
 	}
 	if !strings.Contains(url, "pool_max_conns") {
 		config.MaxConns = defaultMaxConns
@@ -89,35 +99,10 @@ func checkVersion(ctx context.Context, pool *pgxpool.Pool) error {
 	var number int
 	err := pool.QueryRow(ctx, "select current_setting('server_version_num')::int").Scan(&number)
 	if err != nil {
-		return connectError(pool.Config().ConnConfig.Config, err)
+		return newConnectError(pool.Config().ConnConfig.Config, err)
 	}
 	if major := number / 10000; major < oldestMajor {
 		return fmt.Errorf("the server is Postgres %d; studycall needs %d or newer: upgrade it or name another one in the database URL", major, oldestMajor)
 	}
 	return nil
-}
-
-// connectError adds where the database was expected and what to look at.
-func connectError(config pgconn.Config, err error) error {
-	where := fmt.Sprintf("database %q at %s:%d as user %q", config.Database, config.Host, config.Port, config.User)
-	if strings.HasPrefix(config.Host, "/") {
-		where = fmt.Sprintf("database %q on the socket in %s as user %q", config.Database, config.Host, config.User)
-	}
-	return fmt.Errorf("connecting to %s: %w%s", where, err, connectAdvice(err))
-}
-
-func connectAdvice(err error) string {
-	var serverErr *pgconn.PgError
-	switch {
-	case errors.As(err, &serverErr) && serverErr.Code == "3D000":
-		return "; create the database, or correct its name in the database URL"
-	case errors.As(err, &serverErr) && strings.HasPrefix(serverErr.Code, "28"):
-		return "; check the user and password in the database URL"
-	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ENOENT):
-		return "; is Postgres running there? Check the host and port in the database URL"
-	case errors.Is(err, context.DeadlineExceeded):
-		return "; nothing answered in time: check the host, the port and any firewall between"
-	default:
-		return ""
-	}
 }

@@ -48,8 +48,12 @@ func TestConnectErrorsSayWhatToDo(t *testing.T) {
 		want []string
 	}{
 		"empty":        {" ", []string{"empty", "postgres://"}},
-		"not a URL":    {"postgres://user:secret@host:port/", []string{"cannot be read", "postgres://user:password@"}},
+		"not a URL":    {"postgres://user:secret@host:port/", []string{"cannot be read", "postgres://user:password@", "invalid port"}},
+		"a word":       {"foo", []string{"the database URL cannot be read: it has to be one like postgres://user:password@"}},
+		"another's":    {"mysql://user:secret@host/calls", []string{"the database URL cannot be read: it has to be one like postgres://user:password@"}},
 		"nobody there": {"postgres://user:secret@127.0.0.1:1/calls", []string{`"calls"`, "127.0.0.1:1", "is Postgres running there?"}},
+		"two hosts":    {"postgres://user:secret@127.0.0.1:1,127.0.0.1:2/calls?sslmode=prefer", []string{"127.0.0.1:1: connect: connection refused; dial tcp 127.0.0.1:2: connect", "is Postgres running there?"}},
+		"no host":      {"postgres://user:secret@nowhere.invalid/calls", []string{"nowhere.invalid:5432", "lookup nowhere.invalid"}},
 		"no socket":    {"postgres://user@/calls?host=/nonexistent", []string{"on the socket in /nonexistent", "is Postgres running there?"}},
 		"no database":  {missing + "/not_there?" + query, []string{`"not_there"`, "create the database"}},
 	} {
@@ -65,6 +69,9 @@ func TestConnectErrorsSayWhatToDo(t *testing.T) {
 		}
 		if strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: the password is in %q", name, err)
+		}
+		if strings.Contains(err.Error(), "\n") || strings.Count(err.Error(), "127.0.0.1:1: connect") > 1 {
+			t.Errorf("%s: more than one line, or too often the same: %q", name, err)
 		}
 	}
 }
