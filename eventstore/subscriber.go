@@ -66,9 +66,11 @@ type sliceFeed struct {
 
 	limit    atomic.Int64 // events per slice; 1 after a failure, to find the event that failed
 	failures atomic.Int64 // in a row
-	// Used by the subscriber's goroutine alone: the head when the last query was made, and a call to look since then.
+	// Used by the subscriber's goroutine alone: the head when the last query was made, a call to look since then, and what
+	// the log was told of a trouble that is not over.
 	seen   int64
 	called <-chan struct{}
+	told   string
 }
 
 // HandleError implements watermill-sql's BackoffManager, which is asked after every slice how long to wait. It does the
@@ -76,6 +78,9 @@ type sliceFeed struct {
 func (f *sliceFeed) HandleError(_ watermill.LoggerAdapter, noMsg bool, err error) time.Duration {
 	if err == nil {
 		f.failures.Store(0)
+		if noMsg && f.told == waiting {
+			f.told = "" // it is back, and there is nothing to fold
+		}
 	}
 	switch {
 	case err != nil && !f.isDone():
@@ -139,29 +144,41 @@ func (f *sliceFeed) failed(err error) time.Duration {
 		err = own.error
 	}
 	if postgres.Unavailable(err) {
-		if n == 1 {
-			f.log.Warn("projection waits for the database", "error", err)
-		}
+		f.tell(waiting, slog.LevelWarn, waiting, "error", err)
 		return retryFirst
 	}
 	if f.limit.Swap(1) > 1 {
 		return 0 // one event at a time from here, so that those before the bad one are folded
 	}
 	wait := min(retryFirst<<min(n, 10), retryMost)
-	f.log.Error("projection stopped at an event that it cannot fold", "error", err, "retry_in", wait)
 	ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
 	defer cancel()
-	if _, err := f.store.pool.Exec(ctx, `update checkpoints set error = $2, updated_at = now() where name = $1`,
-		f.name, err.Error()); err != nil {
+	var position int64
+	if err := f.store.pool.QueryRow(ctx, `update checkpoints set error = $2, updated_at = now() where name = $1 returning position`,
+		f.name, err.Error()).Scan(&position); err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		f.log.Warn("could not record the projection's error", "error", err)
 	}
+	f.tell(err.Error(), slog.LevelError, "projection stopped at an event that it cannot fold", "after", position, "error", err)
 	return wait
+}
+
+// waiting is the trouble that is nobody's fault here.
+const waiting = "projection waits for the database"
+
+// tell logs a trouble once, however often it is met until the projection goes on.
+func (f *sliceFeed) tell(trouble string, level slog.Level, message string, args ...any) {
+	if f.told == trouble {
+		level = slog.LevelDebug
+	}
+	f.told = trouble
+	f.log.Log(context.Background(), level, message, args...)
 }
 
 // succeeded lets slices grow again, and those go on who wait to read what was folded.
 func (f *sliceFeed) succeeded(position int64) {
-	if f.failures.Load() > 0 {
+	if f.told != "" {
 		f.log.Info("projection goes on", "position", position)
+		f.told = ""
 	}
 	f.limit.Store(min(f.limit.Load()*2, sliceLimit))
 	f.store.progress(f.name).advance(position)
