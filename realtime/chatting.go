@@ -25,9 +25,7 @@ func (s *Server) chatMessage(c *client, data json.RawMessage, ack answer) error 
 	if in.Message == nil || *in.Message == "" || utf8.RuneCountInString(*in.Message) > chatLimit {
 		return invalid("message", fmt.Sprintf("must be a text of 1 to %d characters", chatLimit))
 	}
-	return s.say(c, in.RoomID, ack, func(said saidInRoom) *message {
-		return newMessage(eventChatReceived, messageReceived{said, *in.Message})
-	})
+	return s.say(c, eventChatReceived, saidInRoom{RoomID: in.RoomID, Message: in.Message}, ack)
 }
 
 // chatFile tells the whole room of a file that was put elsewhere.
@@ -42,23 +40,19 @@ func (s *Server) chatFile(c *client, data json.RawMessage, ack answer) error {
 	if len(in.File) == 0 || in.File[0] != '{' || len(in.File) > fileLimit {
 		return invalid("file", fmt.Sprintf("must be an object that describes a file, of at most %d bytes", fileLimit))
 	}
-	return s.say(c, in.RoomID, ack, func(said saidInRoom) *message {
-		return newMessage(eventChatFileReceived, fileReceived{said, in.File})
-	})
+	return s.say(c, eventChatFileReceived, saidInRoom{RoomID: in.RoomID, File: in.File}, ack)
 }
 
 // say tells what a member says to the whole room.
-func (s *Server) say(c *client, roomID string, ack answer, build func(saidInRoom) *message) error {
-	r := c.room(roomID)
+func (s *Server) say(c *client, event string, said saidInRoom, ack answer) error {
+	r := c.room(said.RoomID)
 	if r == nil {
 		return errNotInRoom
 	}
-	said := build(saidInRoom{
-		ID: s.NewID(), RoomID: roomID, UserID: c.user.ID, User: shapeOf(c.user.ID, c.user),
-		Timestamp: instant(s.Now()), SocketID: c.id,
-	})
+	said.ID, said.Timestamp = s.NewID(), instant(s.Now())
+	said.UserID, said.User, said.SocketID = c.user.ID, shapeOf(c.user.ID, c.user), c.id
 	r.mu.Lock()
-	r.tell(said, "")
+	r.tell(newMessage(event, said), "")
 	r.mu.Unlock()
 	r.flush()
 	acknowledge(c, ack, nil)

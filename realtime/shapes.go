@@ -16,7 +16,7 @@ func (i instant) MarshalJSON() ([]byte, error) {
 	return []byte(time.Time(i).UTC().Format(`"2006-01-02T15:04:05.000Z"`)), nil
 }
 
-// person is a user as others in a call see them. What is not known is null.
+// personShape is a user as others in a call see them. What is not known is null.
 type personShape struct {
 	ID     string  `json:"id"`
 	Name   *string `json:"name"`
@@ -82,24 +82,16 @@ type speaking struct {
 	Speaking bool `json:"speaking"`
 }
 
-// saidInRoom is what chat:video-message-received and chat:video-file-received have in common.
+// saidInRoom is a message, or a file, that a member says something about: the other one is left out.
 type saidInRoom struct {
-	ID        string      `json:"id"`
-	RoomID    string      `json:"roomId"`
-	UserID    string      `json:"userId"`
-	User      personShape `json:"user"`
-	Timestamp instant     `json:"timestamp"`
-	SocketID  string      `json:"socketId"`
-}
-
-type messageReceived struct {
-	saidInRoom
-	Message string `json:"message"`
-}
-
-type fileReceived struct {
-	saidInRoom
-	File json.RawMessage `json:"file"`
+	ID        string          `json:"id"`
+	RoomID    string          `json:"roomId"`
+	UserID    string          `json:"userId"`
+	User      personShape     `json:"user"`
+	Message   *string         `json:"message,omitempty"`
+	File      json.RawMessage `json:"file,omitempty"`
+	Timestamp instant         `json:"timestamp"`
+	SocketID  string          `json:"socketId"`
 }
 
 type studyJoined struct {

@@ -1,0 +1,162 @@
+package realtimetest
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/gorilla/websocket"
+)
+
+// target is the address of the WebSocket.
+func target(address string, options Options) string {
+	address = "ws" + strings.TrimPrefix(address, "http")
+	if !options.Plain {
+		return address + "/socket.io/?EIO=4&transport=websocket"
+	}
+	query := url.Values{}
+	for name, value := range options.Auth {
+		query.Set(name, value)
+	}
+	return address + "/ws?" + query.Encode()
+}
+
+// shakeHands is all until the socket has an id.
+func (c *Client) shakeHands(options Options) error {
+	if c.plain {
+		var first struct {
+			Event string
+			Data  struct{ SocketID string }
+		}
+		if err := c.conn.ReadJSON(&first); err != nil || first.Event != "connected" {
+			return fmt.Errorf("the first frame is %+v (%w)", first, err)
+		}
+		c.ID = first.Data.SocketID
+		return nil
+	}
+	if _, open, err := c.conn.ReadMessage(); err != nil || len(open) == 0 || open[0] != '0' {
+		return fmt.Errorf("no handshake: %q (%w)", open, err)
+	}
+	payload, err := json.Marshal(options.Auth)
+	if err != nil {
+		return err
+	}
+	if options.Auth == nil {
+		payload = nil
+	}
+	if err := c.write("40" + string(payload)); err != nil {
+		return err
+	}
+	_, answer, err := c.conn.ReadMessage()
+	if err != nil {
+		return err
+	}
+	var said struct{ SID, Message string }
+	if err := json.Unmarshal(answer[min(2, len(answer)):], &said); err != nil || said.SID == "" {
+		return &ConnectError{Message: said.Message}
+	}
+	c.ID = said.SID
+	return nil
+}
+
+func (c *Client) write(text string) error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	return c.conn.WriteMessage(websocket.TextMessage, []byte(text))
+}
+
+// Write sends a text as it is; the error is the connection's.
+func (c *Client) Write(text string) error { return c.write(text) }
+
+func (c *Client) emit(event, data string, ack int) {
+	var err error
+	switch {
+	case c.plain:
+		frame := map[string]any{"event": event}
+		if data != "" {
+			frame["data"] = json.RawMessage(data)
+		}
+		if ack > 0 {
+			frame["ack"] = ack
+		}
+		c.writing.Lock()
+		err = c.conn.WriteJSON(frame)
+		c.writing.Unlock()
+	default:
+		packet := "42"
+		if ack > 0 {
+			packet += strconv.Itoa(ack)
+		}
+		packet += "[" + strconv.Quote(event)
+		if data != "" {
+			packet += "," + data
+		}
+		err = c.write(packet + "]")
+	}
+	if err != nil {
+		c.tb.Logf("%s could not send %s: %v", c.ID, event, err) // what comes of it, the test sees
+	}
+}
+
+// take is told one frame.
+func (c *Client) take(frame []byte) error {
+	if c.plain {
+		return c.takePlain(frame)
+	}
+	text := string(frame)
+	switch {
+	case text == "2":
+		c.mu.Lock()
+		deaf := c.deaf
+		c.mu.Unlock()
+		if deaf {
+			return nil
+		}
+		return c.write("3")
+	case strings.HasPrefix(text, "42"):
+		var parts []json.RawMessage
+		if err := json.Unmarshal(frame[2:], &parts); err != nil || len(parts) != 2 {
+			return fmt.Errorf("the event %q (%w)", text, err)
+		}
+		var name string
+		if err := json.Unmarshal(parts[0], &name); err != nil {
+			return fmt.Errorf("the event %q: %w", text, err)
+		}
+		c.change(func() { c.events = append(c.events, Event{name, parts[1]}) })
+		return nil
+	case strings.HasPrefix(text, "43"):
+		bracket := strings.IndexByte(text, '[')
+		var args []json.RawMessage
+		id, err := strconv.Atoi(text[2:max(2, bracket)])
+		if err != nil || json.Unmarshal(frame[bracket:], &args) != nil || len(args) != 1 {
+			return fmt.Errorf("the ack %q (%w)", text, err)
+		}
+		c.change(func() { c.acks[id] = args[0] })
+		return nil
+	case text == "6":
+		return nil
+	default:
+		return fmt.Errorf("the frame %q", text)
+	}
+}
+
+func (c *Client) takePlain(frame []byte) error {
+	var in struct {
+		Event string
+		Data  json.RawMessage
+		Ack   *int
+	}
+	if err := json.Unmarshal(frame, &in); err != nil {
+		return fmt.Errorf("the frame %q: %w", frame, err)
+	}
+	c.change(func() {
+		if in.Ack != nil {
+			c.acks[*in.Ack] = in.Data
+		} else {
+			c.events = append(c.events, Event{in.Event, in.Data})
+		}
+	})
+	return nil
+}
