@@ -81,10 +81,10 @@ func (r *rows) append(other rows) {
 // full reports whether it is time to write the rows.
 func (r *rows) full() bool { return len(r.encoded) >= fullRows }
 
-// take empties the rows into a copy.
+// take empties the rows into a copy. What comes next will need as much room.
 func (r *rows) take() rows {
 	taken := *r
-	*r = rows{}
+	*r = rows{encoded: make([]byte, 0, len(taken.encoded)+len(taken.encoded)/8)}
 	return taken
 }
 

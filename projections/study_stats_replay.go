@@ -39,6 +39,7 @@ type studyStatsReplay struct {
 // recentDays are a study's latest days, in order, and the rows of those before that wait to be written.
 type recentDays struct {
 	recent         []replayedDay
+	spare          []userDayTotal // room for the users of the next day
 	days, userDays rows
 }
 
@@ -63,7 +64,8 @@ func (r *studyStatsReplay) session(e ended) {
 			r.err = fmt.Errorf("session %s started days before the one before it", e.session.ID)
 			return
 		}
-		study.recent = slices.Insert(study.recent, at, replayedDay{total: dayTotal{dayKey: key}})
+		study.recent = slices.Insert(study.recent, at, replayedDay{total: dayTotal{dayKey: key}, users: study.spare})
+		study.spare = nil
 	}
 	study.recent[at].add(e)
 	r.finish(study, study.recent[len(study.recent)-1].total.day-daysApart)
@@ -93,6 +95,7 @@ func (r *studyStatsReplay) finish(study *recentDays, before day) {
 			study.userDays.add(r.userDayTotals.fields(&d.users[i]))
 		}
 		r.waiting += study.size()
+		study.spare = d.users[:0]
 		study.recent = slices.Delete(study.recent, 0, 1)
 	}
 	if study.size() >= studyRows {
