@@ -6,5 +6,7 @@
 // any server does the next. A fold touches the database only, and knows no clock and no randomness, so that a replay
 // gives the same tables.
 //
-// The package may know domain, the event store and its own tables.
+// The package may know domain, the event store and its own tables; and in SQL, where they have to be of one snapshot or one
+// transaction with its tables, the checkpoints, which it makes, moves and removes together with them, and of the log where
+// it ends and where a stream does. It reads events through the event store alone.
 package projections
