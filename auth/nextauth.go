@@ -37,8 +37,8 @@ func NewNextAuth(secrets []string, cookie string, now func() time.Time) (*NextAu
 	}
 	n := &NextAuth{cookies: knownCookies(), now: now}
 	if cookie != "" {
-		if !cookieName(cookie) {
-			return nil, fmt.Errorf("%q cannot be the name of a cookie", cookie)
+		if err := CheckCookieName(cookie); err != nil {
+			return nil, err
 		}
 		others := slices.DeleteFunc(n.cookies, func(known string) bool { return known == cookie })
 		n.cookies = append([]string{cookie}, others...)
@@ -58,6 +58,14 @@ func NewNextAuth(secrets []string, cookie string, now func() time.Time) (*NextAu
 		}
 	}
 	return n, nil
+}
+
+// CheckCookieName fails for a name that NewNextAuth would not take.
+func CheckCookieName(name string) error {
+	if !cookieName(name) {
+		return fmt.Errorf("%q cannot be the name of a cookie", name)
+	}
+	return nil
 }
 
 // cookieName reports whether a text can be a cookie's name (RFC 6265, section 4.1.1; a token of RFC 2616).

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -157,7 +158,8 @@ func TestTheLanguageOfMessages(t *testing.T) {
 	} {
 		got := serve(t, handler, "GET", calls+"status", "", http.Header{"Accept-Language": {header}})
 		english := strings.Contains(got.body, "Authentication")
-		if got.status != http.StatusUnauthorized || got.header.Get("Content-Language") != want || english != (want == "en") {
+		if got.status != http.StatusUnauthorized || got.header.Get("Content-Language") != want ||
+			!slices.Contains(got.header.Values("Vary"), "Accept-Language") || english != (want == "en") {
 			t.Errorf("%q: %+v, want %s", header, got, want)
 		}
 	}

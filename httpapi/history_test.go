@@ -170,7 +170,7 @@ func TestHistoryRefusesWhatItCannotRead(t *testing.T) {
 		for _, language := range []string{"ko", "en"} {
 			got := w.ask(member, "GET", "history?"+query, "", "Accept-Language", language)
 			details := refused(t, query, http.StatusBadRequest, "INVALID_REQUEST", got)
-			if details["field"] != field || details["reason"] == "" || got.header.Get("Content-Language") != language {
+			if details["field"] != field || details["reason"] == "" || strings.Contains(fmt.Sprint(details["reason"]), "9223372036854775807") || got.header.Get("Content-Language") != language {
 				t.Errorf("%s: %+v", query, got)
 			}
 		}

@@ -14,5 +14,6 @@ func speak(c echo.Context) domain.Language {
 		tag = "en"
 	}
 	c.Response().Header().Set("Content-Language", tag)
+	c.Response().Header().Add(echo.HeaderVary, "Accept-Language") // an answer in one language must not be kept for the other
 	return chosen
 }

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"fmt"
+	"math"
 	"net/url"
 	"strconv"
 	"strings"
@@ -40,7 +41,11 @@ func (p parameters) number(name string, otherwise, most int64) (int64, error) {
 	}
 	number, err := strconv.ParseUint(value, 10, 63) // which takes no sign
 	if err != nil || number < 1 || int64(number) > most {
-		return 0, invalid(name, fmt.Sprintf("must be a whole number from 1 to %d", most))
+		bounds := fmt.Sprintf("from 1 to %d", most)
+		if most == math.MaxInt64 {
+			bounds = "of 1 or more"
+		}
+		return 0, invalid(name, "must be a whole number "+bounds)
 	}
 	return int64(number), nil
 }

@@ -72,7 +72,7 @@ const importMembersSQL = `
 
 // Members of studies and users that are neither in the file nor in the database, by their place in the batch from 1.
 const strangersSQL = `
-	select m.n, s.id is null
+	select m.n, s.id is null, u.id is null
 	from unnest($1::text[], $2::text[]) with ordinality as m (study_id, user_id, n)
 	left join studies s on s.id = m.study_id
 	left join users u on u.id = m.user_id

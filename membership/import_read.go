@@ -86,6 +86,9 @@ func (f *importFile) read() error {
 	if len(f.text) > maxImportBytes {
 		return formError("the file is longer than 128 MB: split it")
 	}
+	if len(bytes.TrimSpace(f.text)) == 0 {
+		return formError("the file is empty")
+	}
 	if !utf8.Valid(f.text) { // the decoder would put U+FFFD in the place of what is not
 		return formError("the file is not UTF-8")
 	}

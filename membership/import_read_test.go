@@ -63,6 +63,8 @@ func TestMistakesInAnImportFileAreNamedByTheirPath(t *testing.T) {
 	}
 	long := strings.Repeat("x", 2000)
 	for _, c := range []struct{ file, says string }{
+		{"", `the file is empty`},
+		{"\ufeff \n", `the file is empty`},
 		{`{"members": [` + member("OWNER", "ACTIVE") + `, ` + member("BOSS", "ACTIVE") + `]}`, `members[1].role: "BOSS" is none of OWNER, ADMIN, MEMBER`},
 		{`{"members": [` + member("owner", "ACTIVE") + `]}`, `members[0].role: "owner" is none of OWNER, ADMIN, MEMBER`},
 		{`{"members": [` + member("ADMIN", "GONE") + `]}`, `members[0].status: "GONE" is none of ACTIVE, PENDING, KICKED, LEFT`},
@@ -91,7 +93,6 @@ func TestMistakesInAnImportFileAreNamedByTheirPath(t *testing.T) {
 		{`{"user": []}`, `"user" is unknown: there are users, studies and members`},
 		{`{"users": [], "users": []}`, `"users" is there twice`},
 		{`[]`, `the file has to be an object, {…}`},
-		{``, `the file ends in the middle`},
 		{`{"users": [{` + user + `}`, `users: the file ends in the middle`},
 		{`{"users": [{` + user, `users[0]: the file ends in the middle`},
 		{`{"users": [{` + user + `},]}`, `users`},

@@ -97,7 +97,7 @@ func TestAnImportIsAllOrNothing(t *testing.T) {
 	pool := example(t)
 	exec(t, pool, `insert into users select 'u' || n, 'U', 'e', 'ACTIVE' from generate_series(0, 5999) n`)
 	before := contents(t, pool)
-	rows := make([]string, 6000)
+	rows := make([]string, 6001)
 	for i := range rows {
 		study, user := "study-123", fmt.Sprintf("u%d", i)
 		switch i {
@@ -105,15 +105,19 @@ func TestAnImportIsAllOrNothing(t *testing.T) {
 			study = "nowhere"
 		case 5999:
 			user = "nobody"
+		case 6000: // both at once
+			study, user = "nowhere else", "nobody else"
 		}
 		rows[i] = fmt.Sprintf(`{"studyId": %q, "userId": %q, "role": "MEMBER", "status": "ACTIVE"}`, study, user)
 	}
 	file := `{"users": [{"id": "new", "name": "U", "email": "e", "status": "ACTIVE"}], "members": [` + strings.Join(rows, ",") + `]}`
 	_, err := read(t, file).Write(t.Context(), pool, func(int) {})
 	wrong := (*membership.ImportError)(nil)
-	if !errors.As(err, &wrong) || wrong.Total != 2 ||
+	if !errors.As(err, &wrong) || wrong.Total != 4 ||
 		wrong.Mistakes[0] != `members[17].studyId: "nowhere" is neither in the file nor in the database` ||
-		wrong.Mistakes[1] != `members[5999].userId: "nobody" is neither in the file nor in the database` {
+		wrong.Mistakes[1] != `members[5999].userId: "nobody" is neither in the file nor in the database` ||
+		wrong.Mistakes[2] != `members[6000].studyId: "nowhere else" is neither in the file nor in the database` ||
+		wrong.Mistakes[3] != `members[6000].userId: "nobody else" is neither in the file nor in the database` {
 		t.Errorf("Write: %v", err)
 	}
 	stopped, stop := context.WithCancel(t.Context())

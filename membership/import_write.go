@@ -56,14 +56,18 @@ func (w *importWriter) members(ctx context.Context, rows []Member) (fresh, chang
 		return 0, 0, err
 	}
 	var n int64
-	var noStudy, strange bool
-	_, err = pgx.ForEachRow(strangers, []any{&n, &noStudy}, func() error {
+	var noStudy, noUser, strange bool
+	refuse := func(field, id string) {
 		strange = true
-		field, id := "userId", users[n-1]
-		if noStudy {
-			field, id = "studyId", studies[n-1]
-		}
 		w.refused.add(fmt.Sprintf("members[%d].%s", first+n-1, field), "%s is neither in the file nor in the database", quoted(id))
+	}
+	_, err = pgx.ForEachRow(strangers, []any{&n, &noStudy, &noUser}, func() error {
+		if noStudy {
+			refuse("studyId", studies[n-1])
+		}
+		if noUser {
+			refuse("userId", users[n-1])
+		}
 		return nil
 	})
 	if err != nil || strange {

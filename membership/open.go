@@ -52,7 +52,7 @@ func Open(ctx context.Context, pool *pgxpool.Pool, webAppsURL string) (*Source, 
 func openElsewhere(ctx context.Context, webAppsURL string) (*Source, error) {
 	address, err := webAppURL(webAppsURL)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the web app's database (--membership-url): %w", err)
 	}
 	options := []postgres.Option{readOnly}
 	if !strings.Contains(address, "pool_max_conns") {

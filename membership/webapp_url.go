@@ -8,13 +8,25 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/studycall/studycall/postgres"
 )
 
 // errNoPostgres is about a URL for something else, such as Prisma's own proxy.
-var errNoPostgres = errors.New("--membership-url has to be one like postgres://user:password@host:5432/database")
+var errNoPostgres = errors.New("it has to be one like postgres://user:password@host:5432/database")
 
 // errPooler is about a URL for PgBouncer in transaction mode, through which connections cannot be made read-only.
-var errPooler = errors.New("--membership-url has pgbouncer=true: give the URL of the database behind it, Prisma's directUrl")
+var errPooler = errors.New("it has pgbouncer=true: give the URL of the database behind it, Prisma's directUrl")
+
+// CheckURL says, without connecting, what Open would about a URL of the web app's database that cannot be used. The message
+// fits behind the flag's name, in one line and without the password.
+func CheckURL(text string) error {
+	address, err := webAppURL(text)
+	if err != nil {
+		return err
+	}
+	return postgres.CheckURL(address)
+}
 
 // webAppURL turns the web app's database URL, as its environment has it, into one that every Postgres driver reads: Prisma
 // knows parameters of its own, which Postgres would take for settings and refuse. Whatever is not a URL is left for the
