@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // socketPort only names the socket's file: the server listens on no network.
@@ -17,6 +18,13 @@ const socketPort = 5432
 
 // maxSocketPath is a little below what the strictest system (104 bytes) can address.
 const maxSocketPath = 100
+
+var (
+	// ErrNotOurs is matched (errors.Is) by the error for a data directory that holds something else.
+	ErrNotOurs = errors.New("is not a data directory of studycall")
+	// ErrNoData is matched (errors.Is) by the error for a data directory without data, where Options.Existing asks for some.
+	ErrNoData = errors.New("there is no data of studycall")
+)
 
 // directory knows where things are in a data directory.
 type directory struct{ root string }
@@ -45,10 +53,40 @@ func openDirectory(path string) (directory, error) {
 	if resolved, err := filepath.EvalSymlinks(path); err == nil {
 		path = resolved
 	}
-	if _, err := os.Stat(filepath.Join(path, "PG_VERSION")); err == nil {
-		return directory{}, fmt.Errorf("%s is the inside of a Postgres cluster, not a data directory of studycall; choose another --data-dir", path)
-	}
 	return directory{root: path}, nil
+}
+
+// check fails, before anything is written, with ErrNotOurs for a folder that holds something else, and, if there must be
+// data, with ErrNoData where there is none. A folder that may not be looked into is judged by whoever opens it.
+func (d directory) check(mustHaveData bool) error {
+	if exists(filepath.Join(d.root, "PG_VERSION")) {
+		return fmt.Errorf("%s is the inside of a Postgres cluster, and %w; choose another --data-dir", d.root, ErrNotOurs)
+	}
+	entries, err := os.ReadDir(d.root)
+	switch {
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.ENOTDIR):
+		return nil
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("looking into the data directory: %w", err)
+	}
+	// Locks are there from the first moment; data without them has been restored from a backup. A fresh disk has lost+found.
+	data := exists(filepath.Join(d.data(), "PG_VERSION"))
+	ours := data || exists(d.lock("serve")) || exists(d.lock("users")) || exists(d.lock("start"))
+	fresh := len(entries) == 0 || len(entries) == 1 && entries[0].Name() == "lost+found"
+	switch {
+	case !ours && !fresh:
+		return fmt.Errorf("%s holds something else and %w; choose another --data-dir, one that is empty or does not exist yet", d.root, ErrNotOurs)
+	case !data && mustHaveData:
+		return fmt.Errorf("%w in %s; start the service with it first, or check --data-dir", ErrNoData, d.root)
+	default:
+		return nil
+	}
+}
+
+// exists is true also for what may not be looked at.
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil || errors.Is(err, fs.ErrPermission)
 }
 
 // create makes the directory if need be, and returns whom the files in it belong to.

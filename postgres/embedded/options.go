@@ -15,6 +15,8 @@ type Options struct {
 	// Exclusive claims the directory for this process among those that ask for the same (the serving program): a second
 	// one gets an InUseError. Processes that do not ask are not affected.
 	Exclusive bool
+	// Existing opens only a directory that has data, and makes none: for a program that has nothing to do without.
+	Existing bool
 	// Settings are Postgres settings, name to value, over our own but for the ways in and the log. They count when this process starts the server; a
 	// server that runs already keeps its own. "fsync" set to "off" also makes creating the data skip its syncs.
 	Settings map[string]string

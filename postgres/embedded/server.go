@@ -41,7 +41,8 @@ type Server struct {
 // Open makes sure that the server of the data directory runs, creating the data if there is none, and joins its users.
 // From then on a server that dies is started again, by whichever of its users notices first. The caller calls Close.
 //
-// It fails with an InUseError if options.Exclusive cannot be had, and otherwise with an error that says what to do: about
+// It fails with an InUseError if options.Exclusive cannot be had, with ErrNotOurs and ErrNoData for a directory that is left
+// as it was, and otherwise with an error that says what to do: about
 // missing binaries, data of another Postgres version, a folder that the server's user cannot enter, or, with the last lines
 // of its log, a server that does not start. ctx bounds the opening, not the server.
 func Open(ctx context.Context, options Options) (_ *Server, err error) {
@@ -53,6 +54,9 @@ func Open(ctx context.Context, options Options) (_ *Server, err error) {
 		s.logger = slog.Default()
 	}
 	if s.dir, err = openDirectory(options.Dir); err != nil {
+		return nil, err
+	}
+	if err := s.dir.check(options.Existing); err != nil {
 		return nil, err
 	}
 	if s.account, err = serverAccount(s.dir); err != nil {
