@@ -31,7 +31,7 @@ func (s *Server) lookAgain(ctx context.Context) {
 		}
 		bounded, cancel := context.WithTimeout(ctx, lookTimeout)
 		// While one of them cannot be asked, nobody is put out on its account.
-		for _, look := range []func(context.Context) error{s.lookAtLeases, s.lookAtMembers, s.lookAtAccounts, s.lookElsewhere} {
+		for _, look := range []func(context.Context) error{s.lookAtMembers, s.lookAtAccounts, s.lookAtLeases, s.lookElsewhere} {
 			if err := look(bounded); err != nil && ctx.Err() == nil {
 				s.Log.LogAttrs(ctx, slog.LevelDebug, "could not look again", slog.Any("error", err))
 			}
@@ -41,7 +41,7 @@ func (s *Server) lookAgain(ctx context.Context) {
 }
 
 // lookAtLeases closes the sockets that are in a room and whose lease was taken away: see presence.Registry.Held. A client that
-// is still there reconnects and joins anew.
+// is still there reconnects and joins anew, if it may.
 func (s *Server) lookAtLeases(ctx context.Context) error {
 	before := time.Now()
 	held, err := s.Presence.Held(ctx)

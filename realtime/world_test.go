@@ -92,6 +92,7 @@ type node struct {
 	http     *httptest.Server
 	url      string
 	stop     func() // ends what runs
+	end      func() // lets go of everything, however the server was stopped
 }
 
 // tune changes how a server is made.
@@ -142,12 +143,12 @@ func (w *world) server(tunes ...tune) *node {
 		}
 	})
 	n.stop = sync.OnceFunc(func() { stop(); loops.Wait() })
+	n.end = sync.OnceFunc(n.letGo)
 	t.Cleanup(n.end)
 	return n
 }
 
-// end lets go of everything, however the server was stopped.
-func (n *node) end() {
+func (n *node) letGo() {
 	n.stop()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()

@@ -240,6 +240,13 @@ func (c *Client) Drop() { _ = c.conn.UnderlyingConn().Close() }
 // Deafen stops answering pings.
 func (c *Client) Deafen() { c.change(func() { c.deaf = true }) }
 
+// IsClosed reports whether the connection has ended.
+func (c *Client) IsClosed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closed != nil
+}
+
 // Closed waits until the connection has ended, and gives the WebSocket's close code; 0 if there was none.
 func (c *Client) Closed() int {
 	c.tb.Helper()

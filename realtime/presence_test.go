@@ -1,0 +1,316 @@
+package realtime_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/studycall/studycall/commands"
+	"github.com/studycall/studycall/domain"
+	"github.com/studycall/studycall/realtime"
+	"github.com/studycall/studycall/realtime/presence"
+	"github.com/studycall/studycall/realtime/realtimetest"
+)
+
+// near fails the test unless the time is the wanted one, to a tolerance.
+func near(t *testing.T, what string, got, want time.Time, tolerance time.Duration) {
+	t.Helper()
+	if diff := got.Sub(want).Abs(); diff > tolerance {
+		t.Errorf("%s is %v, %v from %v", what, got, diff, want)
+	}
+}
+
+// left is the last event of a user's leaving.
+func (w *world) left(user string) domain.ParticipantLeft {
+	w.t.Helper()
+	var last domain.ParticipantLeft
+	for _, e := range w.recorded() {
+		if left, is := e.(domain.ParticipantLeft); is && left.UserID == user {
+			last = left
+		}
+	}
+	return last
+}
+
+func TestWhoIsBackWithinTheGraceNeverLeft(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	n := w.server()
+	kim, lee := n.in("kim"), n.in("lee")
+	lee.Must("video:toggle-audio", muted)
+	lee.Must("video:toggle-video", `{"roomId":"study-go-main","isVideoOff":true}`)
+	kim.Told()
+	lee.Drop()
+	kim.Expect("video:user-left")
+	again := n.in("lee")
+	kim.Expect("video:user-joined")
+	// The new socket is muted, as the record has it.
+	if got := string(kim.Expect("video:peer-audio-changed")); got != `{"socketId":"`+again.ID+`","userId":"lee","isMuted":true}` {
+		t.Errorf("kim was told %s", got)
+	}
+	kim.Expect("video:peer-video-changed")
+	var state struct {
+		Participants []struct{ IsMuted, IsVideoOff bool }
+	}
+	third := n.as("park")
+	third.Must("video:join-room", inRoom)
+	must(t, json.Unmarshal(third.Expect("video:room-state"), &state))
+	if len(state.Participants) != 2 || state.Participants[0].IsMuted || !state.Participants[1].IsMuted || !state.Participants[1].IsVideoOff {
+		t.Errorf("park was told %+v", state)
+	}
+	w.eventually("the old lease is gone", func() bool { return w.count(`select count(*) from connections`) == 3 })
+	again.Must("video:toggle-audio", unmuted)
+	w.happened("SessionStarted kim", "ParticipantJoined kim", "ParticipantJoined lee", "AudioMuted lee", "VideoTurnedOff lee",
+		"ParticipantJoined park", "AudioUnmuted lee")
+}
+
+func TestWhoIsNotBackHasLeftWhenTheConnectionBroke(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	n := w.server()
+	kim, lee := n.in("kim"), n.in("lee")
+	broke := time.Now()
+	lee.Drop()
+	kim.Expect("video:user-left")
+	w.eventually("lee has left", func() bool { return w.left("lee").UserID != "" })
+	near(t, "lee's leave", w.left("lee").At, broke, 200*time.Millisecond)
+	if waited := time.Since(broke); waited < grace {
+		t.Errorf("lee has left after %v, before the grace", waited)
+	}
+	broke = time.Now()
+	kim.Drop()
+	w.happened("SessionStarted kim", "ParticipantJoined kim", "ParticipantJoined lee", "ParticipantLeft lee disconnected",
+		"ParticipantLeft kim disconnected", "SessionEnded everyoneLeft")
+	near(t, "kim's leave", w.left("kim").At, broke, 200*time.Millisecond)
+	if n := w.count(`select count(*) from connections`); n != 0 {
+		t.Errorf("%d leases are left", n)
+	}
+}
+
+// A client that falls silent was last there when it was last heard.
+func TestAPingTimeoutIsStampedWithWhenTheClientWasLastHeard(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	n := w.server(func(c *realtime.Config, _ *presence.Settings, _ *commands.Settings) {
+		c.PingInterval, c.PingTimeout = 200*time.Millisecond, 800*time.Millisecond
+	})
+	kim, lee := n.in("kim"), n.in("lee")
+	lee.Deafen()
+	silent := time.Now()
+	kim.Expect("video:user-left")
+	if noticed := time.Since(silent); noticed < 500*time.Millisecond {
+		t.Fatalf("noticed after %v", noticed)
+	}
+	w.eventually("lee has left", func() bool { return w.left("lee").UserID != "" })
+	near(t, "lee's leave", w.left("lee").At, silent, 300*time.Millisecond)
+}
+
+func TestAKilledServersPeopleAreClosedByAnother(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	one, other := w.server(), w.server()
+	kim, lee, park := one.in("kim"), one.in("lee"), other.in("park")
+	killed := time.Now()
+	one.kill()
+	if code := kim.Closed(); code != 0 && code != 1012 {
+		t.Errorf("kim was closed with %d", code)
+	}
+	lee.Closed()
+	back := other.in("lee") // within the grace
+	w.happened("SessionStarted kim", "ParticipantJoined kim", "ParticipantJoined lee", "ParticipantJoined park",
+		"ParticipantLeft kim disconnected")
+	near(t, "kim's leave", w.left("kim").At, killed, time.Second)
+	back.Must("video:toggle-audio", muted)
+	park.Expect("video:peer-audio-changed")
+	if n := w.count(`select count(*) from connections`); n != 2 {
+		t.Errorf("%d leases are left", n)
+	}
+}
+
+// One server alone is killed and started again: who reconnects in time has not left, who does not has.
+func TestAServerThatStartsAgainClosesItsOwnPeople(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	one := w.server()
+	one.in("kim")
+	one.in("lee")
+	killed := time.Now()
+	one.kill()
+	tick := time.NewTimer(2 * grace) // nobody is there for longer than the grace
+	<-tick.C
+	two := w.server()
+	lee := two.in("lee")
+	w.happened("SessionStarted kim", "ParticipantJoined kim", "ParticipantJoined lee", "ParticipantLeft kim disconnected")
+	near(t, "kim's leave", w.left("kim").At, killed, time.Second)
+	lee.Must("video:leave-room", theRoom)
+}
+
+func TestADrainIsNobodysLeave(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	one, two := w.server(), w.server()
+	kim, lee, park := one.in("kim"), one.in("lee"), one.plainAs("park")
+	park.Must("video:join-room", inRoom)
+	mute := kim.Begin("video:toggle-audio", muted)
+	kim.Answer(mute)
+	drained := time.Now()
+	one.drain()
+	for _, c := range []interface{ Closed() int }{kim, lee, park} {
+		if code := c.Closed(); code != 1012 {
+			t.Errorf("closed with %d", code)
+		}
+	}
+	two.in("kim")
+	two.in("lee")
+	w.happened("SessionStarted kim", "ParticipantJoined kim", "ParticipantJoined lee", "ParticipantJoined park", "AudioMuted kim",
+		"ParticipantLeft park disconnected")
+	near(t, "park's leave", w.left("park").At, drained, 500*time.Millisecond)
+	if n := w.count(`select count(*) from servers`); n != 1 {
+		t.Errorf("%d servers are there", n)
+	}
+}
+
+func TestPeersOnAnotherServer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	one, two := w.server(), w.server()
+	kim := one.in("kim")
+	kim.Must("video:toggle-audio", muted)
+	lee := two.as("lee")
+	lee.Must("video:join-room", inRoom)
+	var state struct {
+		Participants []struct {
+			SocketID, UserID string
+			IsMuted          bool
+			User             struct{ Name string }
+		}
+	}
+	must(t, json.Unmarshal(lee.Expect("video:room-state"), &state))
+	if len(state.Participants) != 1 || state.Participants[0].SocketID != kim.ID || !state.Participants[0].IsMuted || state.Participants[0].User.Name != "김철수 🦊" {
+		t.Errorf("lee was told %+v", state)
+	}
+	if code := lee.Refused("video:offer", `{"to":"`+kim.ID+`","offer":1}`); code != "PEER_UNREACHABLE" {
+		t.Errorf("an offer to another server: %s", code)
+	}
+	w.eventually("kim's server knows of lee", func() bool {
+		kim.Emit("video:offer", `{"to":"`+lee.ID+`","offer":1}`)
+		var said struct{ Code string }
+		must(t, json.Unmarshal(kim.Expect("error"), &said))
+		return said.Code == "PEER_UNREACHABLE"
+	})
+	// A second tab on the other server: the participant leaves with the last one.
+	second := two.in("kim")
+	kim.Must("video:leave-room", theRoom)
+	second.Must("video:leave-room", theRoom)
+	w.happened("SessionStarted kim", "ParticipantJoined kim", "AudioMuted kim", "ParticipantJoined lee", "ParticipantLeft kim left")
+}
+
+func TestTheRoomIsFull(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	n := w.server(func(_ *realtime.Config, _ *presence.Settings, rules *commands.Settings) { rules.Capacity = 2 })
+	n.in("kim")
+	lee := n.in("lee")
+	n.in("lee") // another tab takes no place
+	park := n.as("park")
+	if code := park.Refused("video:join-room", inRoom); code != "ROOM_FULL" {
+		t.Errorf("the third is refused with %s", code)
+	}
+	w.eventually("park's lease is taken back", func() bool { return w.count(`select count(*) from connections where user_id = 'park'`) == 0 })
+	lee.Drop()
+	w.happened("SessionStarted kim", "ParticipantJoined kim", "ParticipantJoined lee")
+}
+
+func TestKickedAndSuspended(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	one, two := w.server(), w.server()
+	kim, lee, tab, park := one.in("kim"), one.in("lee"), two.in("lee"), one.in("park")
+	lee.Must("presence:join-study", `{"studyId":"go"}`)
+	kim.Told()
+	w.exec(`update study_members set status = 'KICKED' where user_id = 'lee'`)
+	kim.Expect("video:user-left")
+	// Whichever server looks first tells its socket so; the other one may find no more than that the lease is gone.
+	told := 0
+	for _, c := range []*realtimetest.Client{lee, tab} {
+		w.eventually("lee is put out", func() bool {
+			for _, e := range c.Told() {
+				if e.Name == "error" && strings.Contains(string(e.Data), `"NOT_STUDY_MEMBER"`) {
+					told++
+					return true
+				}
+			}
+			return c.IsClosed()
+		})
+	}
+	if told == 0 {
+		t.Error("lee was not told why")
+	}
+	w.exec(`update users set status = 'SUSPENDED' where id = 'park'`)
+	if code := park.Closed(); code != 4003 {
+		t.Errorf("park was closed with %d", code)
+	}
+	kim.Expect("video:user-left")
+	w.happened("SessionStarted kim", "ParticipantJoined kim", "ParticipantJoined lee", "ParticipantJoined park",
+		"ParticipantLeft lee removed", "ParticipantLeft park removed")
+	if code := one.as("lee").Refused("video:join-room", inRoom); code != "NOT_STUDY_MEMBER" {
+		t.Errorf("lee comes back: %s", code)
+	}
+	w.eventually("one lease is left", func() bool { return w.count(`select count(*) from connections`) == 1 })
+}
+
+// Over REST, a participant has neither a socket nor a beat.
+func TestJoinsOverREST(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	n := w.server(func(_ *realtime.Config, p *presence.Settings, _ *commands.Settings) { p.EmptyTimeout = 2 * time.Second })
+	join := func(session, user string) time.Time {
+		at := time.Now()
+		must(t, n.present.JoinWithout(t.Context(), study, user, session, at))
+		_, err := n.commands.JoinSession(t.Context(), commands.JoinSession{StudyID: study, SessionID: session, UserID: user, At: at})
+		must(t, err)
+		return at
+	}
+	started, err := n.commands.StartSession(t.Context(), commands.StartSession{StudyID: study, UserID: "kim", At: time.Now()})
+	must(t, err)
+	join(started.SessionID, "lee")
+	join(started.SessionID, "park")
+	// Whoever joins again, or by a socket, stays.
+	kim := n.in("kim")
+	park := n.in("park")
+	join(started.SessionID, "park")
+	last := join(started.SessionID, "lee")
+	w.happened("SessionStarted kim", "ParticipantJoined lee", "ParticipantJoined park", "ParticipantJoined kim", "ParticipantLeft lee expired")
+	near(t, "lee's leave", w.left("lee").At, last, time.Millisecond)
+	// A leave over REST puts the sockets out.
+	at := time.Now()
+	_, err = n.commands.LeaveSession(t.Context(), commands.LeaveSession{StudyID: study, SessionID: started.SessionID, UserID: "park", Reason: domain.Left, At: at})
+	must(t, err)
+	must(t, n.present.LeftWithout(t.Context(), study, "park", at))
+	kim.Expect("video:user-left")
+	if code := park.Closed(); code != 1012 {
+		t.Errorf("park was closed with %d", code)
+	}
+	w.happened("SessionStarted kim", "ParticipantJoined lee", "ParticipantJoined park", "ParticipantJoined kim", "ParticipantLeft lee expired",
+		"ParticipantLeft park left")
+}
+
+func TestWhatWasLeftLyingAroundExpires(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	n := w.server(func(_ *realtime.Config, p *presence.Settings, _ *commands.Settings) { p.EmptyTimeout = time.Second })
+	// A session that nobody joins
+	_, err := n.commands.StartSession(t.Context(), commands.StartSession{StudyID: study, UserID: "kim", At: time.Now()})
+	must(t, err)
+	w.happened("SessionStarted kim", "SessionEnded expired")
+	// A participant without any lease, as after a crash
+	started, err := n.commands.StartSession(t.Context(), commands.StartSession{StudyID: study, UserID: "kim", At: time.Now()})
+	must(t, err)
+	at := time.Now()
+	_, err = n.commands.JoinSession(t.Context(), commands.JoinSession{StudyID: study, SessionID: started.SessionID, UserID: "kim", At: at})
+	must(t, err)
+	w.happened("SessionStarted kim", "SessionEnded expired", "SessionStarted kim", "ParticipantJoined kim",
+		"ParticipantLeft kim expired", "SessionEnded everyoneLeft")
+	near(t, "kim's leave", w.left("kim").At, at, time.Millisecond)
+}
