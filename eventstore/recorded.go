@@ -31,6 +31,19 @@ func Stream(studyID string) string { return streamPrefix + studyID }
 // Study is the id of the study whose stream the event is in.
 func (r Recorded) Study() string { return strings.TrimPrefix(r.Stream, streamPrefix) }
 
+// Current is the event's data in the shape that events of its type have today. The error is an *UnknownEventError.
+func (r Recorded) Current() (json.RawMessage, error) {
+	known, ok := r.types.byName[r.Type]
+	if !ok {
+		return nil, &UnknownEventError{r.Position, r.Type, r.Schema, errUnknownType}
+	}
+	data, err := r.types.lift(known, r.Schema, r.Data)
+	if err != nil {
+		return nil, &UnknownEventError{r.Position, r.Type, r.Schema, err}
+	}
+	return data, nil
+}
+
 // Event decodes the fact. The error is an *UnknownEventError.
 func (r Recorded) Event() (domain.Event, error) {
 	fact := domain.Fact{SessionID: r.Session, At: r.OccurredAt}

@@ -146,8 +146,19 @@ func (t *types) decodeSharing(
 ) (domain.Event, error) {
 	known, ok := t.byName[string(name)]
 	if !ok {
-		return nil, errors.New("no such type is known")
+		return nil, errUnknownType
 	}
+	data, err := t.lift(known, schema, data)
+	if err != nil {
+		return nil, err
+	}
+	return known.decode(fact, data, text)
+}
+
+var errUnknownType = errors.New("no such type is known")
+
+// lift brings stored data to the schema of today.
+func (t *types) lift(known eventType, schema int16, data []byte) ([]byte, error) {
 	for ; schema < known.schema; schema++ {
 		lift, ok := t.upcasters[upcasterKey{known.name, schema}]
 		if !ok {
@@ -162,7 +173,7 @@ func (t *types) decodeSharing(
 	if schema > known.schema {
 		return nil, fmt.Errorf("the newest known schema is %d", known.schema)
 	}
-	return known.decode(fact, data, text)
+	return data, nil
 }
 
 func (t *types) add(name string, schema int16, decode decoder) {

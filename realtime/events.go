@@ -35,4 +35,6 @@ const (
 	eventStudyJoined        = "presence:study-joined"
 	eventUserOnline         = "presence:user-online"
 	eventUserOffline        = "presence:user-offline"
+	eventStarted            = "video:started"
+	eventEnded              = "video:ended"
 )

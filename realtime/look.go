@@ -31,7 +31,8 @@ func (s *Server) lookAgain(ctx context.Context) {
 		}
 		bounded, cancel := context.WithTimeout(ctx, lookTimeout)
 		// While one of them cannot be asked, nobody is put out on its account.
-		for _, look := range []func(context.Context) error{s.lookAtMembers, s.lookAtAccounts, s.lookAtLeases, s.lookElsewhere} {
+		for _, look := range []func(context.Context) error{s.lookAtMembers, s.lookAtAccounts, s.lookAtFeeds,
+			s.lookAtLeases, s.lookElsewhere} {
 			if err := look(bounded); err != nil && ctx.Err() == nil {
 				s.Log.LogAttrs(ctx, slog.LevelDebug, "could not look again", slog.Any("error", err))
 			}

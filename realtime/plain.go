@@ -54,12 +54,12 @@ func (s *Server) servePlain(w http.ResponseWriter, r *http.Request) {
 
 // answer refuses an upgrade, in the shape in which REST refuses requests.
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, err error) {
-	known, status := toClient(err), http.StatusServiceUnavailable
+	known := toClient(err)
+	status := statusOf(known.Code)
 	if unknown := unknownCaller(""); errors.As(err, &unknown) {
 		known = &domain.Error{Code: domain.AuthRequired, Details: map[string]any{"reason": unknown.Error()}}
 		status = http.StatusUnauthorized
 	} else if known.Code == domain.ServerError {
-		status = http.StatusInternalServerError
 		s.Log.Error("an upgrade failed", "error", err)
 	}
 	if known.Details == nil {
@@ -75,6 +75,22 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, err error) {
 		"error": known.Code.Message(language.Preferred(r.Header.Values("Accept-Language"))),
 		"code":  known.Code, "details": known.Details,
 	})) // fails only when the caller is gone
+}
+
+// statusOf is the status of a refused upgrade.
+func statusOf(code domain.Code) int {
+	switch code {
+	case domain.InvalidRequest:
+		return http.StatusBadRequest
+	case domain.NotStudyMember:
+		return http.StatusForbidden
+	case domain.MethodNotAllowed:
+		return http.StatusMethodNotAllowed
+	case domain.ServerError:
+		return http.StatusInternalServerError
+	default:
+		return http.StatusServiceUnavailable
+	}
 }
 
 // Open implements websocket.Handler.

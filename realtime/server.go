@@ -15,6 +15,7 @@ import (
 	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/membership"
+	"github.com/studycall/studycall/realtime/feed"
 	"github.com/studycall/studycall/realtime/presence"
 	"github.com/studycall/studycall/realtime/socketio"
 	"github.com/studycall/studycall/realtime/websocket"
@@ -57,6 +58,8 @@ type Config struct {
 	Origins *auth.Origins
 	// Presence holds the leases of this server's sockets. The server runs it.
 	Presence *presence.Registry
+	// Events is the log, for the feed of events.
+	Events feed.Log
 	// Elsewhere reaches sockets on other servers.
 	Elsewhere Elsewhere
 	// Now is the business time of what happens; NewID makes ids that nobody else makes.
@@ -83,6 +86,8 @@ type Server struct {
 	recorder *recorder
 	socketIO *socketio.Server
 	plain    *websocket.Server
+	feeds    *feed.Feeds
+	announce *announcer
 	draining atomic.Bool
 }
 
@@ -101,11 +106,15 @@ func New(config Config) *Server {
 		interval, timeout = 25*time.Second, time.Minute
 	}
 	s.plain = websocket.New(websocket.Config{PingPeriod: interval, PongWait: interval + timeout})
+	s.announce = newAnnouncer(s)
+	s.feeds = feed.New(feed.Config{
+		Log: config.Events, Heard: s.announce.heard, PingInterval: interval, PingTimeout: timeout, Logger: config.Log,
+	})
 	return s
 }
 
-// Routes answers what is the server's, /socket.io/ and /ws, and leaves all else to another handler. It is no ServeMux,
-// which would redirect what it takes for unclean paths, those of REST too.
+// Routes answers what is the server's, /socket.io/, /ws and the feeds of events, and leaves all else to another handler. It is
+// no ServeMux, which would redirect what it takes for unclean paths, those of REST too.
 func (s *Server) Routes(other http.Handler) http.Handler {
 	polled := s.crossOrigin(s.socketIO)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -115,6 +124,10 @@ func (s *Server) Routes(other http.Handler) http.Handler {
 		case r.URL.Path == "/ws":
 			s.servePlain(w, r)
 		default:
+			if studyID, is := feedStudy(r); is {
+				s.serveFeed(w, r, studyID)
+				return
+			}
 			other.ServeHTTP(w, r)
 		}
 	})
@@ -136,6 +149,8 @@ func (s *Server) Run(ctx context.Context) {
 	var loops sync.WaitGroup
 	loops.Go(func() { s.Presence.Run(ctx) })
 	loops.Go(func() { s.lookAgain(ctx) })
+	loops.Go(func() { s.feeds.Run(ctx) })
+	loops.Go(func() { s.announce.run(ctx) })
 	loops.Wait()
 }
 
@@ -144,7 +159,8 @@ func (s *Server) Run(ctx context.Context) {
 // take this server away, which Close does. The error is ctx's, when it ends first, or the database's.
 func (s *Server) Drain(ctx context.Context) error {
 	s.draining.Store(true)
-	err := errors.Join(s.socketIO.Close(ctx, websocket.Restart), s.plain.Close(ctx, websocket.Restart))
+	err := errors.Join(s.socketIO.Close(ctx, websocket.Restart), s.plain.Close(ctx, websocket.Restart),
+		s.feeds.Close(ctx, websocket.Restart))
 	at := s.Now()
 	return errors.Join(err, s.recorder.flush(ctx), s.Presence.LoseAll(ctx, at))
 }
@@ -153,7 +169,8 @@ func (s *Server) Drain(ctx context.Context) error {
 // find it by the leases.
 func (s *Server) Close(ctx context.Context) error {
 	s.draining.Store(true)
-	err := errors.Join(s.socketIO.Close(ctx, websocket.Restart), s.plain.Close(ctx, websocket.Restart))
+	err := errors.Join(s.socketIO.Close(ctx, websocket.Restart), s.plain.Close(ctx, websocket.Restart),
+		s.feeds.Close(ctx, websocket.Restart))
 	s.recorder.close()
 	return errors.Join(err, s.Presence.Go(ctx))
 }

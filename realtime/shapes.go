@@ -105,6 +105,34 @@ type userPresence struct {
 	Timestamp instant     `json:"timestamp"`
 }
 
+type videoStarted struct {
+	StudyID string       `json:"studyId"`
+	Session sessionShape `json:"session"`
+}
+
+type videoEnded struct {
+	StudyID   string `json:"studyId"`
+	SessionID string `json:"sessionId"`
+}
+
+// sessionShape is a session that has just started, in the shape in which REST gives it.
+type sessionShape struct {
+	ID        string       `json:"id"`
+	StudyID   string       `json:"studyId"`
+	RoomID    string       `json:"roomId"`
+	StartedBy string       `json:"startedBy"`
+	StartedAt instant      `json:"startedAt"`
+	EndedAt   *instant     `json:"endedAt"`
+	Duration  *int64       `json:"duration"`
+	Starter   starterShape `json:"starter"`
+}
+
+type starterShape struct {
+	ID     string  `json:"id"`
+	Name   *string `json:"name"`
+	Avatar *string `json:"avatar"`
+}
+
 type errorShape struct {
 	Message string         `json:"message"`
 	Code    domain.Code    `json:"code"`

@@ -119,7 +119,7 @@ func (w *world) server(tunes ...tune) *node {
 		ServerID: rand.Text(), Grace: grace, EmptyTimeout: time.Hour, Beat: 50 * time.Millisecond, Now: time.Now,
 	}
 	config := realtime.Config{
-		Access: access, Users: members, Authenticator: auth.Dev{}, Elsewhere: realtime.Unconnected{},
+		Access: access, Users: members, Authenticator: auth.Dev{}, Events: store, Elsewhere: realtime.Unconnected{},
 		Now: time.Now, NewID: rand.Text, Look: 50 * time.Millisecond, Rates: realtime.DefaultRates(), Log: log,
 	}
 	for _, change := range tunes {

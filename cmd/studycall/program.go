@@ -101,7 +101,7 @@ func (p *program) serve(first http.Handler, limits timeouts) {
 }
 
 func (p *program) wire(ctx context.Context, c serveCommand) (err error) {
-	if p.db, err = c.open(ctx, p.log, true); err != nil {
+	if p.db, err = c.open(ctx, p.log, toServe); err != nil {
 		return err
 	}
 	if err := p.db.migrate(ctx); err != nil {
@@ -145,6 +145,7 @@ func (p *program) wire(ctx context.Context, c serveCommand) (err error) {
 		Authenticator: callers,
 		Origins:       c.AllowedOrigins.Origins,
 		Presence:      present,
+		Events:        p.store,
 		Elsewhere:     realtime.Unconnected{},
 		Now:           time.Now,
 		NewID:         rand.Text,

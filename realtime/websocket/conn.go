@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -57,6 +58,23 @@ func (c *Conn) Send(frames ...Frame) {
 	case wake:
 		_ = c.session.Write(wakeUp) // refused only by a session that is closed
 	}
+}
+
+// Drained waits until nothing waits to be sent, for senders who have much to send and need not hurry. The error is that of
+// ctx, or ErrClosed once Close was called or the connection has ended.
+func (c *Conn) Drained(ctx context.Context) error {
+	c.mu.Lock()
+	empty := c.queue.whenEmpty()
+	c.mu.Unlock()
+	select {
+	case <-empty:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if c.closing.Load() {
+		return ErrClosed
+	}
+	return nil
 }
 
 // Close sends what is queued, then the code, then hangs up. Only the first call counts.

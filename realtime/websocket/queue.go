@@ -7,6 +7,25 @@ type queue struct {
 	count   int     // frames, waiting or being written
 	bytes   int     // their bytes on the wire
 	woken   bool    // the writer was told, or is at it
+
+	emptied chan struct{} // closed when nothing waits any more; nil while nobody wants to know
+}
+
+// whenEmpty is closed as soon as nothing waits.
+func (q *queue) whenEmpty() <-chan struct{} {
+	if q.emptied == nil {
+		q.emptied = make(chan struct{})
+	}
+	emptied := q.emptied
+	q.tellEmpty()
+	return emptied
+}
+
+func (q *queue) tellEmpty() {
+	if q.count == 0 && q.emptied != nil {
+		close(q.emptied)
+		q.emptied = nil
+	}
 }
 
 // spareFrames is how many slots an idle connection keeps (2 KB): a burst's array is left to the collector.
@@ -50,6 +69,7 @@ func (q *queue) written(taken []Frame) {
 		clear(taken)
 		q.spare = taken[:0]
 	}
+	q.tellEmpty()
 }
 
 // drop forgets what waits.
@@ -59,4 +79,5 @@ func (q *queue) drop() {
 	}
 	q.count -= len(q.waiting)
 	q.waiting = nil
+	q.tellEmpty()
 }

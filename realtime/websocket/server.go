@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gorilla/websocket"
 	"github.com/olahol/melody"
 )
 
@@ -61,6 +62,9 @@ func New(config Config) *Server {
 	s.melody.HandleDisconnect(func(m *melody.Session) { connOf(m).ended() })
 	return s
 }
+
+// IsUpgrade says whether a request asks for a WebSocket.
+func IsUpgrade(r *http.Request) bool { return websocket.IsWebSocketUpgrade(r) }
 
 // Serve upgrades the request and returns as soon as that is done, so that what net/http held for the request is let go;
 // from then on h is told of the connection. When it returns an error the request has been answered (400, 403 or 405 as
