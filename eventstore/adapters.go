@@ -13,12 +13,11 @@ import (
 type sliceSchema struct{ feed *sliceFeed }
 
 // The row of the checkpoint is the lock. The events after it are read by position alone, which is one range of the
-// primary key, and come as one row.
+// primary key.
 const sliceSQL = `
-	with checkpoint as (select position from checkpoints where name = $1 for update skip locked),
-	slice as (select position, stream_id, version, session_id, type, schema, data, occurred_at, recorded_at
-		from events where position > (select position from checkpoint) order by position limit $2)
-	select max(position), json_agg(slice order by position) from slice having count(*) > 0`
+	with checkpoint as (select position from checkpoints where name = $1 for update skip locked)
+	select ` + recordedColumns + `
+	from events e where e.position > (select position from checkpoint) order by e.position limit $2`
 
 // SelectQuery implements SchemaAdapter.
 func (s sliceSchema) SelectQuery(watermillsql.SelectQueryParams) (watermillsql.Query, error) {
@@ -27,13 +26,13 @@ func (s sliceSchema) SelectQuery(watermillsql.SelectQueryParams) (watermillsql.Q
 	return watermillsql.Query{Query: sliceSQL, Args: []any{s.feed.name, s.feed.limit.Load()}}, nil
 }
 
-// UnmarshalMessage implements SchemaAdapter.
+// UnmarshalMessage implements SchemaAdapter. The message carries its position; the events are in its transaction.
 func (s sliceSchema) UnmarshalMessage(p watermillsql.UnmarshalMessageParams) (watermillsql.Row, error) {
 	var row watermillsql.Row
-	if err := p.Row.Scan(&row.Offset, &row.Payload); err != nil {
+	if err := p.Row.Scan(&row.Offset); err != nil {
 		return row, fmt.Errorf("read a slice of the log: %w", err)
 	}
-	row.Msg = message.NewMessage(strconv.FormatInt(row.Offset, 10), row.Payload)
+	row.Msg = message.NewMessage(strconv.FormatInt(row.Offset, 10), nil)
 	return row, nil
 }
 

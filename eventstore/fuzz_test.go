@@ -5,7 +5,6 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 )
 
 // Whatever bytes the log holds: decoding gives an event or an error, and an event that was decoded is stored and read
@@ -71,29 +70,4 @@ func says(t *testing.T, event any, data []byte) {
 			t.Fatalf("%q was decoded as %+v", data, event)
 		}
 	}
-}
-
-// Whatever is in the payload of a message: it is a slice of events or an error.
-func FuzzDecodeSlice(f *testing.F) {
-	f.Add([]byte(`[{"position":1,"stream_id":"call-a","version":1,"session_id":"s","type":"AudioMuted","schema":1,` +
-		`"data":{"userId":"kim"},"occurred_at":"2025-11-19T10:30:00.123+09:00","recorded_at":"2025-11-19T01:30:00Z"}]`))
-	f.Add([]byte(`[]`))
-	f.Add([]byte(`null`))
-	f.Add([]byte(`[{"schema":70000}]`))
-	f.Add([]byte(`[{"occurred_at":"infinity"}]`))
-	s := &Store{types: callEvents()}
-	f.Fuzz(func(t *testing.T, payload []byte) {
-		events, err := s.decodeSlice(payload)
-		if err != nil && events != nil {
-			t.Fatalf("got %v and %v", events, err)
-		}
-		for _, r := range events {
-			if r.OccurredAt.Location() != time.UTC || r.RecordedAt.Location() != time.UTC {
-				t.Fatalf("%+v is not UTC", r)
-			}
-			if event, err := r.Event(); (event == nil) == (err == nil) {
-				t.Fatalf("got %v and %v", event, err)
-			}
-		}
-	})
 }

@@ -26,6 +26,7 @@ var errLogIsOurs = errors.New("the log is written by Append alone")
 // sliceBeginner gives watermill-sql its transactions.
 type sliceBeginner struct {
 	pool      *pgxpool.Pool
+	types     *types
 	committed func(position int64)
 }
 
@@ -35,7 +36,7 @@ func (b sliceBeginner) BeginTx(ctx context.Context, _ *stdsql.TxOptions) (waterm
 	if err != nil {
 		return nil, err
 	}
-	return &sliceTx{tx: tx, committed: b.committed}, nil
+	return &sliceTx{tx: tx, types: b.types, committed: b.committed}, nil
 }
 
 // ExecContext implements watermill-sql's Beginner, which has it for publishers only.
@@ -54,7 +55,9 @@ func (b sliceBeginner) QueryContext(context.Context, string, ...any) (watermills
 // rolled back, when the handler failed.
 type sliceTx struct {
 	tx        pgx.Tx
+	types     *types
 	committed func(position int64)
+	events    []Recorded // of the slice, from QueryContext on
 
 	mu       sync.Mutex // held by the handler while it works, and by whoever ends the transaction
 	ended    bool
@@ -107,8 +110,8 @@ func (t *sliceTx) QueryContext(ctx context.Context, query string, args ...any) (
 	if err != nil {
 		return nil, err
 	}
-	slices, err := pgx.CollectRows(rows, pgx.RowToStructByPos[sliceRow])
-	return &sliceRows{slices}, err
+	t.events, err = collect(rows, t.types)
+	return &sliceRows{t.events}, err
 }
 
 // Commit implements watermill-sql's Tx.
@@ -139,23 +142,17 @@ func (t *sliceTx) end(end func(context.Context) error) error {
 	return end(ctx)
 }
 
-// sliceRow is what sliceSQL gives: one row, or none.
-type sliceRow struct {
-	Last    int64 // position
-	Payload []byte
-}
-
-// sliceRows are rows that have been read.
-type sliceRows struct{ rest []sliceRow }
+// sliceRows are the one row that watermill-sql is to make a message of: the position of the last of some events. Without
+// events, it is none.
+type sliceRows struct{ events []Recorded }
 
 // Next implements watermill-sql's Rows.
-func (r *sliceRows) Next() bool { return len(r.rest) > 0 }
+func (r *sliceRows) Next() bool { return len(r.events) > 0 }
 
 // Scan implements watermill-sql's Rows.
 func (r *sliceRows) Scan(into ...any) error {
-	last, payload := into[0].(*int64), into[1].(*[]byte) //nolint:forcetypeassert // UnmarshalMessage's
-	*last, *payload = r.rest[0].Last, r.rest[0].Payload
-	r.rest = r.rest[1:]
+	*into[0].(*int64) = r.events[len(r.events)-1].Position //nolint:forcetypeassert // UnmarshalMessage's
+	r.events = nil
 	return nil
 }
 

@@ -35,7 +35,7 @@ func (s *Store) Subscriber(ctx context.Context, name string) (message.Subscriber
 	feed := &sliceFeed{store: s, name: name, log: log, done: ctx.Done()}
 	feed.limit.Store(sliceLimit)
 	never := time.Duration(0)
-	beginner := sliceBeginner{pool: s.pool, committed: feed.succeeded}
+	beginner := sliceBeginner{pool: s.pool, types: s.types, committed: feed.succeeded}
 	subscriber, err := watermillsql.NewSubscriber(beginner, watermillsql.SubscriberConfig{
 		ConsumerGroup:  name,
 		AckDeadline:    &never, // at its deadline watermill-sql would commit half-written work
