@@ -17,7 +17,7 @@ create table connections (
     kind       text        not null check (kind in ('socket', 'rest')),
     server_id  text        not null,  -- '' for rest
     session_id text        not null,
-    joined_at  timestamptz not null,  -- business time
+    seen_at    timestamptz not null,  -- business time at which its user was certainly there: the join, or another socket's leave
     lost_at    timestamptz,           -- business time at which it was last heard of; null while it is connected
     lapses_at  timestamptz,           -- by the database's clock: from then on it keeps nobody in the call; null while connected
     check ((lost_at is null) = (lapses_at is null)),

@@ -12,7 +12,7 @@ import (
 
 // A participant who has a lease keeps it.
 const adoptSQL = `
-	insert into connections (study_id, user_id, socket_id, kind, server_id, session_id, joined_at, lost_at, lapses_at)
+	insert into connections (study_id, user_id, socket_id, kind, server_id, session_id, seen_at, lost_at, lapses_at)
 	select p.study_id, p.user_id, '', 'rest', '', p.session_id, p.heard, p.heard,
 		clock_timestamp() + $5 * interval '1 microsecond'
 	from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) as p (study_id, user_id, session_id, heard)

@@ -9,10 +9,10 @@ import (
 )
 
 const insertSocketSQL = `
-	insert into connections (study_id, user_id, socket_id, kind, server_id, session_id, joined_at)
+	insert into connections (study_id, user_id, socket_id, kind, server_id, session_id, seen_at)
 	values ($1, $2, $3, 'socket', $4, $5, $6)
 	on conflict (study_id, user_id, socket_id) do update
-	set server_id = excluded.server_id, session_id = excluded.session_id, joined_at = excluded.joined_at,
+	set server_id = excluded.server_id, session_id = excluded.session_id, seen_at = excluded.seen_at,
 		lost_at = null, lapses_at = null`
 
 // What the participant had before, lost or over REST, is made good by the new lease.
@@ -34,7 +34,7 @@ func (r *Registry) Join(ctx context.Context, l Lease, sessionID string, at time.
 
 // A live socket is better than this, unless its server may be dead.
 const insertRESTSQL = `
-	insert into connections (study_id, user_id, socket_id, kind, server_id, session_id, joined_at, lost_at, lapses_at)
+	insert into connections (study_id, user_id, socket_id, kind, server_id, session_id, seen_at, lost_at, lapses_at)
 	select $1, $2, '', 'rest', '', $3, $4, $4, clock_timestamp() + $5 * interval '1 microsecond'
 	where not exists (
 		select from connections c join servers s using (server_id)

@@ -16,7 +16,8 @@ const (
 	deleteOwnAndLostSQL = `delete from connections
 		where study_id = $1 and user_id = $2 and (socket_id = $3 or lapses_at is not null)`
 	// A silent server's leases count here: whether it is dead is for the sweep to judge.
-	connectedSQL = `select exists (select from connections where study_id = $1 and user_id = $2 and lapses_at is null)`
+	connectedSQL = `update connections set seen_at = greatest(seen_at, $3)
+		where study_id = $1 and user_id = $2 and lapses_at is null`
 	deleteAllSQL = `delete from connections where study_id = $1 and user_id = $2`
 	forgetSQL    = `delete from connections where study_id = $1 and user_id = $2 and socket_id = $3`
 )
@@ -27,11 +28,12 @@ func (r *Registry) Leave(ctx context.Context, l Lease, sessionID string, at time
 		if _, err := tx.Exec(ctx, deleteOwnAndLostSQL, l.StudyID, l.UserID, l.SocketID); err != nil {
 			return fmt.Errorf("take away the lease of a socket: %w", err)
 		}
-		var connected bool
-		if err := tx.QueryRow(ctx, connectedSQL, l.StudyID, l.UserID).Scan(&connected); err != nil {
+		// Another connection keeps the user in the call; should it turn out to be dead, the user was there until now.
+		connected, err := tx.Exec(ctx, connectedSQL, l.StudyID, l.UserID, at)
+		if err != nil {
 			return fmt.Errorf("look for other leases: %w", err)
 		}
-		if connected {
+		if connected.RowsAffected() > 0 {
 			return nil
 		}
 		return r.leave(ctx, l.StudyID, l.UserID, sessionID, domain.Left, at)
@@ -68,7 +70,7 @@ func (r *Registry) Forget(ctx context.Context, l Lease) error {
 }
 
 // What is newer than the leave, as after a join at once afterwards, stays.
-const deleteOlderSQL = `delete from connections where study_id = $1 and user_id = $2 and coalesce(lost_at, joined_at) <= $3`
+const deleteOlderSQL = `delete from connections where study_id = $1 and user_id = $2 and coalesce(lost_at, seen_at) <= $3`
 
 // LeftWithout takes away the leases of somebody who left over REST at the given time; the command came before it. Their
 // sockets' servers find them gone: see Held.
@@ -80,10 +82,10 @@ func (r *Registry) LeftWithout(ctx context.Context, studyID, userID string, at t
 }
 
 const (
-	loseSQL = `update connections set lost_at = greatest($4, joined_at),
+	loseSQL = `update connections set lost_at = greatest($4, seen_at),
 			lapses_at = clock_timestamp() + $5 * interval '1 microsecond'
 		where study_id = $1 and user_id = $2 and socket_id = $3 and lapses_at is null`
-	loseAllSQL = `update connections set lost_at = greatest($2, joined_at),
+	loseAllSQL = `update connections set lost_at = greatest($2, seen_at),
 			lapses_at = clock_timestamp() + $3 * interval '1 microsecond'
 		where server_id = $1 and lapses_at is null`
 )

@@ -14,12 +14,13 @@ import (
 // sweepLimit is how many participants one sweep deals with at most.
 const sweepLimit = 500
 
-// Both halves are looks at an index: what lapsed by itself, and what the few servers had that are silent.
+// Both halves are looks at an index: what lapsed by itself, and what the few servers had that are silent. Whoever asks is
+// not, whatever its beats met with.
 const lapsedSQL = `
 	select study_id, user_id from connections where lapses_at <= clock_timestamp()
 	union
 	select c.study_id, c.user_id from servers s join connections c using (server_id)
-	where s.last_seen <= clock_timestamp() - $1 * interval '1 microsecond' and c.lapses_at is null
+	where s.server_id <> $3 and s.last_seen <= clock_timestamp() - $1 * interval '1 microsecond' and c.lapses_at is null
 	limit $2`
 
 // deadServersSQL takes away servers that have been silent for long and have nothing left.
@@ -33,7 +34,7 @@ func (r *Registry) sweep(ctx context.Context) error {
 	if !r.mayJudge() {
 		return nil
 	}
-	rows, err := r.pool.Query(ctx, lapsedSQL, microseconds(r.settings.Grace), sweepLimit)
+	rows, err := r.pool.Query(ctx, lapsedSQL, microseconds(r.settings.Grace), sweepLimit, r.settings.ServerID)
 	if err != nil {
 		return fmt.Errorf("look for lapsed leases: %w", err)
 	}
@@ -44,10 +45,10 @@ func (r *Registry) sweep(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("look for lapsed leases: %w", err)
 	}
-	group, ctx := errgroup.WithContext(ctx)
+	group, failing := errgroup.WithContext(ctx)
 	group.SetLimit(cap(r.slots))
 	for _, p := range lapsed {
-		group.Go(func() error { return r.end(ctx, p.StudyID, p.UserID) })
+		group.Go(func() error { return r.end(failing, p.StudyID, p.UserID) })
 	}
 	if err := group.Wait(); err != nil {
 		return err
@@ -69,9 +70,9 @@ type leaseRow struct {
 // A killed server may have let somebody join after it last said that it lived. Without a server, which nobody takes away
 // while it has sockets, a lease is judged by its beginning.
 const leasesSQL = `
-	select c.socket_id, c.session_id, c.kind, greatest(coalesce(c.lost_at, s.said_at), c.joined_at),
+	select c.socket_id, c.session_id, c.kind, greatest(coalesce(c.lost_at, s.said_at), c.seen_at),
 		case when c.lapses_at is null
-			then coalesce(s.last_seen, c.joined_at) <= clock_timestamp() - $3 * interval '1 microsecond'
+			then c.server_id <> $4 and coalesce(s.last_seen, c.seen_at) <= clock_timestamp() - $3 * interval '1 microsecond'
 			else c.lapses_at <= clock_timestamp() end,
 		c.lapses_at is null
 	from connections c left join servers s using (server_id)
@@ -89,7 +90,7 @@ func (r *Registry) end(ctx context.Context, studyID, userID string) error {
 			return nil // somebody joins, leaves, or sweeps
 		}
 		// A statement of its own, so that it sees what was committed before the lock was free.
-		rows, err := tx.Query(ctx, leasesSQL, studyID, userID, microseconds(r.settings.Grace))
+		rows, err := tx.Query(ctx, leasesSQL, studyID, userID, microseconds(r.settings.Grace), r.settings.ServerID)
 		if err != nil {
 			return fmt.Errorf("read the participant's leases: %w", err)
 		}
@@ -104,14 +105,17 @@ func (r *Registry) end(ctx context.Context, studyID, userID string) error {
 	})
 }
 
+const deleteLapsedSQL = `delete from connections where study_id = $1 and user_id = $2 and socket_id = any($3)`
+
 // judge takes away the lapsed leases of a participant who has a connection, and ends the stint of one who has nothing but
 // lapsed ones. As long as a lost one counts, all stay: the latest of them is when the participant was last heard of.
 func (r *Registry) judge(ctx context.Context, tx pgx.Tx, studyID, userID string, leases []leaseRow) error {
 	var lapsed []string
+	var heard time.Time // of the lapsed ones
 	connected := false
 	for _, l := range leases {
 		if l.lapsed {
-			lapsed = append(lapsed, l.socketID)
+			lapsed, heard = append(lapsed, l.socketID), l.heard
 		} else {
 			connected = connected || l.connected
 		}
@@ -131,10 +135,11 @@ func (r *Registry) judge(ctx context.Context, tx pgx.Tx, studyID, userID string,
 			}
 		}
 	}
-	_, err := tx.Exec(ctx, `delete from connections where study_id = $1 and user_id = $2 and socket_id = any($3)`,
-		studyID, userID, lapsed)
-	if err != nil {
+	if _, err := tx.Exec(ctx, deleteLapsedSQL, studyID, userID, lapsed); err != nil {
 		return fmt.Errorf("take away lapsed leases: %w", err)
+	}
+	if _, err := tx.Exec(ctx, connectedSQL, studyID, userID, heard); err != nil {
+		return fmt.Errorf("note when the participant was last heard of: %w", err)
 	}
 	return nil
 }
