@@ -97,6 +97,7 @@ func TestACallFromTheFirstJoinToTheLastLeave(t *testing.T) {
 			golden(t, "user_offline", kim.Expect("presence:user-offline"), who)
 			kim.Must("video:leave-room", `{"roomId":"study-go-main"}`)
 			kim.Must("video:leave-room", `{"roomId":"study-go-main"}`)
+			kim.Expect("video:ended") // kim is still in the study
 			golden(t, "error", refusedError(kim, "video:offer", `{"to":"nobody","offer":1}`), who)
 			if told := kim.Told(); len(told) > 0 {
 				t.Errorf("kim was told more: %v", told)

@@ -1,0 +1,102 @@
+package realtime_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/studycall/studycall/commands"
+	"github.com/studycall/studycall/realtime"
+	"github.com/studycall/studycall/realtime/presence"
+)
+
+// A call's start sends hundreds of candidates at once: they pass.
+func TestABurstOfCandidatesPasses(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	n := w.server()
+	kim, lee := n.in("kim"), n.in("lee")
+	for i := range 500 {
+		kim.Emit("video:ice-candidate", fmt.Sprintf(`{"to":%q,"candidate":%d}`, lee.ID, i))
+	}
+	for i := range 500 {
+		if got, want := string(lee.Expect("video:ice-candidate")), fmt.Sprintf(`{"from":%q,"candidate":%d}`, kim.ID, i); got != want {
+			t.Fatalf("got %s, want %s", got, want)
+		}
+	}
+}
+
+// Who sends too much is told once, and cut off when it goes on. Nobody else notices.
+func TestWhoSendsTooMuchIsCutOff(t *testing.T) {
+	t.Parallel()
+	for name, flood := range map[string]struct{ event, data string }{
+		"messages":       {"video:speaking", `{"roomId":"study-go-main","speaking":true}`},
+		"joins":          {"video:join-room", inRoom},
+		"unknown events": {"x", `{}`},
+		"bytes":          {"video:offer", `{"to":"x","offer":"` + strings.Repeat("x", 500_000) + `"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			n := w.server(func(c *realtime.Config, _ *presence.Settings, _ *commands.Settings) {
+				c.Rates = realtime.Rates{
+					Messages: realtime.Rate{PerSecond: 10, Burst: 50}, Bytes: realtime.Rate{PerSecond: 1000, Burst: 2_000_000},
+					Joins: realtime.Rate{PerSecond: 1, Burst: 5}, Patience: 20,
+				}
+			})
+			kim, lee, park := n.in("kim"), n.in("lee"), n.in("park")
+			over := make(chan struct{})
+			go func() {
+				defer close(over)
+				for range 5000 {
+					if kim.IsClosed() {
+						return
+					}
+					kim.Emit(flood.event, flood.data)
+				}
+			}()
+			for i := range 20 {
+				sent := time.Now()
+				lee.Emit("video:offer", fmt.Sprintf(`{"to":%q,"offer":%d}`, park.ID, i))
+				park.Expect("video:offer")
+				if took := time.Since(sent); took > 2*time.Second {
+					t.Errorf("an offer of others takes %v", took)
+				}
+			}
+			if code := kim.Closed(); code != 4002 {
+				t.Errorf("closed with %d", code)
+			}
+			<-over
+			told := 0
+			for _, e := range kim.Told() {
+				if e.Name == "error" && strings.Contains(string(e.Data), "RATE_LIMITED") {
+					told++
+				}
+			}
+			if told != 1 {
+				t.Errorf("was told %d times", told)
+			}
+			lee.Expect("video:user-left")
+		})
+	}
+}
+
+func TestOneSocketIsInAFewRoomsAtMost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.exec(`insert into studies (id, name) select 's' || n, 'S' from generate_series(1, 20) n`)
+	w.exec(`insert into study_members (study_id, user_id) select 's' || n, 'kim' from generate_series(1, 20) n`)
+	n := w.server()
+	kim := n.as("kim")
+	for i := 1; i <= 8; i++ {
+		kim.Must("video:join-room", fmt.Sprintf(`{"studyId":"s%d","roomId":"study-s%d-main"}`, i, i))
+	}
+	if code := kim.Refused("video:join-room", `{"studyId":"s9","roomId":"study-s9-main"}`); code != "INVALID_REQUEST" {
+		t.Errorf("the ninth room: %s", code)
+	}
+	kim.Drop()
+	w.eventually("the last of the sessions is over", func() bool {
+		return w.count(`select count(*) from events where type = 'SessionEnded'`) == 8
+	})
+}

@@ -1,0 +1,106 @@
+package realtime_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/studycall/studycall/domain"
+	"github.com/studycall/studycall/migrations"
+	"github.com/studycall/studycall/postgres"
+	"github.com/studycall/studycall/postgres/embedded"
+	"github.com/studycall/studycall/postgres/postgrestest"
+)
+
+// While the database is away, what peers send each other keeps flowing. What was toggled and left in the meantime is recorded
+// when it is back, in order, with its true time; and nobody who is there, or comes back in time, has left.
+func TestTheDatabaseIsAwayDuringACall(t *testing.T) {
+	t.Parallel()
+	for name, how := range map[string]embedded.Shutdown{"stopped": embedded.Fast, "crashed": embedded.Immediate} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cluster := postgrestest.Cluster(t, "fsync=on", "full_page_writes=on")
+			pool, err := postgres.Connect(t.Context(), cluster.URL())
+			must(t, err)
+			_, err = postgres.Migrate(t.Context(), pool, migrations.Files)
+			must(t, err)
+			pool.Close()
+			w := newWorldOn(t, cluster.URL())
+			n := w.server()
+			kim, lee, park, choi := n.in("kim"), n.in("lee"), n.in("park"), n.in("choi")
+
+			must(t, cluster.Stop(t.Context(), how))
+			var toggled []time.Time
+			var acks []int
+			for i := range 10 {
+				kim.Emit("video:ice-candidate", fmt.Sprintf(`{"to":%q,"candidate":%d}`, lee.ID, i))
+				if got, want := string(lee.Expect("video:ice-candidate")), fmt.Sprintf(`{"from":%q,"candidate":%d}`, kim.ID, i); got != want {
+					t.Errorf("arrives as %s, want %s", got, want)
+				}
+				toggled = append(toggled, time.Now())
+				acks = append(acks, kim.Begin("video:toggle-audio", fmt.Sprintf(`{"roomId":"study-go-main","isMuted":%t}`, i%2 == 0)))
+				if got, want := string(lee.Expect("video:peer-audio-changed")), fmt.Sprintf(`{"socketId":%q,"userId":"kim","isMuted":%t}`, kim.ID, i%2 == 0); got != want {
+					t.Errorf("lee was told %s, want %s", got, want)
+				}
+				pause := time.NewTimer(50 * time.Millisecond)
+				<-pause.C
+			}
+			left, leaving := time.Now(), park.Begin("video:leave-room", theRoom)
+			lee.Expect("video:user-left")
+			choi.Drop()
+			lee.Expect("video:user-left")
+			lost := time.Now()
+			newcomer := n.as("lee") // the account is known from a moment ago
+			if code := newcomer.Refused("video:join-room", inRoom); code != "SERVICE_UNAVAILABLE" {
+				t.Errorf("a join is refused with %s", code)
+			}
+			must(t, cluster.Start(t.Context()))
+			for _, ack := range acks {
+				if got := string(kim.Answer(ack)); got != `{"ok":true}` {
+					t.Errorf("a toggle is answered with %s", got)
+				}
+			}
+			if got := string(park.Answer(leaving)); got != `{"ok":true}` {
+				t.Errorf("the leave is answered with %s", got)
+			}
+			newcomer.Must("video:join-room", inRoom)
+			w.happenedSince(5, toggled, left, lost)
+		})
+	}
+}
+
+// happenedSince wants the log to go on as the outage did.
+func (w *world) happenedSince(known int, toggled []time.Time, left, lost time.Time) {
+	t := w.t
+	t.Helper()
+	var events []domain.Event
+	w.eventually("all is recorded", func() bool {
+		events = w.recorded()
+		return len(events) >= known+len(toggled)+2
+	})
+	var toggles int
+	for _, e := range events[known:] {
+		switch e := e.(type) {
+		case domain.AudioMuted:
+			near(t, "mute", e.At, toggled[toggles], 50*time.Millisecond)
+			toggles++
+		case domain.AudioUnmuted:
+			near(t, "unmute", e.At, toggled[toggles], 50*time.Millisecond)
+			toggles++
+		case domain.ParticipantLeft:
+			switch {
+			case e.UserID == "park" && e.Reason == domain.Left:
+				near(t, "park's leave", e.At, left, 50*time.Millisecond)
+			case e.UserID == "choi" && e.Reason == domain.Disconnected:
+				near(t, "choi's leave", e.At, lost, 200*time.Millisecond)
+			default:
+				t.Errorf("the log has %s", describe(e))
+			}
+		default:
+			t.Errorf("the log has %s", describe(e))
+		}
+	}
+	if toggles != len(toggled) {
+		t.Errorf("%d of %d toggles are in the log", toggles, len(toggled))
+	}
+}
