@@ -10,42 +10,22 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// Exit codes.
-const (
-	exitOK      = 0
-	exitFailure = 1
-	exitUsage   = 2 // a mistake in a flag, an environment variable or their combination
-)
-
 // cli is the command line. Every flag has an environment variable.
 type cli struct {
 	Serve       serveCommand       `cmd:"" default:"withargs" help:"Migrate the database, then serve (the default)."`
 	Migrate     migrateCommand     `cmd:"" help:"Apply the migrations and exit. Safe from several servers at once."`
-	Projections projectionsCommand `cmd:"" help:"Show how far each projection is."`
+	Projections projectionsCommand `cmd:"" help:"Show how far each projection is; have a stopped one try again."`
 	Rebuild     rebuildCommand     `cmd:"" help:"Make projections' tables anew from the log, while they are in use."`
-	Verify      verifyCommand      `cmd:"" help:"Compare projections' tables with a fold of the log, while they are in use; exit 1 on a difference."`
+	Verify      verifyCommand      `cmd:"" help:"Compare projections' tables with a fold of the log, while they are in use."`
 	Events      eventsCommand      `cmd:"" help:"Print the log."`
 	Seed        seedCommand        `cmd:"" help:"Append a realistic, reproducible past, to try things out on."`
 	Members     membersCommand     `cmd:"" help:"Users, studies and who is in them, in our own tables."`
 	Token       tokenCommand       `cmd:"" help:"Make a session token as the web app does, to try things out with."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
 
+	ShowVersion kong.VersionFlag `name:"version" short:"V" help:"Print the version."`
+
 	Log logFlags `embed:"" group:"Logging"`
-}
-
-type logFlags struct {
-	LogFormat string `enum:"text,json" default:"text" env:"STUDYCALL_LOG_FORMAT" help:"Format of log lines: text or json."`
-	LogLevel  string `enum:"debug,info,warn,error" default:"info" env:"STUDYCALL_LOG_LEVEL" help:"Least level of log lines: debug, info, warn or error."`
-}
-
-func (f logFlags) logger(w io.Writer) *slog.Logger {
-	var level slog.Level
-	_ = level.UnmarshalText([]byte(f.LogLevel)) // one of the enum
-	options := &slog.HandlerOptions{Level: level}
-	if f.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, options))
-	}
-	return slog.New(slog.NewTextHandler(w, options))
 }
 
 // streams are what a command writes to: out is its result, log what it says about its work.
@@ -54,22 +34,18 @@ type streams struct {
 	log *slog.Logger
 }
 
-// usageError is a mistake in the configuration that flags alone do not show.
-type usageError struct{ message string }
-
-func (e usageError) Error() string { return e.message }
-
 // run is the program with its arguments, until it is done or ctx ends. It returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var flags cli
-	helped := false
+	told := false // help, or the version
 	parser, err := kong.New(&flags,
 		kong.Name("studycall"),
 		kong.Description("The record of study groups' video calls, and the signalling that connects them.\n\n"+
 			"Without a command it serves; without any flag, on an embedded Postgres, on loopback, with development sign-in. "+
 			"The flags of the service: studycall serve --help."),
+		kong.Vars{"version": version()},
 		kong.Writers(stdout, stderr),
-		kong.Exit(func(int) { helped = true }),
+		kong.Exit(func(int) { told = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, Summary: true}),
 		kong.ShortUsageOnError(),
 	)
@@ -77,29 +53,57 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		_, _ = fmt.Fprintln(stderr, "studycall:", err)
 		return exitFailure
 	}
-	parsed, err := parser.Parse(args)
-	if helped {
+	if len(args) > 0 && args[0] == "help" {
+		args = append(args[1:len(args):len(args)], "--help")
+	}
+	parsed, err := parser.Parse(joinNegative(args))
+	if told {
 		return exitOK
 	}
 	if err != nil {
-		_, _ = fmt.Fprintf(stderr, "studycall: %v; see studycall --help\n", err)
+		var wrong *kong.ParseError
+		if errors.As(err, &wrong) {
+			parsed = wrong.Context
+		}
+		_, _ = fmt.Fprintf(stderr, "studycall: %s; see studycall --help\n", withVariable(err.Error(), parsed))
 		return exitUsage
 	}
+	log := flags.Log.logger(stderr)
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	err = parsed.Run(&streams{stdout, flags.Log.logger(stderr)})
-	var usage usageError
-	switch {
-	case err == nil:
-		return exitOK
-	case ctx.Err() != nil && errors.Is(err, context.Canceled):
-		// What was asked for is not done. Serving and following, which end so, return nil.
-		_, _ = fmt.Fprintln(stderr, "studycall: interrupted")
-		return exitFailure
-	case errors.As(err, &usage):
-		_, _ = fmt.Fprintf(stderr, "studycall: %v\n", err)
-		return exitUsage
-	default:
-		_, _ = fmt.Fprintf(stderr, "studycall: %v\n", err)
-		return exitFailure
+	err = overridden(parsed)
+	if err == nil {
+		err = parsed.Run(&streams{stdout, log})
 	}
+	code, err := exitCode(ctx, err)
+	if err == nil {
+		return code
+	}
+	message := err.Error()
+	if code == exitUsage {
+		message = withVariable(message, parsed)
+	}
+	if flags.Log.LogFormat == "json" {
+		log.Error(message)
+	} else {
+		_, _ = fmt.Fprintf(stderr, "studycall: %s\n", message)
+	}
+	return code
+}
+
+// overridden refuses a --data-dir that would not be used, since a database is named. The variable of the one beside the
+// flag of the other is no contradiction.
+func overridden(command *kong.Context) error {
+	url, given := "", false
+	for _, flag := range command.Flags() {
+		if flag.Name == "database-url" {
+			url = flag.Target.String()
+		}
+	}
+	for _, step := range command.Path {
+		given = given || step.Flag != nil && step.Flag.Name == "data-dir"
+	}
+	if given && url != "" {
+		return usageError{"--data-dir is where the embedded Postgres keeps its data, and --database-url (DATABASE_URL) names another database: give one of them"}
+	}
+	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/studycall/studycall/postgres/postgrestest"
 )
@@ -20,30 +21,47 @@ func studycall(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	return code, out.String(), errs.String()
 }
 
-func TestMistakesAreOneClearLineAndExitTwo(t *testing.T) {
+func TestTheLastErrorIsALogLineWhereLogsAreJSON(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
-		args string
-		says string
-	}{
-		{"--listen=0.0.0.0:8080", "loopback only"},
-		{"serve --listen=nonsense", "not an address like 127.0.0.1:8080"},
-		{"serve --auth=none", "--auth must be one of"},
-		{"serve --call-capacity=0", "at least 1"},
-		{"serve --call-capacity=many", "--call-capacity"},
-		{"serve --no-such-flag", "unknown flag --no-such-flag"},
-		{"dance", "unexpected argument dance"},
-		{"events --after=-1", "--after must be 0 or more"},
-		{"events extra", "unexpected argument extra"},
-		{"--log-level=loud", "--log-level must be one of"},
-	} {
-		t.Run(c.args, func(t *testing.T) {
-			t.Parallel()
-			code, stdout, stderr := studycall(t, strings.Fields(c.args)...)
-			if code != exitUsage || !strings.Contains(stderr, c.says) || strings.Count(stderr, "\n") != 1 || stdout != "" {
-				t.Errorf("exit %d, says %q and %q; want exit 2 and one line with %q", code, stdout, stderr, c.says)
-			}
-		})
+	for args, want := range map[string]int{"serve --listen=foo": exitUsage, "events --database-url=postgres://127.0.0.1:1/d": exitFailure} {
+		code, _, stderr := studycall(t, append(strings.Fields(args), "--log-format=json")...)
+		var line struct{ Level, Msg string }
+		if err := json.Unmarshal([]byte(stderr), &line); err != nil || code != want || line.Level != "ERROR" || line.Msg == "" {
+			t.Errorf("%s: exit %d, %q (%v)", args, code, stderr, err)
+		}
+	}
+}
+
+func TestDurationsInJSONAreSeconds(t *testing.T) {
+	t.Parallel()
+	var lines bytes.Buffer
+	logFlags{LogFormat: "json", LogLevel: "info"}.logger(&lines).Info("done", "took", 1500*time.Millisecond)
+	var line struct{ Took float64 }
+	if err := json.Unmarshal(lines.Bytes(), &line); err != nil || line.Took != 1.5 {
+		t.Errorf("%s: %v", lines.String(), err)
+	}
+}
+
+func TestHelpAndVersionAreFoundWhereOneLooks(t *testing.T) {
+	t.Parallel()
+	_, help, _ := studycall(t, "--help")
+	_, ofServe, _ := studycall(t, "serve", "--help")
+	_, version, _ := studycall(t, "version")
+	for args, want := range map[string]string{"help": help, "help serve": ofServe, "--version": version, "-V": version} {
+		code, stdout, stderr := studycall(t, strings.Fields(args)...)
+		if code != exitOK || stdout != want || stdout == "" || stderr != "" {
+			t.Errorf("%s: exit %d, %q, %q", args, code, stdout, stderr)
+		}
+	}
+	_, ofProjections, _ := studycall(t, "projections", "--help")
+	for _, flag := range []string{"--json", "--database-url", "--data-dir"} {
+		if !strings.Contains(ofProjections, flag) {
+			t.Errorf("projections --help lacks %s:\n%s", flag, ofProjections)
+		}
+	}
+	_, ofVerify, _ := studycall(t, "verify", "--help")
+	if !strings.Contains(strings.Join(strings.Fields(ofVerify), " "), "1 on a difference") {
+		t.Errorf("verify --help does not tell its exit codes:\n%s", ofVerify)
 	}
 }
 
@@ -165,6 +183,33 @@ func TestFollowingTheLog(t *testing.T) {
 	interrupt()
 	if code := <-ended; code != exitOK {
 		t.Errorf("exit %d after an interrupt", code)
+	}
+}
+
+// TestTheLastLineOfADrainSaysThatItIsOver, and none of the first does.
+func TestTheLastLineOfADrainSaysThatItIsOver(t *testing.T) {
+	t.Parallel()
+	serving, stop := context.WithCancel(t.Context())
+	defer stop()
+	lines := make(lineWriter, 100)
+	go func() {
+		if code := run(serving, []string{"--listen=127.0.0.1:0", "--database-url=" + postgrestest.NewURL(t)}, t.Output(), lines); code != exitOK {
+			t.Errorf("exit %d", code)
+		}
+		close(lines)
+	}()
+	last := ""
+	for line := range lines {
+		if strings.Contains(line, "studycall is ready") {
+			stop()
+		}
+		if strings.Contains(last, "msg=stopped") {
+			t.Errorf("after the last line comes %q", line)
+		}
+		last = line
+	}
+	if !strings.Contains(last, "msg=stopped") {
+		t.Errorf("the last line is %q", last)
 	}
 }
 

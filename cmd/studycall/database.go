@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -31,18 +32,34 @@ type database struct {
 	log    *slog.Logger
 }
 
-// open connects to the database, starting the embedded server if it is that one and does not run. A serving program is
-// exclusive: no other one serves from the same data directory.
-func (f databaseFlags) open(ctx context.Context, log *slog.Logger, exclusive bool) (*database, error) {
+// opening says what a command wants of the embedded server's data directory. Of other databases it says nothing.
+type opening int
+
+const (
+	mayCreate opening = iota // the data is made if there is none
+	existing                 // there is nothing to do without data, and so none is made
+	toServe                  // mayCreate, and no other program serves from the directory
+)
+
+// open connects to the database, starting the embedded server if it is that one and does not run.
+func (f databaseFlags) open(ctx context.Context, log *slog.Logger, how opening) (*database, error) {
 	db := &database{url: f.DatabaseURL, log: log}
 	if f.DatabaseURL == "" {
-		server, err := embedded.Open(ctx, embedded.Options{Dir: f.DataDir, Exclusive: exclusive, Logger: log})
+		server, err := embedded.Open(ctx, embedded.Options{
+			Dir: f.DataDir, Exclusive: how == toServe, Existing: how == existing, Logger: log,
+		})
+		if errors.Is(err, embedded.ErrNoData) || errors.Is(err, embedded.ErrNotOurs) {
+			return nil, usageError{err.Error()}
+		}
 		if err != nil {
 			return nil, err
 		}
 		db.server, db.url = server, server.URL()
 	}
 	pool, err := postgres.Connect(ctx, db.url)
+	if errors.Is(err, postgres.ErrURL) {
+		return nil, usageError{"--database-url: " + err.Error()}
+	}
 	if err != nil {
 		db.close()
 		return nil, err
@@ -52,8 +69,8 @@ func (f databaseFlags) open(ctx context.Context, log *slog.Logger, exclusive boo
 }
 
 // openLog is open for commands that work on the log beside the servers: the schema must be current. Call done at the end.
-func (f databaseFlags) openLog(ctx context.Context, log *slog.Logger) (db *database, store *eventstore.Store, done func(), err error) {
-	if db, err = f.open(ctx, log, false); err != nil {
+func (f databaseFlags) openLog(ctx context.Context, log *slog.Logger, how opening) (db *database, store *eventstore.Store, done func(), err error) {
+	if db, err = f.open(ctx, log, how); err != nil {
 		return nil, nil, nil, err
 	}
 	if err = db.mustBeCurrent(ctx); err == nil {

@@ -31,7 +31,7 @@ func (c *eventsCommand) Validate() error {
 
 // Run prints the log.
 func (c *eventsCommand) Run(ctx context.Context, s *streams) error {
-	_, store, done, err := c.openLog(ctx, s.log)
+	_, store, done, err := c.openLog(ctx, s.log, existing)
 	if err != nil {
 		return err
 	}

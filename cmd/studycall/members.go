@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -43,7 +42,7 @@ func (c *membersImportCommand) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return fmt.Errorf("nothing is imported from %s: %w", c.File, err)
 	}
-	db, err := c.open(ctx, s.log, false)
+	db, err := c.open(ctx, s.log, mayCreate)
 	if err != nil {
 		return err
 	}
@@ -64,7 +63,7 @@ func (c *membersImportCommand) Run(ctx context.Context, s *streams) error {
 	progress.Done()
 	if err != nil {
 		if ctx.Err() != nil {
-			err = errors.New("interrupted") // and not done: unlike a server that is told to stop, this is no success
+			err = errInterrupted
 		}
 		return fmt.Errorf("nothing is imported from %s: %w", c.File, err)
 	}

@@ -100,7 +100,7 @@ func TestAnImportThatCannotBe(t *testing.T) {
 		says  string
 	}{
 		"no file":     {t.Context(), "", []string{"/nonexistent.json", database}, "/nonexistent.json"},
-		"a stranger":  {t.Context(), `{"members": [{"studyId": "s", "userId": "u", "role": "OWNER", "status": "LEFT"}]}`, []string{"-", database}, `nothing is imported from -: import members: members[0].studyId: "s" is neither in the file nor in the database`},
+		"a stranger":  {t.Context(), `{"members": [{"studyId": "s", "userId": "u", "role": "OWNER", "status": "LEFT"}]}`, []string{"-", database}, "nothing is imported from -: import members: 2 mistakes\n  members[0].studyId: \"s\" is neither in the file nor in the database\n  members[0].userId: \"u\" is neither"},
 		"no tables":   {t.Context(), `{}`, []string{"-", empty}, "run studycall migrate first"},
 		"interrupted": {interrupted, fmt.Sprintf(twoMembers, "ADMIN"), []string{"-", database}, "cancel"},
 	} {

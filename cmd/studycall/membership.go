@@ -25,6 +25,11 @@ func (f membershipFlags) check() error {
 	if f.MembershipCache < 0 || f.MembershipCache > longestMembershipCache {
 		return usageError{fmt.Sprintf("--membership-cache must be 0s to 1m, not %v", f.MembershipCache)}
 	}
+	if f.MembershipURL != "" {
+		if err := membership.CheckURL(f.MembershipURL); err != nil {
+			return usageError{"--membership-url: " + err.Error()}
+		}
+	}
 	return nil
 }
 

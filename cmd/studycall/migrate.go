@@ -11,7 +11,7 @@ type migrateCommand struct {
 
 // Run applies the migrations.
 func (c *migrateCommand) Run(ctx context.Context, s *streams) error {
-	db, err := c.open(ctx, s.log, false)
+	db, err := c.open(ctx, s.log, mayCreate)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,8 @@ const (
 	// stays readable.
 	barEvery   = 100 * time.Millisecond
 	linesEvery = 10 * time.Second
+	// firstLine is how soon the first line comes, at the earliest.
+	firstLine = 2 * time.Second
 )
 
 // progress tells how far a long piece of work is, how fast it goes and how long it will take: as a bar on a terminal, as
@@ -49,8 +51,11 @@ func (p *progress) Add(n int64) {
 	defer p.mu.Unlock()
 	p.done += n
 	every := linesEvery
-	if p.terminal != nil {
+	switch {
+	case p.terminal != nil:
 		every = barEvery
+	case p.told.Equal(p.began):
+		every = firstLine
 	}
 	if now := time.Now(); now.Sub(p.told) >= every {
 		p.told = now

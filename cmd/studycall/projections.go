@@ -9,20 +9,21 @@ import (
 	"github.com/studycall/studycall/projections"
 )
 
-// projectionsCommand is what there is to do with projections.
+// projectionsCommand is what there is to do with projections. The flags are here, and not with the commands below, so that
+// its help shows them.
 type projectionsCommand struct {
+	databaseFlags `embed:""`
+	JSON          bool `name:"json" env:"STUDYCALL_JSON" help:"Print JSON."`
+
 	Show  showCommand  `cmd:"" default:"withargs" help:"Show how far each projection is (the default)."`
 	Retry retryCommand `cmd:"" help:"Have a projection that stopped at an event try it again now, after what stopped it was fixed."`
 }
 
-type showCommand struct {
-	databaseFlags `embed:""`
-	JSON          bool `name:"json" env:"STUDYCALL_JSON" help:"Print JSON."`
-}
+type showCommand struct{}
 
 // Run prints the state of the projections.
-func (c *showCommand) Run(ctx context.Context, s *streams) error {
-	db, err := c.open(ctx, s.log, false)
+func (c *showCommand) Run(ctx context.Context, s *streams, shared *projectionsCommand) error {
+	db, err := shared.open(ctx, s.log, existing)
 	if err != nil {
 		return err
 	}
@@ -34,10 +35,8 @@ func (c *showCommand) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
-	if c.JSON {
-		encoder := json.NewEncoder(s.out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(statuses)
+	if shared.JSON {
+		return printJSON(s, statuses)
 	}
 	table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "NAME\tPOSITION\tHEAD\tLAG\tSTATE\tLAST ERROR")
@@ -47,14 +46,22 @@ func (c *showCommand) Run(ctx context.Context, s *streams) error {
 	return table.Flush()
 }
 
+func printJSON(s *streams, value any) error {
+	encoder := json.NewEncoder(s.out)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(value)
+}
+
 type retryCommand struct {
-	databaseFlags `embed:""`
-	Name          string `arg:"" help:"The projection."`
+	Name string `arg:"" help:"The projection."`
 }
 
 // Run has a projection try again, and says what came of it.
-func (c *retryCommand) Run(ctx context.Context, s *streams) error {
-	db, store, done, err := c.openLog(ctx, s.log)
+func (c *retryCommand) Run(ctx context.Context, s *streams, shared *projectionsCommand) error {
+	if err := mustBeProjection(c.Name); err != nil {
+		return err
+	}
+	db, store, done, err := shared.openLog(ctx, s.log, existing)
 	if err != nil {
 		return err
 	}
@@ -65,10 +72,12 @@ func (c *retryCommand) Run(ctx context.Context, s *streams) error {
 	}
 	var outcome string
 	switch {
+	case before.State == projections.Stopped && after.State == projections.Stopped:
+		return fmt.Errorf("%s stopped again after %d: %s", c.Name, after.Position, after.Error)
+	case shared.JSON:
+		return printJSON(s, after)
 	case before.State != projections.Stopped:
 		outcome = fmt.Sprintf("%s is not stopped: it is %s, at %d of %d.", c.Name, before.State, before.Position, before.Head)
-	case after.State == projections.Stopped:
-		return fmt.Errorf("%s stopped again after %d: %s", c.Name, after.Position, after.Error)
 	case after.Position > before.Position:
 		outcome = fmt.Sprintf("%s goes on: it is %s, at %d of %d.", c.Name, after.State, after.Position, after.Head)
 	default:

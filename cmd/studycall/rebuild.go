@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/studycall/studycall/projections"
 )
@@ -29,7 +31,7 @@ func (c *rebuildCommand) beside(
 	if err != nil {
 		return err
 	}
-	db, store, done, err := c.openLog(ctx, s.log)
+	db, store, done, err := c.openLog(ctx, s.log, existing)
 	if err != nil {
 		return err
 	}
@@ -54,20 +56,23 @@ func (c *rebuildCommand) choose() ([]projections.Projection, error) {
 	if len(c.Names) == 0 {
 		return all, nil
 	}
-	known := map[string]projections.Projection{}
+	for _, name := range c.Names {
+		if err := mustBeProjection(name); err != nil {
+			return nil, err
+		}
+	}
+	// Each once, however often it is named.
+	return slices.DeleteFunc(all, func(p projections.Projection) bool { return !slices.Contains(c.Names, p.Name()) }), nil
+}
+
+// mustBeProjection refuses a name that none of the projections has.
+func mustBeProjection(name string) error {
 	var names []string
-	for _, p := range all {
-		known[p.Name()] = p
+	for _, p := range projections.All(time.UTC) {
 		names = append(names, p.Name())
 	}
-	var chosen []projections.Projection
-	for _, name := range c.Names {
-		p, ok := known[name]
-		if !ok {
-			return nil, usageError{fmt.Sprintf("there is no projection %q; there are %s", name, strings.Join(names, ", "))}
-		}
-		chosen = append(chosen, p)
-		delete(known, name) // named twice: as unknown as any other
+	if !slices.Contains(names, name) {
+		return usageError{fmt.Sprintf("there is no projection %q; there are %s", name, strings.Join(names, ", "))}
 	}
-	return chosen, nil
+	return nil
 }

@@ -29,8 +29,14 @@ type command struct {
 
 func startCommand(t *testing.T, args ...string) *command {
 	t.Helper()
+	return startCommandWith(t, nil, args...)
+}
+
+// startCommandWith has environment variables, NAME=value, besides.
+func startCommandWith(t *testing.T, variables []string, args ...string) *command {
+	t.Helper()
 	c := &command{cmd: exec.Command(os.Args[0], args...), ended: make(chan struct{})}
-	c.cmd.Env = append(os.Environ(), asProgram+"=yes")
+	c.cmd.Env = append(append(os.Environ(), asProgram+"=yes"), variables...)
 	c.cmd.Stdout, c.cmd.Stderr = &c.stdout, &c.stderr
 	if err := c.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -84,7 +90,7 @@ func TestMistakesInRebuildAndVerify(t *testing.T) {
 	for _, command := range []string{"rebuild", "verify"} {
 		for _, c := range []struct{ args, says string }{
 			{"histroy", `there is no projection "histroy"; there are sessions, history, user_stats, study_stats`},
-			{"history sessions history", `there is no projection "history"`},
+			{"history histroy", `there is no projection "histroy"`},
 			{"--stats-timezone=Mars", `"Mars" is not a time zone like Asia/Seoul`},
 			{"--fast", "unknown flag --fast"},
 		} {
@@ -97,7 +103,7 @@ func TestMistakesInRebuildAndVerify(t *testing.T) {
 			t.Errorf("%s --help: exit %d\n%s", command, code, stdout)
 		}
 		code, _, stderr := studycall(t, command, "--database-url="+postgrestest.Empty(t))
-		if code != exitFailure || !strings.Contains(stderr, "studycall migrate") {
+		if want := map[string]int{"rebuild": exitFailure, "verify": exitUnverified}[command]; code != want || !strings.Contains(stderr, "studycall migrate") {
 			t.Errorf("%s of a database that was never migrated: exit %d, %q", command, code, stderr)
 		}
 	}
@@ -133,7 +139,7 @@ func TestVerifyPrintsDifferencesAndRebuildPutsThemRight(t *testing.T) {
 		t.Errorf("verify of the others: exit %d, %q", code, stdout)
 	}
 
-	if code, _, stderr := studycall(t, "rebuild", database, "history"); code != exitOK || !strings.Contains(stderr, fmt.Sprintf("msg=rebuild done=%d of=%d", events, events)) {
+	if code, _, stderr := studycall(t, "rebuild", database, "history", "history"); code != exitOK || !strings.Contains(stderr, fmt.Sprintf("msg=rebuild done=%d of=%d", events, events)) {
 		t.Errorf("rebuild: exit %d, %q", code, stderr)
 	}
 	if code, stdout, _ := studycall(t, "verify", database); code != exitFailure || strings.Count(stdout, "\n") != 2 {
@@ -176,7 +182,7 @@ func TestAnInterruptedVerificationIsNoSuccess(t *testing.T) {
 			return err == nil && waits
 		})
 		interrupt()
-		if code := <-code; code != exitFailure || !strings.Contains(stderr.String(), "interrupted") {
+		if code := <-code; code != exitInterrupted || !strings.Contains(stderr.String(), "interrupted") {
 			t.Errorf("%s: exit %d, %q %q; want exit 1, and a word about it", command, code, stdout.String(), stderr.String())
 		}
 	}

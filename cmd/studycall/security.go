@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,9 +36,12 @@ type signInFlags struct {
 // method is how callers sign in, by what is configured. Every error is one of usage, and repeats no secret. Which address
 // the service listens on matters, as development's way of signing in is none.
 func (f signInFlags) method(listen string) (string, error) {
-	host, _, err := net.SplitHostPort(listen)
+	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
 		return "", usageError{fmt.Sprintf("--listen %q is not an address like 127.0.0.1:8080", listen)}
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return "", usageError{fmt.Sprintf("--listen %q has no port from 0 to 65535, as 127.0.0.1:8080 has", listen)}
 	}
 	// The variable counts also where the flag hides it: whoever set it did not mean development.
 	secret := f.NextAuthSecret != "" || os.Getenv("NEXTAUTH_SECRET") != ""
@@ -63,6 +67,11 @@ func (f signInFlags) authenticator(listen string) (httpapi.Authenticator, error)
 	if err != nil {
 		return nil, err
 	}
+	if f.SessionCookie != "" {
+		if err := auth.CheckCookieName(f.SessionCookie); err != nil {
+			return nil, usageError{fmt.Sprintf("--session-cookie: %v", err)}
+		}
+	}
 	if how == byDev {
 		return auth.Dev{LocalOnly: true}, nil
 	}
@@ -72,7 +81,7 @@ func (f signInFlags) authenticator(listen string) (httpapi.Authenticator, error)
 	}
 	nextAuth, err := auth.NewNextAuth(secrets, f.SessionCookie, time.Now)
 	if err != nil {
-		return nil, usageError{fmt.Sprintf("--session-cookie: %v", err)}
+		return nil, err
 	}
 	return nextAuth, nil
 }

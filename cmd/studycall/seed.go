@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -11,6 +10,9 @@ import (
 	"github.com/studycall/studycall/seed"
 )
 
+// earliestUntil is the first year by which a past may have ended: before the web, there were no calls to record.
+const earliestUntil = 2000
+
 type seedCommand struct {
 	databaseFlags `embed:""`
 	Studies       int      `env:"STUDYCALL_STUDIES" default:"10" placeholder:"N" help:"How many studies to make (${default})."`
@@ -18,6 +20,13 @@ type seedCommand struct {
 	Seed          uint64   `env:"STUDYCALL_SEED" default:"0" placeholder:"NUMBER" help:"Which past (${default}). The same seed, sessions and date give the same one; another seed adds other studies."`
 	Until         string   `env:"STUDYCALL_UNTIL" placeholder:"DATE" help:"The day before which everything has ended, such as 2025-11-20. Empty: today."`
 	StatsTimezone timeZone `env:"STUDYCALL_STATS_TIMEZONE" default:"Asia/Seoul" placeholder:"ZONE" help:"Time zone of the evenings on which people meet (${default})."`
+}
+
+// Help is shown after the command's own line.
+func (c *seedCommand) Help() string {
+	return `Each study has members of its own. The first of study N, seed-user-N-1, is its owner: sign in as that user, with the header X-User-Id where sign-in is development's, to see what was made. (With --seed=S: seed-S-study-N, seed-S-user-N-1.)
+
+A service makes the example study (study-123, user-456) only where there is no study yet, and so not on a database that was seeded first.`
 }
 
 // Validate is called by the parser.
@@ -44,6 +53,9 @@ func (c *seedCommand) past(now time.Time) (seed.Past, error) {
 			return seed.Past{}, fmt.Errorf("--until %q is not a date like 2025-11-20", c.Until)
 		}
 	}
+	if c.Until != "" && until.Year() < earliestUntil {
+		return seed.Past{}, fmt.Errorf("--until must not be before %d-01-01", earliestUntil)
+	}
 	if until.After(today) {
 		return seed.Past{}, fmt.Errorf("--until must not be after today, %s", today.Format(time.DateOnly))
 	}
@@ -57,17 +69,17 @@ func (c *seedCommand) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
-	db, store, done, err := c.openLog(ctx, s.log)
+	db, store, done, err := c.openLog(ctx, s.log, mayCreate)
 	if err != nil {
 		return err
 	}
 	defer done()
 
 	sow := &sower{store: store, past: past, studies: c.Studies}
-	if err := sow.mustBeNew(ctx); err != nil {
-		return err
-	}
-	if err := pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) error { return sow.enroll(ctx, tx) }); err != nil {
+	enrolling := newProgress(s, "enrolling the studies' members", int64(c.Studies))
+	err = pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) error { return sow.enroll(ctx, tx, enrolling) })
+	enrolling.Done()
+	if err != nil {
 		return err
 	}
 	began := time.Now()
@@ -77,11 +89,18 @@ func (c *seedCommand) Run(ctx context.Context, s *streams) error {
 	events, took := sow.events.Load(), time.Since(began)
 	if err != nil {
 		if ctx.Err() != nil {
-			err = errors.New("interrupted") // and not done: unlike a server that is told to stop, this is no success
+			err = errInterrupted
 		}
 		return fmt.Errorf("%w; the %d events that were appended stay, and to add more, choose another --seed than %d", err, events, c.Seed)
 	}
-	_, err = fmt.Fprintf(s.out, "Appended %d events in %s, %.0f a second, of the studies %s to %s\n", events,
-		took.Round(time.Millisecond), float64(events)/took.Seconds(), past.Study(1).ID, past.Study(c.Studies).ID)
+	first := past.Study(1)
+	which := "study " + first.ID
+	if c.Studies > 1 {
+		which = fmt.Sprintf("studies %s to %s", first.ID, past.Study(c.Studies).ID)
+	}
+	_, err = fmt.Fprintf(s.out, `Appended %d events in %s, %.0f a second, of the %s.
+Look at them as an owner, while the service runs on this database:
+  curl 'http://127.0.0.1:8080/api/my-studies/%s/video-call/history' -H 'X-User-Id: %s'
+`, events, took.Round(time.Millisecond), float64(events)/took.Seconds(), which, first.ID, first.Members[0].UserID)
 	return err
 }

@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -73,7 +75,7 @@ func TestSeedAppendsAPast(t *testing.T) {
 	if g.events < 12*30*20 || g.head != g.events || g.streams != 12 || g.started != 12*30 || g.ended != g.started {
 		t.Errorf("the log is %+v", g)
 	}
-	if want := fmt.Sprintf("Appended %d events", g.events); !strings.HasPrefix(stdout, want) || !strings.HasSuffix(stdout, "of the studies seed-study-1 to seed-study-12\n") {
+	if want := fmt.Sprintf("Appended %d events", g.events); !strings.HasPrefix(stdout, want) || !strings.Contains(stdout, "of the studies seed-study-1 to seed-study-12.\n") {
 		t.Errorf("says %q", stdout)
 	}
 
@@ -150,9 +152,9 @@ func TestAnInterruptLeavesWholeSessions(t *testing.T) {
 		t.Fatal(watched)
 	}
 	g := f.look(t)
-	if want := fmt.Sprintf("interrupted; the %d events that were appended stay", g.events); code != exitFailure ||
+	if want := fmt.Sprintf("interrupted; the %d events that were appended stay", g.events); code != exitInterrupted ||
 		!strings.Contains(stderr, want) {
-		t.Errorf("exit %d, %q, want exit 1 and %q", code, stderr, want)
+		t.Errorf("exit %d, %q, want exit 130 and %q", code, stderr, want)
 	}
 	if g.events == 0 || g.head != g.events || g.started != g.ended {
 		t.Errorf("left %+v", g)
@@ -178,15 +180,40 @@ func TestTwoWhoSeedTheSameAtOnceAppendNothingTwice(t *testing.T) {
 	}
 }
 
+// TestWhatWasSeededCanBeLookedAt runs the command that seed prints, in a shell, while the service runs on that database.
+func TestWhatWasSeededCanBeLookedAt(t *testing.T) {
+	t.Parallel()
+	f := newField(t)
+	code, stdout, stderr := sow(t.Context(), f.url, "--studies=1", "--sessions=3", "--seed=4")
+	if code != exitOK || !strings.Contains(stdout, " of the study seed-4-study-1.\n") {
+		t.Fatalf("exit %d, %q, %q", code, stdout, stderr)
+	}
+	server := startProcess(t, f.url, "--listen=127.0.0.1:0")
+	_, command, found := strings.Cut(stdout, "\n  curl ")
+	if !found {
+		t.Fatalf("no command in %q", stdout)
+	}
+	command = "curl -sS -H 'Min-Event-Position: " + strconv.FormatInt(f.look(t).head, 10) + "' " +
+		strings.ReplaceAll(command, "http://127.0.0.1:8080", server.address)
+	answer, err := exec.Command("bash", "-c", command).CombinedOutput()
+	if err != nil || !strings.Contains(string(answer), `"total":3`) {
+		t.Errorf("%s answers %s (%v)", command, answer, err)
+	}
+	if code, help, _ := studycall(t, "seed", "--help"); code != exitOK || !strings.Contains(strings.Join(strings.Fields(help), " "), "only where there is no study yet") {
+		t.Errorf("its help does not tell of the example study: %s", help)
+	}
+}
+
 func TestMistakesInSeedsFlags(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ arg, says string }{
-		{"--studies=0", "--studies must be 1 or more, not 0"},
-		{"--sessions=0", "--sessions must be 1 to 174720, not 0"},
-		{"--sessions=174721", "--sessions must be 1 to 174720, not 174721"},
+		{"--studies=0", "--studies (STUDYCALL_STUDIES) must be 1 or more, not 0"},
+		{"--sessions=0", "--sessions (STUDYCALL_SESSIONS) must be 1 to 174720, not 0"},
+		{"--sessions=174721", "--sessions (STUDYCALL_SESSIONS) must be 1 to 174720, not 174721"},
 		{"--seed=-1", "--seed"},
-		{"--until=tomorrow", `--until "tomorrow" is not a date like 2025-11-20`},
-		{"--until=2999-01-01", "--until must not be after today, "},
+		{"--until=tomorrow", `--until (STUDYCALL_UNTIL) "tomorrow" is not a date like 2025-11-20`},
+		{"--until=2999-01-01", "--until (STUDYCALL_UNTIL) must not be after today, "},
+		{"--until=1999-12-31", "--until (STUDYCALL_UNTIL) must not be before 2000-01-01"},
 		{"--stats-timezone=Nowhere", `"Nowhere" is not a time zone like Asia/Seoul`},
 	} {
 		if code, _, stderr := sow(t.Context(), c.arg); code != exitUsage || !strings.Contains(stderr, c.says) {

@@ -22,7 +22,7 @@ type serveCommand struct {
 }
 
 // Run serves until ctx ends, then drains.
-func (c *serveCommand) Run(ctx context.Context, s *streams) error {
+func (c *serveCommand) Run(ctx context.Context, s *streams) (err error) {
 	if err := c.check(); err != nil {
 		return err
 	}
@@ -33,7 +33,12 @@ func (c *serveCommand) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
-	defer program.Close()
+	defer func() {
+		program.Close()
+		if err == nil {
+			s.log.Info("stopped")
+		}
+	}()
 	return program.Run(ctx)
 }
 

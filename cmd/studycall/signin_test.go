@@ -112,7 +112,7 @@ func TestTheEnvironmentIsRefusedAsFlagsAre(t *testing.T) {
 		{[]string{"ALLOWED_ORIGINS=*"}, nil, "listed one by one, without *"},
 		{[]string{"ALLOWED_ORIGINS=https://a.example,https://b.example/"}, nil, "write https://b.example"},
 		{[]string{"STUDYCALL_TRUSTED_PROXIES=everybody"}, nil, "not a network like 10.0.0.0/8"},
-		{[]string{"STUDYCALL_RATE_LIMIT=-1"}, nil, "--rate-limit must be 0 or at least"},
+		{[]string{"STUDYCALL_RATE_LIMIT=-1"}, nil, "--rate-limit (STUDYCALL_RATE_LIMIT) must be 0 or at least"},
 	} {
 		t.Run(strings.Join(append(c.env, c.args...), " "), func(t *testing.T) {
 			t.Parallel()
@@ -144,12 +144,12 @@ func TestMistakesInTheEdgesFlags(t *testing.T) {
 		"--trusted-proxies=10.0.0.0/8,":                     "not a network like",
 		"--trusted-proxies=::ffff:10.0.0.0/104":             "not a network like",
 		"--rate-limit=often":                                "--rate-limit",
-		"--rate-limit=NaN":                                  "--rate-limit must be 0 or at least",
-		"--rate-limit=Inf":                                  "--rate-limit must be 0 or at least",
-		"--rate-limit=1e-9":                                 "--rate-limit must be 0 or at least",
-		"--rate-burst=0":                                    "--rate-burst must be from 1",
-		"--address-rate-limit=-5":                           "--address-rate-limit must be 0 or at least",
-		"--address-rate-burst=1000001":                      "--address-rate-burst must be from 1",
+		"--rate-limit=NaN":                                  "--rate-limit (STUDYCALL_RATE_LIMIT) must be 0 or at least",
+		"--rate-limit=Inf":                                  "--rate-limit (STUDYCALL_RATE_LIMIT) must be 0 or at least",
+		"--rate-limit=1e-9":                                 "--rate-limit (STUDYCALL_RATE_LIMIT) must be 0 or at least",
+		"--rate-burst=0":                                    "--rate-burst (STUDYCALL_RATE_BURST) must be from 1",
+		"--address-rate-limit=-5":                           "--address-rate-limit (STUDYCALL_ADDRESS_RATE_LIMIT) must be 0 or at least",
+		"--address-rate-burst=1000001":                      "--address-rate-burst (STUDYCALL_ADDRESS_RATE_BURST) must be from 1",
 		"--allowed-origins=https://user:secret@example.com": "not an origin like",
 	} {
 		code, stdout, stderr := studycall(t, "serve", flag)

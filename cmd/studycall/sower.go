@@ -30,19 +30,13 @@ type sower struct {
 	events   atomic.Int64 // appended so far
 }
 
-// mustBeNew refuses, before anything is written, a past that has been appended already, or a part of it.
-func (s *sower) mustBeNew(ctx context.Context) error {
-	for n := 1; n <= s.studies; n++ {
-		study := s.past.Study(n)
-		events, err := s.store.Load(ctx, eventstore.Stream(study.ID))
-		if err != nil {
-			return err
-		}
-		if len(events) > 0 {
-			return s.seededError(study)
-		}
+// mustBeNew refuses a past that has been appended already.
+func (s *sower) mustBeNew(ctx context.Context, study seed.Study) error {
+	events, err := s.store.Load(ctx, eventstore.Stream(study.ID))
+	if err == nil && len(events) > 0 {
+		err = s.seededError(study)
 	}
-	return nil
+	return err
 }
 
 func (s *sower) seededError(study seed.Study) error {
@@ -115,10 +109,13 @@ const enrollSQL = `
 	select $1, user_id, role, status from unnest($3::text[], $6::text[], $7::text[]) as member (user_id, role, status)
 	on conflict (study_id, user_id) do update set role = excluded.role, status = excluded.status`
 
-// enroll puts the studies and their members into our own membership tables.
-func (s *sower) enroll(ctx context.Context, tx pgx.Tx) error {
+// enroll puts the studies and their members into our own membership tables. It refuses studies that have events.
+func (s *sower) enroll(ctx context.Context, tx pgx.Tx, progress *progress) error {
 	for n := 1; n <= s.studies; n++ {
 		study := s.past.Study(n)
+		if err := s.mustBeNew(ctx, study); err != nil {
+			return err
+		}
 		var ids, names, emails, roles, statuses []string
 		for _, m := range study.Members {
 			ids, names, emails = append(ids, m.UserID), append(names, m.Name), append(emails, m.Email)
@@ -127,6 +124,7 @@ func (s *sower) enroll(ctx context.Context, tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, enrollSQL, study.ID, study.Name, ids, names, emails, roles, statuses); err != nil {
 			return fmt.Errorf("enroll the members of %s: %w", study.ID, err)
 		}
+		progress.Add(1)
 	}
 	return nil
 }

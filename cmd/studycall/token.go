@@ -41,6 +41,9 @@ func (c *tokenCommand) Run(s *streams) error {
 	if name == "" {
 		name = auth.DefaultCookie
 	}
+	if err := auth.CheckCookieName(name); err != nil {
+		return usageError{fmt.Sprintf("--session-cookie: %v", err)}
+	}
 	session := auth.Session{UserID: c.User, Name: c.Name, Email: c.Email}
 	token, err := auth.Mint(secrets[0], session, time.Now(), c.MaxAge)
 	if err != nil {

@@ -94,8 +94,8 @@ func TestTokenSaysWhatIsMissing(t *testing.T) {
 		{[]string{"--user=user-456", "--secret=hidden,"}, "no secret at place 2 of 2"},
 		{[]string{"--user=user-456", "--secret=hidden, hidden"}, "space beside a comma"},
 		{[]string{"--secret=hidden"}, "--user"},
-		{[]string{"--user=", "--secret=hidden"}, "--user must not be empty"},
-		{[]string{"--user=user-456", "--secret=hidden", "--max-age=0s"}, "--max-age must be at least 1s"},
+		{[]string{"--user=", "--secret=hidden"}, "--user (STUDYCALL_TOKEN_USER) must not be empty"},
+		{[]string{"--user=user-456", "--secret=hidden", "--max-age=0s"}, "--max-age (STUDYCALL_TOKEN_MAX_AGE) must be at least 1s"},
 		{[]string{"--user=user-456", "--secret=hidden", "--max-age=soon"}, "--max-age"},
 		{[]string{"--user=user-456", "--secret=hidden", "more"}, "unexpected argument more"},
 	} {

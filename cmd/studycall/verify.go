@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/studycall/studycall/projections"
@@ -12,6 +13,12 @@ const shownDifferences = 1000
 
 type verifyCommand struct {
 	rebuildCommand `embed:""`
+}
+
+// Help is shown after the command's own line.
+func (c *verifyCommand) Help() string {
+	return "Exits with 0 if the tables are what the log says, 1 on a difference, 2 on a mistake in the flags, 3 if it could " +
+		"not compare, such as tables that were never made or a database that is away, and 130 if it was interrupted."
 }
 
 // Run compares projections with a fold of the log while they are in use.
@@ -29,10 +36,12 @@ func (c *verifyCommand) Run(ctx context.Context, s *streams) error {
 			}
 		}, chosen...)
 	})
-	if err != nil {
-		return err
-	}
-	if found > 0 {
+	switch {
+	case err != nil:
+		return codedError{err, exitUnverified}
+	case found == 1:
+		return errors.New("1 difference between the tables and the log; studycall rebuild makes the tables anew")
+	case found > 1:
 		return fmt.Errorf("%d differences between the tables and the log; studycall rebuild makes the tables anew", found)
 	}
 	_, err = fmt.Fprintln(s.out, "The tables are what the log says.")

@@ -10,6 +10,12 @@ type versionCommand struct{}
 
 // Run prints what this binary was built from.
 func (c *versionCommand) Run(s *streams) error {
+	_, err := fmt.Fprintln(s.out, version())
+	return err
+}
+
+// version says what this binary was built from.
+func version() string {
 	version, revision, modified := "(devel)", "", ""
 	if info, ok := debug.ReadBuildInfo(); ok {
 		if info.Main.Version != "" {
@@ -24,6 +30,5 @@ func (c *versionCommand) Run(s *streams) error {
 			}
 		}
 	}
-	_, err := fmt.Fprintf(s.out, "studycall %s%s%s (%s)\n", version, revision, modified, runtime.Version())
-	return err
+	return fmt.Sprintf("studycall %s%s%s (%s)", version, revision, modified, runtime.Version())
 }
