@@ -34,8 +34,9 @@ const (
 	drainTimeout = 20 * time.Second
 	// goTimeout is how long the last word of this server to the database may take.
 	goTimeout = 3 * time.Second
-	// beat is how often a server says that it lives: a killed one's participants have left to within that time.
-	beat = time.Second
+	// beat is how often a server says that it lives: of a killed one's participants it is known to that time, and what saying
+	// it takes, when they were last there. They must be right to the second.
+	beat = time.Second / 2
 )
 
 // timeouts let go of connections on which too little goes on.
