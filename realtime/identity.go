@@ -19,20 +19,20 @@ type claims struct {
 	Token  string `json:"token"`
 }
 
-// unknownCaller is why somebody may not connect. The web app looks for the words of its message, and the client gets no
+// unknownCallerError is why somebody may not connect. The web app looks for the words of its message, and the client gets no
 // others.
-type unknownCaller string
+type unknownCallerError string
 
 const (
-	errNoIdentity     unknownCaller = "Authentication required"
-	errBadPayload     unknownCaller = "Authentication payload must be an object with userId and token"
-	errOtherIdentity  unknownCaller = "Authentication failed: userId is not the signed-in user's"
-	errNoAccount      unknownCaller = "User not found"
-	errUntrustedFirst unknownCaller = "Authentication failed: the page's origin is not allowed"
+	errNoIdentity     unknownCallerError = "Authentication required"
+	errBadPayload     unknownCallerError = "Authentication payload must be an object with userId and token"
+	errOtherIdentity  unknownCallerError = "Authentication failed: userId is not the signed-in user's"
+	errNoAccount      unknownCallerError = "User not found"
+	errUntrustedFirst unknownCallerError = "Authentication failed: the page's origin is not allowed"
 )
 
 // Error implements error.
-func (e unknownCaller) Error() string { return string(e) }
+func (e unknownCallerError) Error() string { return string(e) }
 
 // parseClaims reads an auth payload; none claims nothing.
 func parseClaims(payload json.RawMessage) (claims, error) {
@@ -54,7 +54,7 @@ func queryClaims(r *http.Request) claims {
 
 // identify tells who opened a connection: by what authenticates REST requests, which sees a claimed token as if it had come
 // in a header. Where the user's browser may have been made to connect by another site's page, no cookie counts, and no
-// name that is merely claimed. The error is an unknownCaller, or that of looking the account up.
+// name that is merely claimed. The error is an unknownCallerError, or that of looking the account up.
 func (s *Server) identify(ctx context.Context, r *http.Request, claimed claims) (membership.User, error) {
 	shown := &http.Request{Method: http.MethodGet, Host: r.Host, URL: r.URL, Header: r.Header.Clone()}
 	trusted := s.Origins.Trust(r)
@@ -85,7 +85,7 @@ func (s *Server) identify(ctx context.Context, r *http.Request, claimed claims) 
 	case err != nil:
 		return membership.User{}, fmt.Errorf("look up the account: %w", err)
 	case !user.Active():
-		return membership.User{}, unknownCaller("User status is " + user.Status)
+		return membership.User{}, unknownCallerError("User status is " + user.Status)
 	}
 	return user, nil
 }

@@ -33,7 +33,7 @@ func (n namespace) Connect(ctx context.Context, socket *socketio.Socket, r *http
 		claimed.Token = queryClaims(r).Token
 	}
 	user, err := s.identify(ctx, r, claimed)
-	if unknown := unknownCaller(""); errors.As(err, &unknown) {
+	if unknown := unknownCallerError(""); errors.As(err, &unknown) {
 		return &socketio.ConnectError{Message: unknown.Error()}
 	}
 	if err != nil {
@@ -81,5 +81,5 @@ func (n namespace) Disconnected(socket *socketio.Socket, reason socketio.Reason,
 
 // clientOf is what Connect made of the socket.
 func clientOf(socket *socketio.Socket) *client {
-	return socket.Data.(*client) //nolint:forcetypeassert,errcheck // nothing else is put there
+	return socket.Data.(*client) // nothing else is put there
 }

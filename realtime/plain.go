@@ -56,7 +56,7 @@ func (s *Server) servePlain(w http.ResponseWriter, r *http.Request) {
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, err error) {
 	known := toClient(err)
 	status := statusOf(known.Code)
-	if unknown := unknownCaller(""); errors.As(err, &unknown) {
+	if unknown := unknownCallerError(""); errors.As(err, &unknown) {
 		known = &domain.Error{Code: domain.AuthRequired, Details: map[string]any{"reason": unknown.Error()}}
 		status = http.StatusUnauthorized
 	} else if known.Code == domain.ServerError {

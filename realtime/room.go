@@ -1,6 +1,7 @@
 package realtime
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 	"time"
@@ -172,7 +173,7 @@ func (r *room) peers(socketID string) []peerShape {
 			members = append(members, m)
 		}
 	}
-	slices.SortFunc(members, func(a, b *member) int { return int(a.order) - int(b.order) })
+	slices.SortFunc(members, func(a, b *member) int { return cmp.Compare(a.order, b.order) })
 	shapes := make([]peerShape, 0, len(members))
 	for _, m := range members {
 		shapes = append(shapes, peerShape{

@@ -68,10 +68,3 @@ func (rs *rooms) all() []*room {
 	}
 	return all
 }
-
-// get is the room of that id, nil if nobody is in it.
-func (rs *rooms) get(id string) *room {
-	rs.mu.Lock()
-	defer rs.mu.Unlock()
-	return rs.byID[id]
-}

@@ -75,9 +75,9 @@ func must(t *testing.T, err error) {
 	}
 }
 
-func (w *world) exec(sql string, args ...any) {
+func (w *world) exec(sql string) {
 	w.t.Helper()
-	_, err := w.pool.Exec(w.t.Context(), sql, args...)
+	_, err := w.pool.Exec(w.t.Context(), sql)
 	must(w.t, err)
 }
 
@@ -276,9 +276,9 @@ func (w *world) eventually(what string, holds func() bool) {
 }
 
 // count is a query's number.
-func (w *world) count(sql string, args ...any) (n int) {
+func (w *world) count(sql string) (n int) {
 	w.t.Helper()
-	must(w.t, w.pool.QueryRow(w.t.Context(), sql, args...).Scan(&n))
+	must(w.t, w.pool.QueryRow(w.t.Context(), sql).Scan(&n))
 	return n
 }
 

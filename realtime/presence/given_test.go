@@ -69,15 +69,13 @@ func newServer(t *testing.T, grace time.Duration) *server {
 	return s
 }
 
-// run runs the registry until the test ends, or the function that it returns is called.
-func (s *server) run() (stop func()) {
+// run runs the registry until the test ends.
+func (s *server) run() {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() { s.Run(ctx); close(ended) }()
-	stop = func() { cancel(); <-ended }
-	s.t.Cleanup(stop)
-	return stop
+	s.t.Cleanup(func() { cancel(); <-ended })
 }
 
 // join does what a socket's join does: start, lease, join; once more if the session ended in between.
@@ -95,7 +93,7 @@ func (s *server) tryJoin(socketID string) (session string, err error) {
 		if err != nil {
 			return "", err
 		}
-		if err := s.Registry.Join(s.t.Context(), lease(socketID), started.SessionID, at); err != nil {
+		if err := s.Join(s.t.Context(), lease(socketID), started.SessionID, at); err != nil {
 			return "", err
 		}
 		_, err = s.JoinSession(s.t.Context(), commands.JoinSession{StudyID: "go", SessionID: started.SessionID, UserID: "kim", At: at})

@@ -44,7 +44,7 @@ func TestASweepThatMeetsAJoin(t *testing.T) {
 	must(t, s.Lose(t.Context(), lease("old"), time.Now().Add(-time.Minute)))
 	// Given a join that has its lease, and has not yet carried out the command
 	session := s.join("new")
-	must(t, s.Registry.Join(t.Context(), lease("newer"), session, time.Now()))
+	must(t, s.Join(t.Context(), lease("newer"), session, time.Now()))
 	s.run()
 	mustStay(t, s, "SessionStarted ParticipantJoined")
 	if got := s.leases(); got != "new newer" {
@@ -68,7 +68,7 @@ func TestJoinsAndSweepsAtRandomMoments(t *testing.T) {
 		if inCall, log := s.inCall(), s.log(); !inCall {
 			t.Fatalf("has a lease and is not in the call; the log ends with %s", log[max(0, len(log)-200):])
 		}
-		must(t, s.Registry.Leave(t.Context(), lease("b"), s.session(), time.Now()))
+		must(t, s.Leave(t.Context(), lease("b"), s.session(), time.Now()))
 	}
 	if got := s.leases(); got != "" {
 		t.Errorf("the leases of %q are left", got)
@@ -90,7 +90,7 @@ func TestALeaseWithoutAJoin(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, 50*time.Millisecond)
 	s.run()
-	must(t, s.Registry.Join(t.Context(), lease("a"), "no-session", time.Now()))
+	must(t, s.Join(t.Context(), lease("a"), "no-session", time.Now()))
 	must(t, s.Lose(t.Context(), lease("a"), time.Now()))
 	s.eventually("the lease is gone", func() bool { return s.leases() == "" })
 	if got := s.log(); got != "" {
@@ -124,7 +124,7 @@ func TestALeaveBesideADeadConnection(t *testing.T) {
 	pause := time.NewTimer(100 * time.Millisecond)
 	<-pause.C
 	left := time.Now()
-	must(t, s.Registry.Leave(t.Context(), lease("alive"), session, left))
+	must(t, s.Leave(t.Context(), lease("alive"), session, left))
 	if !s.inCall() {
 		t.Fatal("the other tab does not count")
 	}

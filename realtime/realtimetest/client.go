@@ -87,6 +87,13 @@ func Dial(tb testing.TB, url string, options Options) (*Client, error) {
 		return nil, err
 	}
 	c.conn = conn
+	reply := conn.CloseHandler()
+	conn.SetCloseHandler(func(code int, text string) error {
+		if c.isDeaf() {
+			return nil
+		}
+		return reply(code, text)
+	})
 	if err := c.shakeHands(options); err != nil {
 		_ = conn.Close()
 		return nil, err
@@ -121,7 +128,7 @@ func (c *Client) change(do func()) {
 }
 
 // await waits until the condition holds, which is looked at under the lock. It fails the test when that takes too long.
-func (c *Client) await(what string, holds func() bool) bool {
+func (c *Client) await(what string, holds func() bool) {
 	c.tb.Helper()
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
@@ -129,19 +136,19 @@ func (c *Client) await(what string, holds func() bool) bool {
 		c.mu.Lock()
 		if holds() {
 			c.mu.Unlock()
-			return true
+			return
 		}
 		changed, closed, told := c.changed, c.closed, c.names()
 		c.mu.Unlock()
 		if closed != nil {
 			c.tb.Errorf("%s waited for %s, and the connection ended: %v; was told %v", c.ID, what, closed, told)
-			return false
+			return
 		}
 		select {
 		case <-changed:
 		case <-deadline.C:
 			c.tb.Errorf("%s waited in vain for %s; was told %v", c.ID, what, told)
-			return false
+			return
 		}
 	}
 }
@@ -237,8 +244,14 @@ func (c *Client) Refused(event, data string) string {
 // Drop ends the connection without a word.
 func (c *Client) Drop() { _ = c.conn.UnderlyingConn().Close() }
 
-// Deafen stops answering pings.
+// Deafen stops all answers that a client gives by itself, as if the network were gone: to pings, and to a close.
 func (c *Client) Deafen() { c.change(func() { c.deaf = true }) }
+
+func (c *Client) isDeaf() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.deaf
+}
 
 // IsClosed reports whether the connection has ended.
 func (c *Client) IsClosed() bool {

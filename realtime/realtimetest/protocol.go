@@ -108,10 +108,7 @@ func (c *Client) take(frame []byte) error {
 	text := string(frame)
 	switch {
 	case text == "2":
-		c.mu.Lock()
-		deaf := c.deaf
-		c.mu.Unlock()
-		if deaf {
+		if c.isDeaf() {
 			return nil
 		}
 		return c.write("3")
