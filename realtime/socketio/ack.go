@@ -5,8 +5,6 @@ import (
 	"errors"
 	"strconv"
 	"time"
-
-	"github.com/studycall/studycall/realtime/rawjson"
 )
 
 // ErrNoAck says that a client did not answer an event.
@@ -27,7 +25,7 @@ func (a Ack) Send(args ...json.RawMessage) { a.SendArgs(Args{JSON: args}) }
 // SendArgs is Send with attachments.
 func (a Ack) SendArgs(args Args) {
 	if a.socket != nil {
-		a.socket.Send(encode(kindAck, a.socket.namespace, strconv.FormatUint(a.id, 10), nil, args))
+		a.socket.Send(encode(kindAck, a.socket.namespace, strconv.FormatUint(a.id, 10), "", args))
 	}
 }
 
@@ -58,7 +56,7 @@ func (s *Socket) EmitWithAck(event string, args Args, timeout time.Duration, ans
 		s.client.conn.Run(func() { s.answer(id, Args{}, ErrNoAck) })
 	})}
 	s.mu.Unlock()
-	s.Send(encode(kindEvent, s.namespace, strconv.FormatUint(id, 10), rawjson.Quote(event), args))
+	s.Send(encode(kindEvent, s.namespace, strconv.FormatUint(id, 10), event, args))
 }
 
 // answer gives an event's answer to who asked, if it is the first.

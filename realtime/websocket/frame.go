@@ -10,10 +10,13 @@ type Frame struct {
 }
 
 // Text is a frame of text, which must be valid UTF-8. It copies the parts, one after the other, and keeps none of them.
-func Text(parts ...[]byte) Frame { return encode(0x81, parts) }
+func Text(parts ...[]byte) Frame { return encode(0x81, "", parts) }
+
+// Headed is Text with a head before the parts.
+func Headed(head string, parts ...[]byte) Frame { return encode(0x81, head, parts) }
 
 // Binary is a frame of bytes. It copies them.
-func Binary(data []byte) Frame { return encode(0x82, [][]byte{data}) }
+func Binary(data []byte) Frame { return encode(0x82, "", [][]byte{data}) }
 
 // Payload is the message without the frame's header. It must not be changed.
 func (f Frame) Payload() []byte { return f.wire[f.header:] }
@@ -21,8 +24,8 @@ func (f Frame) Payload() []byte { return f.wire[f.header:] }
 // IsBinary says whether the frame holds bytes rather than text.
 func (f Frame) IsBinary() bool { return f.wire[0] == 0x82 }
 
-func encode(first byte, parts [][]byte) Frame {
-	length := 0
+func encode(first byte, head string, parts [][]byte) Frame {
+	length := len(head)
 	for _, part := range parts {
 		length += len(part)
 	}
@@ -38,6 +41,7 @@ func encode(first byte, parts [][]byte) Frame {
 		wire = binary.BigEndian.AppendUint64(wire, uint64(length))
 	}
 	header := len(wire)
+	wire = append(wire, head...)
 	for _, part := range parts {
 		wire = append(wire, part...)
 	}

@@ -22,6 +22,7 @@ const (
 type wire struct {
 	net.Conn
 	owner *Conn
+	ahead ahead
 
 	heard    atomic.Int64 // when bytes last came, in ns since 1970
 	hurried  atomic.Bool  // deadlines may not be moved any more
@@ -32,7 +33,7 @@ type wire struct {
 
 // Read is net.Conn's.
 func (w *wire) Read(p []byte) (int, error) {
-	n, err := w.Conn.Read(p)
+	n, err := w.ahead.read(p, w.Conn.Read)
 	if n > 0 {
 		w.heard.Store(time.Now().UnixNano())
 	}
@@ -65,21 +66,27 @@ func (w *wire) writeClose(frame []byte) error {
 	return err
 }
 
-// put writes bytes, with a fresh deadline. Moving it costs as much as a small message, so it is moved when a quarter of
-// it is used up.
+// put writes bytes, with a fresh deadline.
 func (w *wire) put(p []byte) error {
 	if len(p) == 0 {
 		return nil
 	}
-	wait := w.owner.server.config.WriteWait
-	if now := time.Now(); w.deadline.Sub(now) < wait-wait/4 && !w.hurried.Load() {
-		w.deadline = now.Add(wait)
-		if err := w.Conn.SetWriteDeadline(w.deadline); err != nil {
-			return err
-		}
+	if err := w.extend(); err != nil {
+		return err
 	}
 	_, err := w.Conn.Write(p)
 	return err
+}
+
+// extend moves the deadline of writes. That costs as much as a small message, so it is done when a quarter is used up.
+func (w *wire) extend() error {
+	wait := w.owner.server.config.WriteWait
+	now := time.Now()
+	if w.deadline.Sub(now) >= wait-wait/4 || w.hurried.Load() {
+		return nil
+	}
+	w.deadline = now.Add(wait)
+	return w.Conn.SetWriteDeadline(w.deadline)
 }
 
 // SetWriteDeadline does nothing: put sets it.

@@ -41,7 +41,7 @@ func (c *Conn) begin(socket *websocket.Conn) bool {
 	if socket != nil {
 		c.socket.Store(socket)
 	}
-	c.Send(Message{websocket.Text([]byte{kindOpen}, text)})
+	c.Send(Message{websocket.Headed("0", text)})
 	c.startBeating()
 	c.guard(func() { c.handler = c.server.accept(c, c.request) })
 	c.request = nil

@@ -11,9 +11,7 @@ type Message struct{ frame websocket.Frame }
 
 // Text is a message of text, which must be valid UTF-8 and must not hold the character U+001E, which parts the packets
 // of a polling body. It copies the parts, one after the other.
-func Text(parts ...[]byte) Message {
-	return Message{websocket.Text(append([][]byte{{kindMessage}}, parts...)...)}
-}
+func Text(parts ...[]byte) Message { return Message{websocket.Headed("4", parts...)} }
 
 // Binary is a message of bytes. It copies them.
 func Binary(data []byte) Message { return Message{websocket.Binary(data)} }
@@ -30,4 +28,4 @@ func (m Message) appendTo(body []byte) []byte {
 func (m Message) size() int { return len(m.frame.Payload()) }
 
 // control is a packet without data, in either transport's form.
-func control(kind byte) Message { return Message{websocket.Text([]byte{kind})} }
+func control(kind byte) Message { return Message{websocket.Headed(string(rune(kind)))} }

@@ -36,7 +36,7 @@ func (t *candidate) Message(socket *websocket.Conn, data []byte, binary bool) {
 	case t.won:
 		t.conn.receiveFrame(data, binary)
 	case !binary && string(data) == "2probe" && t.conn.probe(t):
-		socket.Send(websocket.Text([]byte("3probe")))
+		socket.Send(websocket.Headed("3probe"))
 	case !binary && string(data) == "5" && t.conn.upgrade(t):
 		t.won = true
 	default:
