@@ -24,11 +24,17 @@ const (
 
 // listen hears of the appends of other servers, until ctx ends. What it missed while it was away it reads on return.
 func (s *Store) listen(ctx context.Context) {
+	lost := false
 	for ctx.Err() == nil {
-		err := s.listenOnce(ctx)
+		err := s.listenOnce(ctx, func() {
+			if lost {
+				s.log.Info("the notifications of the log are back")
+			}
+		})
 		if ctx.Err() != nil {
 			return
 		}
+		lost = true
 		s.log.Warn("lost the notifications of the log; polling until they are back", "error", err)
 		select {
 		case <-ctx.Done():
@@ -37,7 +43,8 @@ func (s *Store) listen(ctx context.Context) {
 	}
 }
 
-func (s *Store) listenOnce(ctx context.Context) error {
+// listenOnce calls listening when it is connected and knows what it missed.
+func (s *Store) listenOnce(ctx context.Context, listening func()) error {
 	// A connection of its own: the pool's would go back with the LISTEN still on.
 	conn, err := pgx.ConnectConfig(ctx, s.pool.Config().ConnConfig)
 	if err != nil {
@@ -52,6 +59,7 @@ func (s *Store) listenOnce(ctx context.Context) error {
 		return err
 	}
 	s.head.advance(head)
+	listening()
 	for {
 		waiting, cancel := context.WithTimeout(ctx, pingEvery)
 		notification, err := conn.WaitForNotification(waiting)

@@ -2,11 +2,14 @@ package eventstore_test
 
 import (
 	"context"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
+	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
 // Other servers hear of each append as it is committed, by its last position, and of nothing else.
@@ -37,5 +40,39 @@ func TestAppendsAreNotified(t *testing.T) {
 	defer cancel()
 	if got, err := conn.Conn().WaitForNotification(ctx); err == nil {
 		t.Errorf("heard %+v too", got)
+	}
+}
+
+// heard passes on each log line.
+type heard chan string
+
+func (h heard) Write(line []byte) (int, error) {
+	h <- string(line)
+	return len(line), nil
+}
+
+// Whoever read that the notifications were lost reads that they are back, and at the first start nothing of it.
+func TestNotificationsThatAreBackAreLogged(t *testing.T) {
+	t.Parallel()
+	pool := newPool(t, postgrestest.NewURL(t), "studycall")
+	lines := make(heard, 100)
+	store, err := eventstore.Open(t.Context(), pool, slog.New(slog.NewTextHandler(lines, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(store.Close)
+	s := server{store, pool}
+	var before []int32
+	waitUntil(t, "the server listens", func() bool { before = listeners(t, s); return len(before) == 1 })
+	execute(t, pool, `select pg_terminate_backend($1)`, before[0])
+	for _, want := range []string{"lost the notifications", "the notifications of the log are back"} {
+		select {
+		case line := <-lines:
+			if !strings.Contains(line, want) {
+				t.Errorf("the log says %q, want %q", line, want)
+			}
+		case <-time.After(patience):
+			t.Fatalf("the log does not say %q", want)
+		}
 	}
 }

@@ -132,7 +132,8 @@ func (f *sliceFeed) behind() bool {
 	err := f.store.pool.QueryRow(ctx, `select coalesce((select max(position) from events), 0) > position
 		from checkpoints where name = $1`, f.name).Scan(&behind)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return false // the checkpoint is of another version of the program now
+		f.tell(replaced, slog.LevelInfo, replaced)
+		return false
 	}
 	return behind || err != nil // the query that follows reports the error
 }
@@ -162,8 +163,12 @@ func (f *sliceFeed) failed(err error) time.Duration {
 	return wait
 }
 
-// waiting is the trouble that is nobody's fault here.
-const waiting = "projection waits for the database"
+const (
+	// waiting is the trouble that is nobody's fault here.
+	waiting = "projection waits for the database"
+	// replaced is the one in which a newer program of a rolling upgrade puts the older ones.
+	replaced = "projection's tables are of another program now, of another version or time zone: this one leaves them alone, and has no answers from them"
+)
 
 // tell logs a trouble once, however often it is met until the projection goes on.
 func (f *sliceFeed) tell(trouble string, level slog.Level, message string, args ...any) {

@@ -12,29 +12,33 @@ import (
 const scrapeTimeout = 3 * time.Second
 
 // Metrics tell Prometheus how far the projections are. They are read from the database at each scrape, so that every
-// server tells the same, whichever runs a projection.
+// server tells the same, whichever runs a projection, but for what it takes for another version.
 type Metrics struct {
-	pool                         *pgxpool.Pool
-	head, position, lag, stopped *prometheus.Desc
+	pool                                *pgxpool.Pool
+	ours                                []Projection
+	head, position, lag, stopped, other *prometheus.Desc
 }
 
-// NewMetrics makes the collector. It may be used concurrently.
-func NewMetrics(pool *pgxpool.Pool) *Metrics {
+// NewMetrics makes the collector. ours are what this server folds and reads. It may be used concurrently.
+func NewMetrics(pool *pgxpool.Pool, ours ...Projection) *Metrics {
 	describe := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc("studycall_"+name, help, labels, nil)
 	}
 	return &Metrics{
 		pool:     pool,
+		ours:     ours,
 		head:     describe("log_head", "Position of the last event in the log."),
 		position: describe("projection_position", "Position of the last event in the projection's tables.", "projection"),
 		lag:      describe("projection_lag_events", "Events in the log that are not in the projection's tables yet.", "projection"),
 		stopped:  describe("projection_stopped", "1 while the projection is stopped at an event that it cannot fold.", "projection"),
+		other: describe("projection_other_version", "1 while the projection's tables are of another version, or statistics time zone, "+
+			"than this server, which neither folds nor reads them.", "projection"),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (m *Metrics) Describe(descriptions chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.head, m.position, m.lag, m.stopped} {
+	for _, d := range []*prometheus.Desc{m.head, m.position, m.lag, m.stopped, m.other} {
 		descriptions <- d
 	}
 }
@@ -43,7 +47,7 @@ func (m *Metrics) Describe(descriptions chan<- *prometheus.Desc) {
 func (m *Metrics) Collect(metrics chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
-	statuses, err := ReadStatus(ctx, m.pool)
+	statuses, err := ReadStatus(ctx, m.pool, m.ours...)
 	if err != nil {
 		metrics <- prometheus.NewInvalidMetric(m.head, err)
 		return
@@ -55,12 +59,16 @@ func (m *Metrics) Collect(metrics chan<- prometheus.Metric) {
 		if i == 0 {
 			gauge(m.head, float64(s.Head))
 		}
-		stopped := 0.0
-		if s.State == Stopped {
-			stopped = 1
+		flag := func(d *prometheus.Desc, set bool) {
+			value := 0.0
+			if set {
+				value = 1
+			}
+			gauge(d, value, s.Name)
 		}
 		gauge(m.position, float64(s.Position), s.Name)
 		gauge(m.lag, float64(s.Lag), s.Name)
-		gauge(m.stopped, stopped, s.Name)
+		flag(m.stopped, s.State == Stopped)
+		flag(m.other, s.State == OtherVersion)
 	}
 }

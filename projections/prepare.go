@@ -9,10 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// errNotOurTables says that the tables are of another version of the program, or were never made.
-var errNotOurTables = errors.New("the projection's tables are of another version of the program, or were never made; " +
-	"studycall rebuild makes them")
-
 // prepareLock keeps servers that start together from making the same tables. Its value means nothing.
 const prepareLock = 0x73747564_70726570
 

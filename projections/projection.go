@@ -39,6 +39,14 @@ type Version struct {
 	Variant string
 }
 
+// String is the number and the variant, if there is one: "1", or "1/Asia/Seoul".
+func (v Version) String() string {
+	return strings.TrimSuffix(strconv.Itoa(v.Number)+"/"+v.Variant, "/")
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (v Version) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+
 // All are the projections, in the order in which they are shown.
 func All(zone *time.Location) []Projection {
 	return []Projection{Sessions{}, History{}, UserStats{}, StudyStats{Zone: zone}}
@@ -47,8 +55,7 @@ func All(zone *time.Location) []Projection {
 // checkpointName is the name of the checkpoint that goes with the tables. A program of another version has another
 // checkpoint, which is gone once the tables are replaced: so it never writes to tables that are not its own.
 func checkpointName(p Projection) string {
-	v := p.Version()
-	return strings.TrimSuffix(fmt.Sprintf("%s/%d/%s", p.Name(), v.Number, v.Variant), "/")
+	return p.Name() + "/" + p.Version().String()
 }
 
 // parseCheckpoint is the projection and the version that a checkpoint is of.

@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -23,24 +24,34 @@ func (r *Rebuilder) Verify(ctx context.Context, tell func(Difference), projectio
 	})
 }
 
-const livePositionSQL = `select coalesce((select position from public.checkpoints where name = $1), -1)`
+const livePositionSQL = `select name, position from public.checkpoints where split_part(name, '/', 1) = $1`
 
 // livePosition is how far the live tables are.
 func (r *Rebuilder) livePosition(ctx context.Context, p Projection) (int64, error) {
-	var position int64
-	err := r.pool.QueryRow(ctx, livePositionSQL, checkpointName(p)).Scan(&position)
-	if err == nil && position < 0 {
-		err = errNotOurTables
-	}
+	position, err := positionOf(r.pool.QueryRow(ctx, livePositionSQL, p.Name()), p)
 	if err != nil {
 		return 0, fmt.Errorf("verify %s: %w", p.Name(), err)
 	}
 	return position, nil
 }
 
+// positionOf is how far the tables are that a row of livePositionSQL tells of. Those of another version cannot be compared.
+func positionOf(row pgx.Row, p Projection) (position int64, err error) {
+	var checkpoint string
+	err = row.Scan(&checkpoint, &position)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, errors.New("its tables were never made; studycall rebuild makes them")
+	}
+	if _, version := parseCheckpoint(checkpoint); err == nil && version != p.Version() {
+		err = fmt.Errorf("its tables are of version %v, and this program's are %v: verify with the program that runs, "+
+			"or start this one, which makes them anew", version, p.Version())
+	}
+	return position, err
+}
+
 func (r *Rebuilder) compare(ctx context.Context, tx pgx.Tx, p Projection, position int64, tell func(Difference)) error {
-	var live int64
-	if err := tx.QueryRow(ctx, livePositionSQL, checkpointName(p)).Scan(&live); err != nil {
+	live, err := positionOf(tx.QueryRow(ctx, livePositionSQL, p.Name()), p)
+	if err != nil {
 		return err
 	}
 	if live < position {

@@ -192,14 +192,14 @@ func (c *clinic) mustShow(s status) {
 		switch {
 		case fields[0] == "NAME":
 		case fields[0] == s.Name:
-			if want := fmt.Sprintf("%d %d %d stopped", s.Position, s.Head, s.Lag); strings.Join(fields[1:5], " ") != want || !strings.Contains(line, s.LastError) {
+			if want := fmt.Sprintf("1 %d %d %d stopped", s.Position, s.Head, s.Lag); strings.Join(fields[1:6], " ") != want || !strings.Contains(line, s.LastError) {
 				c.t.Errorf("the table says %q, want %s", line, want)
 			}
-		case fields[4] != "live":
+		case fields[5] != "live":
 			c.t.Errorf("the table says %q", line)
 		}
 	}
-	detail := fmt.Sprintf(`{"name":"%s","position":%d,"head":%d,"lag":%d,"state":"stopped"}`, s.Name, s.Position, s.Head, s.Lag)
+	detail := fmt.Sprintf(`{"name":"%s","version":"1","position":%d,"head":%d,"lag":%d,"state":"stopped"}`, s.Name, s.Position, s.Head, s.Lag)
 	if ready := c.get("/ready"); !strings.Contains(ready, detail) || strings.Count(ready, `"state":"live"`) != 3 || strings.Contains(ready, "poison") {
 		c.t.Errorf("/ready has %s, want %s, and not why", ready, detail)
 	}

@@ -164,8 +164,8 @@ func (p *program) wire(ctx context.Context, c serveCommand) (err error) {
 		Access:        access,
 		Users:         members,
 		Authenticator: callers,
-		Readiness:     projections.NewReadiness(p.db.Pool),
-		Metrics:       metrics(p.db.Pool),
+		Readiness:     projections.NewReadiness(p.db.Pool, all...),
+		Metrics:       metrics(p.db.Pool, all),
 		Now:           time.Now,
 		Zone:          c.StatsTimezone.Location,
 		Log:           p.log,
@@ -196,10 +196,10 @@ func (c serveCommand) presence() presence.Settings {
 }
 
 // metrics are what Prometheus is told.
-func metrics(pool *pgxpool.Pool) http.Handler {
+func metrics(pool *pgxpool.Pool, all []projections.Projection) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		projections.NewMetrics(pool))
+		projections.NewMetrics(pool, all...))
 	// While the database is away, the others are still told.
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
 }

@@ -13,6 +13,7 @@ import (
 // its help shows them.
 type projectionsCommand struct {
 	databaseFlags `embed:""`
+	zoneFlags     `embed:""`
 	JSON          bool `name:"json" env:"STUDYCALL_JSON" help:"Print JSON."`
 
 	Show  showCommand  `cmd:"" default:"withargs" help:"Show how far each projection is (the default)."`
@@ -31,7 +32,7 @@ func (c *showCommand) Run(ctx context.Context, s *streams, shared *projectionsCo
 	if err := db.mustBeCurrent(ctx); err != nil {
 		return err
 	}
-	statuses, err := projections.ReadStatus(ctx, db.Pool)
+	statuses, err := projections.ReadStatus(ctx, db.Pool, projections.All(shared.StatsTimezone.Location)...)
 	if err != nil {
 		return err
 	}
@@ -39,9 +40,9 @@ func (c *showCommand) Run(ctx context.Context, s *streams, shared *projectionsCo
 		return printJSON(s, statuses)
 	}
 	table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "NAME\tPOSITION\tHEAD\tLAG\tSTATE\tLAST ERROR")
+	_, _ = fmt.Fprintln(table, "NAME\tVERSION\tPOSITION\tHEAD\tLAG\tSTATE\tLAST ERROR")
 	for _, p := range statuses {
-		_, _ = fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%s\t%s\n", p.Name, p.Position, p.Head, p.Lag, p.State, p.Error)
+		_, _ = fmt.Fprintf(table, "%s\t%v\t%d\t%d\t%d\t%s\t%s\n", p.Name, p.Version, p.Position, p.Head, p.Lag, p.State, p.Error)
 	}
 	return table.Flush()
 }

@@ -36,6 +36,9 @@ func (c *rebuildCommand) beside(
 		return err
 	}
 	defer done()
+	if err := sameZone(ctx, db, chosen); err != nil {
+		return err
+	}
 	head, err := store.Head(ctx)
 	if err != nil {
 		return err
@@ -48,6 +51,24 @@ func (c *rebuildCommand) beside(
 		told = done
 	})
 	return run(rebuilder, chosen)
+}
+
+// sameZone refuses another statistics time zone than that of the tables: servers fold and read those of their own alone.
+func sameZone(ctx context.Context, db *database, chosen []projections.Projection) error {
+	statuses, err := projections.ReadStatus(ctx, db.Pool)
+	if err != nil {
+		return err
+	}
+	for _, p := range chosen {
+		for _, s := range statuses {
+			if tables, ours := s.Version.Variant, p.Version().Variant; s.Name == p.Name() && tables != ours {
+				return usageError{fmt.Sprintf("the tables of %s count the days of %s, and --stats-timezone says %s: "+
+					"give the one that the servers have, or, to change it, start them with the other, and they make the tables anew",
+					p.Name(), tables, ours)}
+			}
+		}
+	}
+	return nil
 }
 
 // choose gives the projections that were named.

@@ -234,7 +234,9 @@ func TestRebuildAndVerifyBesideABusyServer(t *testing.T) {
 	t.Cleanup(pool.Close)
 	newMembers(t, pool, chaosNames("study", 5), chaosNames("user", chaosUsers))
 	c := &chaos{pool: pool, client: newClient(t)}
-	serve := func() { c.servers[0].Store(startProcess(t, database, "--listen=127.0.0.1:0")) }
+	serve := func() {
+		c.servers[0].Store(startProcess(t, database, "--listen=127.0.0.1:0", "--rate-limit=0", "--address-rate-limit=0"))
+	}
 	serve()
 	ctx, over := context.WithCancel(t.Context())
 	var busy sync.WaitGroup
