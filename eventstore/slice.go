@@ -14,7 +14,8 @@ type Apply func(ctx context.Context, tx pgx.Tx, events []Recorded) error
 
 // Handle makes a Watermill handler of apply, for messages of a Subscriber of this store. A message is a slice of the log,
 // some consecutive events: one event per message would make the subscriber slower than one append path can write. They come
-// with the message's transaction and not in its payload: as JSON there, they were two thirds of what a fold cost.
+// with the message's transaction and not in its payload: as JSON there, they took two thirds of the time that this program
+// spent on a fold.
 //
 // It never returns an error: watermill-sql answers a nack by sending the message again within the same transaction,
 // which keeps what the failed attempt wrote. Instead the transaction is marked as failed, is rolled back, and the

@@ -17,9 +17,11 @@ import (
 const endTimeout = 10 * time.Second
 
 // beginSlice makes a slice's transaction. Its commit need not wait for the disk: tables and checkpoint are lost
-// together, if at all, and folded again. A server that hangs in the middle loses its place to another.
+// together, if at all, and folded again. A server that hangs in the middle loses its place to another. Folds go by indexes:
+// left the choice, Postgres reads new tables, which are small, from end to end, and keeps to that plan while they grow, until
+// they are analyzed (measured: of 100,000 events into new tables, reading them took 0.7 s instead of 0.1).
 const beginSlice = `begin isolation level read committed;
-	set local synchronous_commit = off; set local idle_in_transaction_session_timeout = '20s'`
+	set local synchronous_commit = off; set local enable_seqscan = off; set local idle_in_transaction_session_timeout = '20s'`
 
 var errLogIsOurs = errors.New("the log is written by Append alone")
 
