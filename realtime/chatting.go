@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"unicode/utf8"
+
+	"github.com/studycall/studycall/realtime/rawjson"
 )
 
 const (
@@ -15,32 +17,36 @@ const (
 
 // chatMessage tells a message to the whole room, the sender too. It is not kept.
 func (s *Server) chatMessage(c *client, data json.RawMessage, ack answer) error {
-	var in struct {
-		RoomID  string  `json:"roomId"`
-		Message *string `json:"message"`
-	}
-	if err := decode(data, &in); err != nil {
+	values, err := fields(data, "roomId", "message")
+	if err != nil {
 		return err
 	}
-	if in.Message == nil || *in.Message == "" || utf8.RuneCountInString(*in.Message) > chatLimit {
-		return invalid("message", fmt.Sprintf("must be a text of 1 to %d characters", chatLimit))
+	roomID, err := text("roomId", values[0], roomIDLimit)
+	if err != nil {
+		return err
 	}
-	return s.say(c, eventChatReceived, saidInRoom{RoomID: in.RoomID, Message: in.Message}, ack)
+	content, err := rawjson.String(values[1])
+	if err != nil || content == "" || utf8.RuneCountInString(content) > chatLimit {
+		return invalid("message", fmt.Sprintf("must be a string of 1 to %d characters", chatLimit))
+	}
+	return s.say(c, eventChatReceived, saidInRoom{RoomID: roomID, Message: &content}, ack)
 }
 
 // chatFile tells the whole room of a file that was put elsewhere.
 func (s *Server) chatFile(c *client, data json.RawMessage, ack answer) error {
-	var in struct {
-		RoomID string          `json:"roomId"`
-		File   json.RawMessage `json:"file"`
-	}
-	if err := decode(data, &in); err != nil {
+	values, err := fields(data, "roomId", "file")
+	if err != nil {
 		return err
 	}
-	if len(in.File) == 0 || in.File[0] != '{' || len(in.File) > fileLimit {
+	roomID, err := text("roomId", values[0], roomIDLimit)
+	if err != nil {
+		return err
+	}
+	file := values[1]
+	if len(file) == 0 || file[0] != '{' || len(file) > fileLimit {
 		return invalid("file", fmt.Sprintf("must be an object that describes a file, of at most %d bytes", fileLimit))
 	}
-	return s.say(c, eventChatFileReceived, saidInRoom{RoomID: in.RoomID, File: in.File}, ack)
+	return s.say(c, eventChatFileReceived, saidInRoom{RoomID: roomID, File: file}, ack)
 }
 
 // say tells what a member says to the whole room.

@@ -2,6 +2,8 @@ package realtime
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/studycall/studycall/domain"
@@ -30,6 +32,7 @@ type client struct {
 
 	mu      sync.Mutex
 	rooms   map[string]*room    // by id
+	roomsIn []*room             // the same; replaced, never changed
 	studies map[string]struct{} // of which it is told who is there
 }
 
@@ -53,11 +56,22 @@ func (c *client) room(id string) *room {
 func (c *client) in() []*room {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	rooms := make([]*room, 0, len(c.rooms))
-	for _, r := range c.rooms {
-		rooms = append(rooms, r)
-	}
-	return rooms
+	return c.roomsIn
+}
+
+// enter notes that the client is in a room, and leave that it is not.
+func (c *client) enter(r *room) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.rooms[r.id] = r
+	c.roomsIn = slices.Collect(maps.Values(c.rooms))
+}
+
+func (c *client) leave(r *room) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.rooms, r.id)
+	c.roomsIn = slices.Collect(maps.Values(c.rooms))
 }
 
 // attends are the studies of which the client is told who is there.

@@ -5,12 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/membership"
 	"github.com/studycall/studycall/realtime/presence"
+	"github.com/studycall/studycall/realtime/rawjson"
 )
 
 const (
@@ -29,8 +32,7 @@ func (s *Server) joinRoom(c *client, data json.RawMessage, ack answer) error {
 	if err != nil {
 		return err
 	}
-	if c.room(roomID) != nil {
-		s.rooms.enter(c, roomID, studyID, func(r *room) { r.tellState(c, nil) })
+	if r := c.room(roomID); r != nil && r.joinedAgain(c) {
 		acknowledge(c, ack, nil)
 		return nil
 	}
@@ -56,7 +58,7 @@ func (s *Server) joinRoom(c *client, data json.RawMessage, ack answer) error {
 		m := &member{client: c, sessionID: joined.Session.ID, joinedAt: joined.Participant.JoinedAt, since: time.Now()}
 		r.entered(m, joined.Participant)
 		r.setAway(elsewhere)
-		r.tellState(c, elsewhere)
+		r.tellState(c)
 	})
 	acknowledge(c, ack, nil)
 	return nil
@@ -64,20 +66,26 @@ func (s *Server) joinRoom(c *client, data json.RawMessage, ack answer) error {
 
 // parseJoin wants the study and its room.
 func parseJoin(data json.RawMessage) (studyID, roomID string, err error) {
-	var in struct {
-		StudyID string `json:"studyId"`
-		RoomID  string `json:"roomId"`
-	}
-	if err := decode(data, &in); err != nil {
+	values, err := fields(data, "studyId", "roomId")
+	if err != nil {
 		return "", "", err
 	}
-	if !membership.PossibleID(in.StudyID) {
-		return "", "", invalid("studyId", "must be 1 to 200 bytes without control characters")
+	if studyID, err = parseStudyID(values[0]); err != nil {
+		return "", "", err
 	}
-	if in.RoomID != domain.RoomID(in.StudyID) {
+	roomID, err = rawjson.String(values[1])
+	if err != nil || roomID != domain.RoomID(studyID) {
 		return "", "", invalid("roomId", "must be the study's room, study-{studyId}-main")
 	}
-	return in.StudyID, in.RoomID, nil
+	return studyID, roomID, nil
+}
+
+func parseStudyID(value json.RawMessage) (string, error) {
+	studyID, err := rawjson.String(value)
+	if err != nil || !membership.PossibleID(studyID) {
+		return "", invalid("studyId", "must be a string of 1 to 200 bytes without control characters")
+	}
+	return studyID, nil
 }
 
 // joinSession writes the lease and joins, and leaves nothing behind when that is refused. When it is not known whether it
@@ -153,16 +161,31 @@ func (s *Server) missed(err error, what string) {
 	}
 }
 
+// joinedAgain tells a member who is in the room; false for a client that is no longer in it.
+func (r *room) joinedAgain(c *client) bool {
+	r.mu.Lock()
+	_, in := r.members[c.id]
+	if in {
+		r.tellState(c)
+	}
+	r.mu.Unlock()
+	r.flush()
+	return in
+}
+
 // setAway notes the sockets of other servers. The caller holds the lock.
 func (r *room) setAway(elsewhere []peerShape) {
-	r.away = make(map[string]string, len(elsewhere))
+	r.away = make(map[string]peerShape, len(elsewhere))
 	for _, p := range elsewhere {
-		r.away[p.SocketID] = p.UserID
+		r.away[p.SocketID] = p
 	}
 }
 
 // tellState tells a client who is in the room. The caller holds the lock.
-func (r *room) tellState(c *client, elsewhere []peerShape) {
-	state := roomState{Participants: append(r.peers(c.id), elsewhere...)}
-	r.outbox = append(r.outbox, delivery{message: newMessage(eventRoomState, state), to: []*client{c}})
+func (r *room) tellState(c *client) {
+	peers := r.peers(c.id)
+	for _, id := range slices.Sorted(maps.Keys(r.away)) {
+		peers = append(peers, r.away[id])
+	}
+	r.outbox = append(r.outbox, delivery{message: newMessage(eventRoomState, roomState{peers}), to: []*client{c}})
 }

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/studycall/studycall/domain"
+	"github.com/studycall/studycall/membership"
 	"github.com/studycall/studycall/realtime/websocket"
 )
 
@@ -153,19 +154,38 @@ func (s *Server) lookElsewhere(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	byStudy := map[string]map[string]string{}
-	for _, l := range leases {
-		if byStudy[l.StudyID] == nil {
-			byStudy[l.StudyID] = map[string]string{}
+	ids := make([]string, len(leases))
+	for i, l := range leases {
+		ids[i] = l.UserID
+	}
+	users := map[string]membership.User{}
+	if len(ids) > 0 {
+		if users, err = s.Users.Users(ctx, ids); err != nil {
+			return err
 		}
-		byStudy[l.StudyID][l.SocketID] = l.UserID
+	}
+	byStudy := map[string][]peerShape{}
+	for _, l := range leases {
+		byStudy[l.StudyID] = append(byStudy[l.StudyID], peerShape{
+			SocketID: l.SocketID, UserID: l.UserID, User: shapeOf(l.UserID, users[l.UserID]), JoinedAt: instant(s.Now()),
+		})
 	}
 	for _, r := range all {
 		r.mu.Lock()
-		r.away = byStudy[r.studyID]
+		r.refreshAway(byStudy[r.studyID])
 		r.mu.Unlock()
 	}
 	return nil
+}
+
+// refreshAway takes what is known of the sockets of other servers that are still there. The caller holds the lock.
+func (r *room) refreshAway(elsewhere []peerShape) {
+	for i, p := range elsewhere {
+		if known, is := r.away[p.SocketID]; is {
+			elsewhere[i] = known
+		}
+	}
+	r.setAway(elsewhere)
 }
 
 // list is everybody in the room at this moment.

@@ -1,6 +1,7 @@
 package realtime
 
 import (
+	"bytes"
 	"encoding/json"
 
 	"github.com/studycall/studycall/realtime/socketio"
@@ -14,7 +15,7 @@ const mainNamespace = "/"
 // that kind needs it. It is not safe for concurrent use.
 type message struct {
 	event string
-	data  json.RawMessage
+	parts [][]byte // of the data, one after the other
 
 	packet   socketio.Packet
 	isPacket bool
@@ -24,7 +25,7 @@ type message struct {
 
 // newMessage makes the message of an event; data is one of the types in shapes.go.
 func newMessage(event string, data any) *message {
-	return &message{event: event, data: encode(data)}
+	return &message{event: event, parts: [][]byte{encode(data)}}
 }
 
 // encode is for our own types, which can always be encoded.
@@ -36,16 +37,19 @@ func encode(data any) json.RawMessage {
 	return encoded
 }
 
+// data is the whole of the data.
+func (m *message) data() json.RawMessage { return bytes.Join(m.parts, nil) }
+
 func (m *message) forSocketIO() socketio.Packet {
 	if !m.isPacket {
-		m.packet, m.isPacket = socketio.EncodeEvent(mainNamespace, m.event, m.data), true
+		m.packet, m.isPacket = socketio.EncodeJoined(mainNamespace, m.event, m.parts...), true
 	}
 	return m.packet
 }
 
 func (m *message) forPlain() websocket.Frame {
 	if !m.isFrame {
-		m.frame, m.isFrame = websocket.Text([]byte(`{"event":"`+m.event+`","data":`), m.data, []byte(`}`)), true
+		m.frame, m.isFrame = websocket.Headed(`{"event":"`+m.event+`","data":`, append(m.parts[:len(m.parts):len(m.parts)], []byte{'}'})...), true
 	}
 	return m.frame
 }

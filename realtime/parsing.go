@@ -2,41 +2,68 @@ package realtime
 
 import (
 	"encoding/json"
-	"errors"
+	"fmt"
+
+	"github.com/studycall/studycall/realtime/rawjson"
 )
 
 const (
-	// socketIDLimit is longer than any id of ours.
+	// socketIDLimit is longer than any id of ours, in bytes.
 	socketIDLimit = 64
 	// roomIDLimit is longer than any room's: see membership.PossibleID.
 	roomIDLimit = 256
 )
 
-// decode reads a message's data, which must be an object.
-func decode(data json.RawMessage, into any) error {
-	if len(data) == 0 || data[0] != '{' {
-		return invalid("data", "must be an object")
+// fields gives the members of a message's data that have the names, in their order, as they came; nil for one that is not
+// there. Others are ignored; of several with one name the last counts, as in JavaScript.
+func fields(data json.RawMessage, names ...string) ([]json.RawMessage, error) {
+	values := make([]json.RawMessage, len(names))
+	err := rawjson.Object(data, func(name string, value json.RawMessage) {
+		for i := range names {
+			if name == names[i] {
+				values[i] = value
+			}
+		}
+	})
+	if err != nil {
+		return nil, invalid("data", "must be an object")
 	}
-	var mistyped *json.UnmarshalTypeError
-	switch err := json.Unmarshal(data, into); {
-	case errors.As(err, &mistyped):
-		return invalid(mistyped.Field, "must not be a "+mistyped.Value)
-	case err != nil:
-		return invalid("data", "must be valid JSON")
+	return values, nil
+}
+
+// text wants a string of 1 to limit bytes in a field.
+func text(field string, value json.RawMessage, limit int) (string, error) {
+	content, err := rawjson.String(value)
+	if err != nil || content == "" || len(content) > limit {
+		return "", invalid(field, fmt.Sprintf("must be a string of 1 to %d bytes", limit))
 	}
-	return nil
+	return content, nil
 }
 
 // parseRoom wants a room's id. Whether there is such a room, and the client in it, is another question.
 func parseRoom(data json.RawMessage) (string, error) {
-	var in struct {
-		RoomID string `json:"roomId"`
-	}
-	if err := decode(data, &in); err != nil {
+	values, err := fields(data, "roomId")
+	if err != nil {
 		return "", err
 	}
-	if in.RoomID == "" || len(in.RoomID) > roomIDLimit {
-		return "", invalid("roomId", "must be the id of a room")
+	return text("roomId", values[0], roomIDLimit)
+}
+
+// parseToggle wants a room, and true or false in the field.
+func parseToggle(data json.RawMessage, field string) (roomID string, on bool, err error) {
+	values, err := fields(data, "roomId", field)
+	if err != nil {
+		return "", false, err
 	}
-	return in.RoomID, nil
+	if roomID, err = text("roomId", values[0], roomIDLimit); err != nil {
+		return "", false, err
+	}
+	switch string(values[1]) {
+	case "true":
+		return roomID, true, nil
+	case "false":
+		return roomID, false, nil
+	default:
+		return "", false, invalid(field, "must be true or false")
+	}
 }

@@ -13,7 +13,7 @@ func relayed(event, field string) handler {
 		if err != nil {
 			return err
 		}
-		if err := s.relay(c, to, event, relayTo(c.id, field, content)); err != nil {
+		if err := s.relay(c, to, relayedMessage(event, field, c.id, content)); err != nil {
 			return err
 		}
 		acknowledge(c, ack, nil)
@@ -21,42 +21,34 @@ func relayed(event, field string) handler {
 	}
 }
 
-// relay sends data to a socket that is in a room of the sender's.
-func (s *Server) relay(c *client, to, event string, data json.RawMessage) error {
+// relay sends a message to a socket that is in a room of the sender's.
+func (s *Server) relay(c *client, to string, m *message) error {
 	for _, r := range c.in() {
-		if m := r.member(to); m != nil {
-			m.client.send(&message{event: event, data: data})
+		if peer := r.member(to); peer != nil {
+			peer.client.send(m)
 			return nil
 		}
 		if r.isAway(to) {
-			return s.Elsewhere.Deliver(context.Background(), r.id, to, event, data)
+			return s.Elsewhere.Deliver(context.Background(), r.id, to, m.event, m.data())
 		}
 	}
 	return invalid("to", "must be a socket in a room that the sender is in")
 }
 
 func parseRelay(data json.RawMessage, field string) (to string, content json.RawMessage, err error) {
-	fields := map[string]json.RawMessage{}
-	if err := decode(data, &fields); err != nil {
+	values, err := fields(data, "to", field)
+	if err != nil {
 		return "", nil, err
 	}
-	if err := json.Unmarshal(fields["to"], &to); err != nil || to == "" || len(to) > socketIDLimit {
-		return "", nil, invalid("to", "must be the id of a socket")
-	}
-	return to, fields[field], nil
+	to, err = text("to", values[0], socketIDLimit)
+	return to, values[1], err
 }
 
-// relayTo is the data that the receiver gets.
-func relayTo(from, field string, content json.RawMessage) json.RawMessage {
-	data := make([]byte, 0, len(from)+len(field)+len(content)+16)
-	data = append(data, `{"from":"`...)
-	data = append(data, from...)
-	data = append(data, '"')
-	if content != nil {
-		data = append(data, `,"`...)
-		data = append(data, field...)
-		data = append(data, `":`...)
-		data = append(data, content...)
+// relayedMessage is what the receiver gets. The content is not copied until it goes out.
+func relayedMessage(event, field, from string, content json.RawMessage) *message {
+	head := `{"from":"` + from + `"`
+	if content == nil {
+		return &message{event: event, parts: [][]byte{[]byte(head + `}`)}}
 	}
-	return append(data, '}')
+	return &message{event: event, parts: [][]byte{[]byte(head + `,"` + field + `":`), content, {'}'}}}
 }

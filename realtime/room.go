@@ -19,8 +19,9 @@ type room struct {
 	people  map[string]*person // by user id; those who have a member
 	order   uint64             // of the next member
 
-	// away are the sockets that other servers have in the room, as of the latest look.
-	away map[string]string // user id by socket id
+	// away are the sockets that other servers have in the room, as of the latest look, by id; their toggles are as of the
+	// latest join.
+	away map[string]peerShape
 
 	// outbox is what was told to the room and is not sent yet; whoever is sending goes on until it is empty.
 	outbox  []delivery
@@ -97,7 +98,7 @@ func (r *room) flush() {
 				c.send(d.message)
 			}
 			if d.room {
-				r.elsewhere.Tell(r.id, d.message.event, d.message.data)
+				r.elsewhere.Tell(r.id, d.message.event, d.message.data())
 			}
 		}
 		r.mu.Lock()

@@ -28,9 +28,7 @@ func (rs *rooms) enter(c *client, id, studyID string, do func(*room)) {
 	r.mu.Lock()
 	rs.mu.Unlock()
 	do(r)
-	c.mu.Lock()
-	c.rooms[id] = r
-	c.mu.Unlock()
+	c.enter(r)
 	r.mu.Unlock()
 	r.flush()
 }
@@ -45,9 +43,7 @@ func (rs *rooms) leave(c *client, r *room, do func(*member)) *member {
 		if len(r.members) == 0 && rs.byID[r.id] == r {
 			delete(rs.byID, r.id)
 		}
-		c.mu.Lock()
-		delete(c.rooms, r.id)
-		c.mu.Unlock()
+		c.leave(r)
 		if do != nil {
 			do(m)
 		}

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync"
-
-	"github.com/studycall/studycall/membership"
 )
 
 // studyLimit is of how many studies one socket may ask who is there.
@@ -104,25 +102,24 @@ func (a *audience) but(c *client) []*client {
 
 // joinStudy has a client be told who comes to a study and goes, and what becomes of its calls.
 func (s *Server) joinStudy(c *client, data json.RawMessage, ack answer) error {
-	var in struct {
-		StudyID string `json:"studyId"`
+	values, err := fields(data, "studyId")
+	if err != nil {
+		return err
 	}
-	if err := decode(data, &in); err != nil {
+	studyID, err := parseStudyID(values[0])
+	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), joinTimeout)
 	defer cancel()
-	if !membership.PossibleID(in.StudyID) {
-		return invalid("studyId", "must be 1 to 200 bytes without control characters")
-	}
-	if err := s.Access.ActiveMember(ctx, in.StudyID, c.user.ID); err != nil {
+	if err := s.Access.ActiveMember(ctx, studyID, c.user.ID); err != nil {
 		return err
 	}
 	if len(c.attends()) >= studyLimit {
 		return invalid("studyId", fmt.Sprintf("must be one of at most %d studies", studyLimit))
 	}
-	online, others, first := s.studies.join(c, in.StudyID)
-	c.send(newMessage(eventStudyJoined, studyJoined{in.StudyID, online}))
+	online, others, first := s.studies.join(c, studyID)
+	c.send(newMessage(eventStudyJoined, studyJoined{studyID, online}))
 	if first {
 		s.tellPresence(eventUserOnline, c, others)
 	}

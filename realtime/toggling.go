@@ -58,25 +58,6 @@ func (s *Server) toggleVideo(c *client, data json.RawMessage, ack answer) error 
 	})
 }
 
-// parseToggle wants a room, and true or false in the field.
-func parseToggle(data json.RawMessage, field string) (roomID string, on bool, err error) {
-	fields := map[string]json.RawMessage{}
-	if roomID, err = parseRoom(data); err != nil {
-		return "", false, err
-	}
-	if err := decode(data, &fields); err != nil {
-		return "", false, err
-	}
-	switch string(fields[field]) {
-	case "true":
-		return roomID, true, nil
-	case "false":
-		return roomID, false, nil
-	default:
-		return "", false, invalid(field, "must be true or false")
-	}
-}
-
 // toggle tells the room of a change at once, and then records it. What changes nothing is told and recorded to nobody,
 // unless the client wants to know that what was asked before is durable.
 func (s *Server) toggle(c *client, roomID string, ack answer, ch change) error {
