@@ -16,6 +16,9 @@ func Text(parts ...[]byte) Message { return Message{websocket.Headed("4", parts.
 // Binary is a message of bytes. It copies them.
 func Binary(data []byte) Message { return Message{websocket.Binary(data)} }
 
+// Encoded is the message as it stands in a polling body.
+func (m Message) Encoded() []byte { return m.appendTo(nil) }
+
 // appendTo adds the message to a polling body.
 func (m Message) appendTo(body []byte) []byte {
 	if !m.frame.IsBinary() {

@@ -1,0 +1,51 @@
+package socketio
+
+import (
+	"encoding/json"
+	"testing"
+)
+
+// wire is a packet as it goes over a polling body.
+func wire(p Packet) string {
+	text := ""
+	for i, m := range p.messages {
+		if i > 0 {
+			text += "\x1e"
+		}
+		text += string(m.Encoded())
+	}
+	return text
+}
+
+// Golden: the examples of the protocol's own document, and what of it is left open.
+func TestEncode(t *testing.T) {
+	t.Parallel()
+	raw := func(texts ...string) []json.RawMessage {
+		args := make([]json.RawMessage, len(texts))
+		for i, text := range texts {
+			args[i] = json.RawMessage(text)
+		}
+		return args
+	}
+	placeholder := `{"_placeholder":true,"num":0}`
+	for want, p := range map[string]Packet{
+		`42["hello",1]`:              EncodeEvent("/", "hello", raw("1")...),
+		`42/admin,["hello"]`:         EncodeEvent("/admin", "hello"),
+		`42["a","b",{ "c" : null }]`: EncodeEvent("/", "a", raw(`"b"`, `{ "c" : null }`)...),
+		`42["video:offer",{"from":"x","offer":{"sdp":"v=0\r\n"}}]`: EncodeJoined("/", "video:offer",
+			[]byte(`{"from":"x","offer":`), []byte(`{"sdp":"v=0\r\n"}`), []byte("}")),
+		`42["\"한\\"]`: EncodeEvent("/", `"한\`),
+		`451-["baz",` + placeholder + "]\x1ebAQI=": EncodeArgs("/", "baz", Args{raw(placeholder), [][]byte{{1, 2}}}),
+		`43/admin,456[]`:                       encode(kindAck, "/admin", "456", "", Args{}),
+		`461-15[` + placeholder + "]\x1ebAw==": encode(kindAck, "/", "15", "", Args{raw(placeholder), [][]byte{{3}}}),
+		`4213["ask",1,2]`:                      encode(kindEvent, "/", "13", "ask", Args{JSON: raw("1", "2")}),
+		`40{"sid":"x"}`:                        encodePlain(kindConnect, "/", []byte(`{"sid":"x"}`)),
+		`44/x,{"message":"no"}`:                encodePlain(kindConnectError, "/x", []byte(`{"message":"no"}`)),
+		`41/admin,`:                            encodePlain(kindDisconnect, "/admin", nil),
+		`41`:                                   encodePlain(kindDisconnect, "/", nil),
+	} {
+		if got := wire(p); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
