@@ -10,9 +10,14 @@ import (
 type Directory interface {
 	// Membership is a user's place in a study; the zero Membership when there is none.
 	Membership(ctx context.Context, studyID, userID string) (domain.Membership, error)
+	// Memberships is Membership for many at once. Where there is none it is missing from the answer.
+	Memberships(ctx context.Context, places []Place) (map[Place]domain.Membership, error)
 	// Users looks up users by id. Unknown ids are missing from the answer.
 	Users(ctx context.Context, ids []string) (map[string]User, error)
 }
+
+// Place is where a user may be a member.
+type Place struct{ StudyID, UserID string }
 
 // Access says who may do what. It keeps nothing: a membership that ends counts from the next question on. It may be
 // used concurrently.
@@ -32,6 +37,25 @@ func (a *Access) ActiveMember(ctx context.Context, studyID, userID string) error
 		return domain.ErrNotStudyMember
 	}
 	return nil
+}
+
+// ActiveMembers tells of each place whether its user is an active member of the study. The error is the directory's.
+func (a *Access) ActiveMembers(ctx context.Context, places []Place) (map[Place]bool, error) {
+	possible := make([]Place, 0, len(places))
+	for _, p := range places {
+		if PossibleID(p.StudyID) && PossibleID(p.UserID) {
+			possible = append(possible, p)
+		}
+	}
+	found, err := a.directory.Memberships(ctx, possible)
+	if err != nil {
+		return nil, err
+	}
+	active := make(map[Place]bool, len(places))
+	for _, p := range places {
+		active[p] = found[p].Active()
+	}
+	return active, nil
 }
 
 // SelfOrStaff is nil when the caller is the user, whatever the caller is to the study: people may see what is theirs, also

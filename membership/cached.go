@@ -47,12 +47,9 @@ func DefaultCacheSettings(log *slog.Logger) CacheSettings {
 //
 // It may be used concurrently. A caller whose context ends gets that error at once, and disturbs nobody who shares the answer.
 type Cached struct {
-	memberships *answers[place, domain.Membership]
+	memberships *answers[Place, domain.Membership]
 	users       *answers[string, User]
 }
-
-// place is where a membership is.
-type place struct{ studyID, userID string }
 
 // NewCached makes the cache over a directory. The error is about settings that cannot be.
 func NewCached(directory Directory, settings CacheSettings) (*Cached, error) {
@@ -61,16 +58,12 @@ func NewCached(directory Directory, settings CacheSettings) (*Cached, error) {
 	}
 	away := &outage{now: settings.Now, log: settings.Log}
 	memberships, err := newAnswers(settings, away, settings.Memberships,
-		func(ctx context.Context, places []place) (map[place]domain.Membership, error) {
-			found := make(map[place]domain.Membership, len(places))
-			for _, p := range places { // one: see Membership
-				m, err := directory.Membership(ctx, p.studyID, p.userID)
-				if err != nil {
-					return nil, err
-				}
-				found[p] = m
+		func(ctx context.Context, places []Place) (map[Place]domain.Membership, error) {
+			if len(places) > 1 {
+				return directory.Memberships(ctx, places)
 			}
-			return found, nil
+			m, err := directory.Membership(ctx, places[0].StudyID, places[0].UserID)
+			return map[Place]domain.Membership{places[0]: m}, err
 		},
 		func(domain.Membership) bool { return true })
 	if err != nil {
@@ -94,12 +87,17 @@ func light(u User) bool {
 
 // Membership implements Directory. The error is the directory's, or ctx's.
 func (c *Cached) Membership(ctx context.Context, studyID, userID string) (domain.Membership, error) {
-	key := place{studyID, userID}
+	key := Place{studyID, userID}
 	if m, _, ok := c.memberships.fresh(key); ok {
 		return m, nil
 	}
-	found, err := c.memberships.get(ctx, []place{key})
+	found, err := c.memberships.get(ctx, []Place{key})
 	return found[key], err
+}
+
+// Memberships implements Directory, as Users.
+func (c *Cached) Memberships(ctx context.Context, places []Place) (map[Place]domain.Membership, error) {
+	return c.memberships.get(ctx, places)
 }
 
 // Users implements Directory. The ids that are not kept are looked up together; if that fails, so does the whole. The

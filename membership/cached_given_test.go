@@ -49,6 +49,25 @@ func (d *directory) Membership(ctx context.Context, studyID, userID string) (dom
 	return d.members[studyID+"/"+userID], nil
 }
 
+func (d *directory) Memberships(ctx context.Context, places []membership.Place) (map[membership.Place]domain.Membership, error) {
+	names := make([]string, len(places))
+	for i, p := range places {
+		names[i] = p.StudyID + "/" + p.UserID
+	}
+	if err := d.ask(ctx, strings.Join(slices.Sorted(slices.Values(names)), ",")); err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	found := map[membership.Place]domain.Membership{}
+	for i, p := range places {
+		if m, is := d.members[names[i]]; is {
+			found[p] = m
+		}
+	}
+	return found, nil
+}
+
 func (d *directory) Users(ctx context.Context, ids []string) (map[string]membership.User, error) {
 	if err := d.ask(ctx, strings.Join(slices.Sorted(slices.Values(ids)), ",")); err != nil {
 		return nil, err

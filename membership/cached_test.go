@@ -65,6 +65,21 @@ func TestAListAsksOnceForWhoIsNotKnown(t *testing.T) {
 	c.mustHaveAsked()
 }
 
+func TestAListOfMembershipsAsksOnceForThoseThatAreNotKnown(t *testing.T) {
+	t.Parallel()
+	c := newCache(t)
+	c.mustBe(inside)
+	c.mustHaveAsked("s/u")
+	known, stranger, other := membership.Place{StudyID: "s", UserID: "u"}, membership.Place{StudyID: "s", UserID: "x"}, membership.Place{StudyID: "r", UserID: "u"}
+	for _, asked := range [][]string{{"r/u,s/x"}, nil} {
+		got, err := c.Memberships(t.Context(), []membership.Place{known, stranger, other})
+		if err != nil || got[known] != inside || got[stranger].Active() || got[other].Active() {
+			t.Errorf("Memberships = %+v, %v", got, err)
+		}
+		c.mustHaveAsked(asked...)
+	}
+}
+
 // TestAStampedeCostsOneQuery: a hundred ask while the first is under way, singly and in lists.
 func TestAStampedeCostsOneQuery(t *testing.T) {
 	t.Parallel()

@@ -24,6 +24,30 @@ func membershipOf(ctx context.Context, pool *pgxpool.Pool, sql, studyID, userID 
 	return m, nil
 }
 
+// membershipsOf runs a query for the study, the user, the role and the status of those of some places that have any. Its
+// parameters are the studies and the users, one of each for a place.
+func membershipsOf(ctx context.Context, pool *pgxpool.Pool, sql string, places []Place) (map[Place]domain.Membership, error) {
+	studyIDs, userIDs := make([]string, len(places)), make([]string, len(places))
+	for i, p := range places {
+		studyIDs[i], userIDs[i] = p.StudyID, p.UserID
+	}
+	rows, err := pool.Query(ctx, sql, studyIDs, userIDs)
+	if err != nil {
+		return nil, fmt.Errorf("look up memberships: %w", err)
+	}
+	found := make(map[Place]domain.Membership, len(places))
+	var p Place
+	var m domain.Membership
+	_, err = pgx.ForEachRow(rows, []any{&p.StudyID, &p.UserID, &m.Role, &m.Status}, func() error {
+		found[p] = m
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look up memberships: %w", err)
+	}
+	return found, nil
+}
+
 // usersOf runs a query for the columns of users with some ids.
 func usersOf(ctx context.Context, pool *pgxpool.Pool, sql string, ids []string) (map[string]User, error) {
 	rows, err := pool.Query(ctx, sql, ids)

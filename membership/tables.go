@@ -21,6 +21,15 @@ func (t *Tables) Membership(ctx context.Context, studyID, userID string) (domain
 	return membershipOf(ctx, t.pool, membershipSQL, studyID, userID)
 }
 
+const membershipsSQL = `
+	select study_id, user_id, role, status
+	from unnest($1::text[], $2::text[]) as place (study_id, user_id) join study_members using (study_id, user_id)`
+
+// Memberships implements Directory, in one query whatever the number of places. The error is the database's.
+func (t *Tables) Memberships(ctx context.Context, places []Place) (map[Place]domain.Membership, error) {
+	return membershipsOf(ctx, t.pool, membershipsSQL, places)
+}
+
 // avatarSQL is a user's avatar as clients get it. The web app also stores pictures themselves, as data: URLs of up to
 // megabytes; a list of participants must not carry those, so they do not even leave the database.
 const avatarSQL = `case when avatar ~* '^\s*data:' then null else avatar end`

@@ -50,6 +50,33 @@ func TestMembership(t *testing.T) {
 	}
 }
 
+func TestMembershipsAreLookedUpTogether(t *testing.T) {
+	t.Parallel()
+	pool := example(t)
+	exec(t, pool, `insert into studies (id, name) values ('other', 'Other')`)
+	exec(t, pool, `insert into study_members (study_id, user_id, role, status) values ('other', 'user-789', 'OWNER', 'KICKED')`)
+	places := []membership.Place{
+		{StudyID: "study-123", UserID: "user-456"}, {StudyID: "study-123", UserID: "user-900"}, {StudyID: "study-123", UserID: "nobody"},
+		{StudyID: "nowhere", UserID: "user-456"}, {StudyID: "other", UserID: "user-789"}, {StudyID: "other", UserID: "user-456"},
+	}
+	tables := membership.NewTables(pool)
+	got, err := tables.Memberships(t.Context(), places)
+	want := map[membership.Place]domain.Membership{
+		places[0]: {Role: domain.Owner, Status: domain.Active}, places[1]: {Role: domain.Member, Status: "LEFT"},
+		places[4]: {Role: domain.Owner, Status: "KICKED"},
+	}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("Memberships = %+v, %v, want %+v", got, err, want)
+	}
+	impossible := membership.Place{StudyID: "study-123", UserID: "a\x00b"}
+	active, err := membership.NewAccess(tables).ActiveMembers(t.Context(), append(places, impossible))
+	for _, p := range append(places, impossible) {
+		if active[p] != (p == places[0]) {
+			t.Errorf("%+v is active: %t (%v)", p, active[p], err)
+		}
+	}
+}
+
 func TestUsersAreLookedUpTogetherAndUnknownOnesAreMissing(t *testing.T) {
 	t.Parallel()
 	avatar := "https://example.com/avatars/user-456.png"

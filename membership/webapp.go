@@ -28,6 +28,17 @@ func (w *WebApp) Membership(ctx context.Context, studyID, userID string) (domain
 	return membershipOf(ctx, w.pool, webMembershipSQL, studyID, userID)
 }
 
+const webMembershipsSQL = `
+	select m."studyId", m."userId", m.role::text, m.status::text
+	from unnest($1::text[], $2::text[]) as place (study, member)
+	join "StudyMember" m on m."studyId" = place.study and m."userId" = place.member
+	join "Study" s on s.id = m."studyId"`
+
+// Memberships implements Directory, in one query whatever the number of places. The error is the database's.
+func (w *WebApp) Memberships(ctx context.Context, places []Place) (map[Place]domain.Membership, error) {
+	return membershipsOf(ctx, w.pool, webMembershipsSQL, places)
+}
+
 // A user who came by way of another site may have no name there, and then has none here either.
 const webUsersSQL = `
 	select id, coalesce(name, ''), coalesce(email, ''), ` + avatarSQL + `, status::text

@@ -151,12 +151,22 @@ func TestTheSameDataGivesTheSameAnswers(t *testing.T) {
 	if err != nil || webErr != nil || len(want) != len(users)-1 || !reflect.DeepEqual(got, want) {
 		t.Errorf("the web app's users are %+v (%v), want %+v (%v)", got, webErr, want, err)
 	}
+	var places []membership.Place
 	for _, study := range studies {
 		for _, user := range users {
+			places = append(places, membership.Place{StudyID: study, UserID: user})
 			want, err := ours.Membership(t.Context(), study, user)
 			got, webErr := theirs.Membership(t.Context(), study, user)
 			if err != nil || webErr != nil || got != want {
 				t.Errorf("%s in %s: %+v (%v), want %+v (%v)", user, study, got, webErr, want, err)
+			}
+		}
+	}
+	for name, directory := range map[string]membership.Directory{"ours": ours, "theirs": theirs} {
+		all, err := directory.Memberships(t.Context(), places)
+		for _, p := range places {
+			if one, oneErr := directory.Membership(t.Context(), p.StudyID, p.UserID); err != nil || oneErr != nil || all[p] != one {
+				t.Errorf("%s, %+v: together %+v (%v), alone %+v (%v)", name, p, all[p], err, one, oneErr)
 			}
 		}
 	}

@@ -2,23 +2,18 @@ package realtime
 
 import (
 	"context"
-	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/membership"
 	"github.com/studycall/studycall/realtime/websocket"
 )
 
-const (
-	// lookTimeout bounds one look.
-	lookTimeout = 10 * time.Second
-	// looksAtOnce is how many memberships are looked up at once; most are in the cache.
-	looksAtOnce = 8
-)
+// lookTimeout bounds one round of looks.
+const lookTimeout = 10 * time.Second
 
 // lookAgain looks at those who are connected again and again: whether they may still be here.
 func (s *Server) lookAgain(ctx context.Context) {
@@ -61,53 +56,44 @@ func (s *Server) lookAtLeases(ctx context.Context) error {
 	return nil
 }
 
-// place is somebody's place in a study.
-type place struct {
-	studyID string
-	client  *client
-	room    *room // nil for who only wants to know who is in the study
-}
-
 // lookAtMembers puts out who is no longer an active member of the study.
 func (s *Server) lookAtMembers(ctx context.Context) error {
-	places := map[participant][]place{}
-	for _, r := range s.rooms.all() {
+	rooms, studyIDs := s.rooms.all(), s.studies.ids()
+	asked := map[membership.Place]bool{}
+	for _, r := range rooms {
 		for _, m := range r.list() {
-			key := participant{r.studyID, m.client.user.ID}
-			places[key] = append(places[key], place{r.studyID, m.client, r})
+			asked[membership.Place{StudyID: r.studyID, UserID: m.client.user.ID}] = true
 		}
 	}
-	for _, studyID := range s.studies.ids() {
+	for _, studyID := range studyIDs {
 		for _, c := range s.studies.in(studyID) {
-			key := participant{studyID, c.user.ID}
-			places[key] = append(places[key], place{studyID, c, nil})
+			asked[membership.Place{StudyID: studyID, UserID: c.user.ID}] = true
 		}
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(looksAtOnce)
-	for who, at := range places {
-		group.Go(func() error {
-			err := s.Access.ActiveMember(ctx, who.studyID, who.userID)
-			if errors.Is(err, domain.ErrNotStudyMember) {
-				for _, p := range at {
-					s.putOut(p)
-				}
-				return nil
+	active, err := s.Access.ActiveMembers(ctx, slices.Collect(maps.Keys(asked)))
+	if err != nil {
+		return err
+	}
+	out := func(studyID string, c *client) bool {
+		is, known := active[membership.Place{StudyID: studyID, UserID: c.user.ID}]
+		return known && !is
+	}
+	for _, r := range rooms {
+		for _, m := range r.list() {
+			if out(r.studyID, m.client) {
+				s.refuse(m.client, domain.ErrNotStudyMember, nil)
+				s.removed(m.client, r, s.Now())
 			}
-			return err
-		})
+		}
 	}
-	return group.Wait()
-}
-
-// putOut tells a client that it may no longer be in a study, and acts on it.
-func (s *Server) putOut(p place) {
-	if p.room == nil {
-		s.leaveStudy(p.client, p.studyID)
-		return
+	for _, studyID := range studyIDs {
+		for _, c := range s.studies.in(studyID) {
+			if out(studyID, c) {
+				s.leaveStudy(c, studyID)
+			}
+		}
 	}
-	s.refuse(p.client, domain.ErrNotStudyMember, nil)
-	s.removed(p.client, p.room, s.Now())
+	return nil
 }
 
 // lookAtAccounts closes the sockets of accounts that may no longer be used.

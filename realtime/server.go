@@ -34,6 +34,8 @@ type Commands interface {
 type Access interface {
 	// ActiveMember's error is domain.ErrNotStudyMember for whoever is not one.
 	ActiveMember(ctx context.Context, studyID, userID string) error
+	// ActiveMembers tells of each place whether its user is an active member of the study.
+	ActiveMembers(ctx context.Context, places []membership.Place) (map[membership.Place]bool, error)
 	// Account's error is domain.ErrUserNotFound when there is no such user.
 	Account(ctx context.Context, userID string) (membership.User, error)
 }
