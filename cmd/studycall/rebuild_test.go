@@ -149,6 +149,13 @@ func TestVerifyPrintsDifferencesAndRebuildPutsThemRight(t *testing.T) {
 		t.Errorf("rebuild: exit %d, %q", code, stderr)
 	}
 	mustVerify(t, database)
+
+	if _, err := pool.Exec(t.Context(), `update history.sessions set started_by = 'nobody' where number = 1 and study_id = 'seed-study-1'`); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, stderr := studycall(t, "verify", database, "history"); code != exitFailure || !strings.Contains(stderr, "studycall: 1 difference between") {
+		t.Errorf("verify with one difference: exit %d, %q", code, stderr)
+	}
 }
 
 func mustVerify(t *testing.T, database string) {

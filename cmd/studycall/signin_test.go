@@ -22,7 +22,7 @@ func TestHowCallersSignIn(t *testing.T) {
 		needsSecret = "needs the web app's secret: set NEXTAUTH_SECRET"
 		believes    = "says that this is not development"
 		loopback    = "on loopback only"
-		unknown     = "--auth must be one of nextauth, dev"
+		unknown     = "must be one of nextauth, dev"
 		nowhere     = "is not an address like 127.0.0.1:8080"
 		broken      = "(NEXTAUTH_SECRET): "
 	)
@@ -62,7 +62,7 @@ func TestHowCallersSignIn(t *testing.T) {
 		{"", secretText + ",", "", here, broken + "no secret at place 2 of 2"},
 		{"", "," + secretText, "", here, broken + "no secret at place 1 of 2"},
 		{"nextauth", secretText + ", " + secretText, "", here, broken + "there is a space beside a comma"},
-		{"", secretText, "two words", here, `--session-cookie: "two words" cannot be the name of a cookie`},
+		{"", secretText, "two words", here, `: "two words" cannot be the name of a cookie`},
 	} {
 		flags := signInFlags{Auth: c.auth, NextAuthSecret: c.secret, SessionCookie: c.cookie}
 		callers, err := flags.authenticator(c.listen)
@@ -105,7 +105,7 @@ func TestTheEnvironmentIsRefusedAsFlagsAre(t *testing.T) {
 		{[]string{"NEXTAUTH_SECRET=" + secretText}, []string{"--auth=dev", "--nextauth-secret="}, "says that this is not development"},
 		{[]string{"STUDYCALL_AUTH=dev"}, []string{"--nextauth-secret=" + secretText}, "says that this is not development"},
 		{[]string{"STUDYCALL_AUTH=nextauth", "NEXTAUTH_SECRET="}, nil, "set NEXTAUTH_SECRET"},
-		{[]string{"STUDYCALL_AUTH=none"}, nil, "--auth must be one of"},
+		{[]string{"STUDYCALL_AUTH=none"}, nil, "--auth (STUDYCALL_AUTH) must be one of"},
 		{[]string{"STUDYCALL_LISTEN=0.0.0.0:0"}, nil, "on loopback only"},
 		{[]string{"NEXTAUTH_SECRET=" + secretText + ",,"}, nil, "no secret at place 2 of 3"},
 		{[]string{"NEXTAUTH_SECRET=" + secretText, "STUDYCALL_SESSION_COOKIE=a;b"}, nil, "cannot be the name of a cookie"},
