@@ -25,6 +25,6 @@ create table connections (
     primary key (study_id, user_id, socket_id)
 );
 
--- For the sweeper: what has lapsed, and what a silent server had.
+-- For the sweep: what has lapsed, and what a silent server has.
 create index connections_lapsing on connections (lapses_at) where lapses_at is not null;
-create index connections_by_server on connections (server_id);
+create index connections_by_server on connections (server_id) where lapses_at is null;

@@ -15,6 +15,9 @@ const insertSocketSQL = `
 	set server_id = excluded.server_id, session_id = excluded.session_id, seen_at = excluded.seen_at,
 		lost_at = null, lapses_at = null`
 
+// A lease without its server would be judged by nobody: it may come before the first beat.
+const beThereSQL = `insert into servers (server_id, last_seen, said_at) values ($1, clock_timestamp(), $2) on conflict do nothing`
+
 // What the participant had before, lost or over REST, is made good by the new lease.
 const deleteLostSQL = `delete from connections where study_id = $1 and user_id = $2 and lapses_at is not null`
 
@@ -24,6 +27,7 @@ func (r *Registry) Join(ctx context.Context, l Lease, sessionID string, at time.
 	err := r.batch(ctx, func(b *pgx.Batch) {
 		b.Queue(lockSQL, l.StudyID, l.UserID)
 		b.Queue(deleteLostSQL, l.StudyID, l.UserID)
+		b.Queue(beThereSQL, r.settings.ServerID, at)
 		b.Queue(insertSocketSQL, l.StudyID, l.UserID, l.SocketID, r.settings.ServerID, sessionID, at)
 	})
 	if err != nil {

@@ -31,7 +31,7 @@ func (r *Registry) Held(ctx context.Context) (map[Lease]struct{}, error) {
 const elsewhereSQL = `select c.study_id, c.user_id, c.socket_id
 	from connections c join servers s using (server_id)
 	where c.study_id = any($1) and c.server_id <> $2 and c.lapses_at is null
-		and s.last_seen > clock_timestamp() - $3 * interval '1 microsecond'
+		and s.last_seen > now() - $3 * interval '1 microsecond'
 	order by c.seen_at, c.socket_id`
 
 // Elsewhere are the sockets that other servers have in some studies' calls, in the order in which they joined.

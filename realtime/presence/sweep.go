@@ -14,19 +14,20 @@ import (
 // sweepLimit is how many participants one sweep deals with at most.
 const sweepLimit = 500
 
-// Both halves are looks at an index: what lapsed by itself, and what the few servers had that are silent. Whoever asks is
-// not, whatever its beats met with.
+// Both halves are looks at an index: what lapsed by itself, and what the servers have that are silent, of which there are
+// few, or none. Whoever asks is not, whatever its beats met with. (now() and not clock_timestamp(), by which no index goes.)
 const lapsedSQL = `
-	select study_id, user_id from connections where lapses_at <= clock_timestamp()
+	select study_id, user_id from connections where lapses_at <= now()
 	union
-	select c.study_id, c.user_id from servers s join connections c using (server_id)
-	where s.server_id <> $3 and s.last_seen <= clock_timestamp() - $1 * interval '1 microsecond' and c.lapses_at is null
+	select study_id, user_id from connections
+	where lapses_at is null and server_id = any(array(
+		select server_id from servers where server_id <> $3 and last_seen <= now() - $1 * interval '1 microsecond'))
 	limit $2`
 
 // deadServersSQL takes away servers that have been silent for long and have nothing left.
 const deadServersSQL = `delete from servers s
-	where s.last_seen < clock_timestamp() - interval '1 minute' - $1 * interval '1 microsecond'
-		and not exists (select from connections c where c.server_id = s.server_id)`
+	where s.last_seen < now() - interval '1 minute' - $1 * interval '1 microsecond'
+		and not exists (select from connections c where c.server_id = s.server_id and c.lapses_at is null)`
 
 // sweep ends the stints of the participants all of whose leases have lapsed. Several servers that sweep at once share the
 // work: what one has locked, the others leave to it.
@@ -72,8 +73,8 @@ type leaseRow struct {
 const leasesSQL = `
 	select c.socket_id, c.session_id, c.kind, greatest(coalesce(c.lost_at, s.said_at), c.seen_at),
 		case when c.lapses_at is null
-			then c.server_id <> $4 and coalesce(s.last_seen, c.seen_at) <= clock_timestamp() - $3 * interval '1 microsecond'
-			else c.lapses_at <= clock_timestamp() end,
+			then c.server_id <> $4 and coalesce(s.last_seen, c.seen_at) <= now() - $3 * interval '1 microsecond'
+			else c.lapses_at <= now() end,
 		c.lapses_at is null
 	from connections c left join servers s using (server_id)
 	where c.study_id = $1 and c.user_id = $2
