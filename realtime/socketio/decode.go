@@ -118,6 +118,9 @@ func reserved(event string) bool {
 // complete checks, when all attachments came, that every placeholder stands for one of them. The JSON is decoded only to
 // be looked at.
 func (p *received) complete() error {
+	if p.data == nil {
+		return nil
+	}
 	var data any
 	if err := json.Unmarshal(p.data, &data); err != nil || !p.placed(data) {
 		return errPacket
