@@ -1,0 +1,149 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/studycall/studycall/auth"
+)
+
+// transports are the ways in which socket.io-client connects, and what the transport below is then.
+func transports() map[string]struct{ options, are []string } {
+	return map[string]struct{ options, are []string }{
+		"websocket":             {[]string{"websocket"}, []string{"websocket"}},
+		"polling":               {[]string{"polling"}, []string{"polling"}},
+		"polling, then upgrade": {[]string{"polling", "websocket"}, []string{"polling", "websocket"}},
+	}
+}
+
+// TestACallByTheWebAppsClient goes through the use that the specification shows (section 7), with three people and every
+// message of a call, and finds it on record.
+func TestACallByTheWebAppsClient(t *testing.T) {
+	t.Parallel()
+	folder := webPackages(t)
+	for name, transport := range transports() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			address := serveHere(t, t.Output(), nil, callArgs(callDatabase(t))...)
+			m := &meeting{
+				t: t, api: &callAPI{t: t, client: newClient(t), address: address},
+				clients: startWebClients(t, folder), transports: transport.options,
+			}
+			m.enter()
+			m.negotiate()
+			m.toggle()
+			for _, s := range []*webSocket{m.kim, m.lee, m.park} {
+				if got := s.went(); !slices.Equal(got, transport.are) {
+					t.Errorf("%s went by %v, not %v", s.who, got, transport.are)
+				}
+			}
+			m.leave()
+			m.mustBeOnRecord()
+		})
+	}
+}
+
+// meeting is a call of three, and when what happened in it.
+type meeting struct {
+	t          *testing.T
+	api        *callAPI
+	clients    *webClients
+	transports []string
+
+	sessionID              string
+	kim, lee, park         *webSocket
+	kimID, leeID, parkID   string       // of their sockets
+	joined, left           [3]time.Time // kim, lee, park
+	muted, hidden, sharing time.Duration
+}
+
+// join is section 7.1: the status, a start if there is no session, a join, and then the room.
+func (m *meeting) join(user string, options map[string]any) (s *webSocket, id string, at time.Time) {
+	m.t.Helper()
+	if session := m.api.ask(http.StatusOK, http.MethodGet, "status", user, "").Session; session != nil {
+		m.sessionID = session.ID
+	} else {
+		m.sessionID = m.api.ask(http.StatusCreated, http.MethodPost, "start", user, "").Session.ID
+	}
+	at = time.Now()
+	m.api.ask(http.StatusCreated, http.MethodPost, "join", user, fmt.Sprintf(`{"sessionId": %q}`, m.sessionID))
+	options["transports"] = m.transports
+	s = m.clients.connect(user, m.api.address, options)
+	id = s.connected()
+	s.must("video:join-room", map[string]string{"studyId": callStudy, "roomId": callRoom})
+	return s, id, at
+}
+
+// byToken and byCookie are the ways to sign in.
+func byToken(t *testing.T, user string) map[string]any {
+	t.Helper()
+	return map[string]any{"auth": map[string]string{"userId": user, "token": sessionToken(t, user)}}
+}
+
+func byCookie(t *testing.T, user string) map[string]any {
+	t.Helper()
+	return map[string]any{
+		"auth":         map[string]string{"userId": user},
+		"extraHeaders": map[string]string{"Cookie": auth.DefaultCookie + "=" + sessionToken(t, user)},
+	}
+}
+
+// inRoom is how the state of the room describes somebody who has just joined.
+func inRoom(socketID, user, name string) string {
+	return fmt.Sprintf(`{"socketId": %q, "userId": %q, "user": %s, "isMuted": false, "isVideoOff": false,
+		"isSharingScreen": false, "joinedAt": %q}`, socketID, user, person(user, name), aTime)
+}
+
+func (m *meeting) enter() {
+	m.kim, m.kimID, m.joined[0] = m.join(kim, byCookie(m.t, kim))
+	m.kim.isTold("video:room-state", `{"participants": []}`)
+
+	m.lee, m.leeID, m.joined[1] = m.join(lee, byToken(m.t, lee))
+	m.lee.isTold("video:room-state", fmt.Sprintf(`{"participants": [%s]}`, inRoom(m.kimID, kim, kimsName)))
+	m.kim.isTold("video:user-joined", fmt.Sprintf(`{"socketId": %q, "userId": %q, "user": %s}`, m.leeID, lee, person(lee, leesName)))
+
+	m.park, m.parkID, m.joined[2] = m.join(park, byToken(m.t, park))
+	m.park.isTold("video:room-state", fmt.Sprintf(`{"participants": [%s, %s]}`,
+		inRoom(m.kimID, kim, kimsName), inRoom(m.leeID, lee, leesName)))
+	for _, s := range []*webSocket{m.kim, m.lee} {
+		s.isTold("video:user-joined", fmt.Sprintf(`{"socketId": %q, "userId": %q, "user": %s}`, m.parkID, park, person(park, "박민수")))
+	}
+
+	now := m.api.ask(http.StatusOK, http.MethodGet, "status", park, "").Session
+	if now.OnlineCount != 3 || len(now.Participants) != 3 || now.RoomID != callRoom || now.StartedBy != kim {
+		m.t.Errorf("with three in the call, the status is %+v", now)
+	}
+}
+
+// negotiate relays between kim and lee; park, whose next message is a toggle, gets none of it.
+func (m *meeting) negotiate() {
+	sdp := "v=0\r\ns=화상 통화 📞 <a> & \u2028\r\n" + strings.Repeat("a=candidate:1 1 udp 2122260223 192.0.2.1 54400 typ host\r\n", 400)
+	if len(sdp) < 20<<10 {
+		m.t.Fatalf("the SDP has %d bytes only", len(sdp))
+	}
+	relay := func(from, to *webSocket, fromID, toID, event, key string, value any) {
+		m.t.Helper()
+		text, err := json.Marshal(value)
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		from.must(event, map[string]any{"to": toID, key: value})
+		to.isTold(event, fmt.Sprintf(`{"from": %q, %q: %s}`, fromID, key, text))
+	}
+	relay(m.lee, m.kim, m.leeID, m.kimID, "video:offer", "offer", map[string]string{"type": "offer", "sdp": sdp})
+	relay(m.kim, m.lee, m.kimID, m.leeID, "video:answer", "answer", map[string]string{"type": "answer", "sdp": sdp})
+	for i := range 20 {
+		candidate := map[string]any{
+			"candidate": fmt.Sprintf("candidate:%d 1 udp 2122260223 192.0.2.1 %d typ host", i, 50000+i), "sdpMid": "0",
+			"sdpMLineIndex": 0, "usernameFragment": nil,
+		}
+		relay(m.kim, m.lee, m.kimID, m.leeID, "video:ice-candidate", "candidate", candidate)
+		relay(m.lee, m.kim, m.leeID, m.kimID, "video:ice-candidate", "candidate", candidate)
+	}
+	relay(m.kim, m.lee, m.kimID, m.leeID, "video:ice-candidate", "candidate", nil)
+}

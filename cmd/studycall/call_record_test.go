@@ -1,0 +1,196 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/studycall/studycall/auth"
+	"github.com/studycall/studycall/postgres"
+)
+
+const (
+	callStudy = "study-123"
+	callRoom  = "study-study-123-main"
+	kim       = "user-456"
+	park      = "user-100"
+	lee       = "user-789"
+	frozen    = "user-600"
+
+	kimsName = "김철수 🎓"
+	leesName = "이영희 👩‍💻"
+)
+
+// callDatabase is a database with the example study, whose people have names that are not all letters, and somebody whose
+// account may not be used.
+func callDatabase(t *testing.T) (address string) {
+	t.Helper()
+	address = exampleURL(t)
+	pool, err := postgres.Connect(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	for _, change := range [][3]string{
+		{`update users set name = $2 where id = $1`, kim, kimsName},
+		{`update users set name = $2 where id = $1`, lee, leesName},
+		{`insert into users (id, name, email, status) values ($1, $2, 'frozen@example.com', 'SUSPENDED')`, frozen, "강하늘"},
+	} {
+		if _, err := pool.Exec(t.Context(), change[0], change[1], change[2]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return address
+}
+
+// callArgs have people sign in as in production.
+func callArgs(database string, more ...string) []string {
+	return append([]string{"--database-url", database, "--nextauth-secret", secretText}, more...)
+}
+
+// sessionToken is what the web app gives a user at sign-in.
+func sessionToken(t *testing.T, user string) string {
+	t.Helper()
+	token, err := auth.Mint(secretText, auth.Session{UserID: user}, time.Now(), time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+// person is how sockets describe a user of the study.
+func person(id, name string) string {
+	return fmt.Sprintf(`{"id": %q, "name": %q, "email": "%s@example.com", "avatar": "https://example.com/avatars/%s.png"}`, id, name, id, id)
+}
+
+// callAPI are the REST routes of the study's call.
+type callAPI struct {
+	t       *testing.T
+	client  *http.Client
+	address string
+	latest  int64 // the position of what the latest command recorded: queries wait for it
+}
+
+// sessionRecord is what REST tells of a session; history leaves out some of it.
+type sessionRecord struct {
+	ID, StudyID, RoomID, StartedBy string
+	StartedAt                      time.Time
+	EndedAt                        *time.Time
+	Duration                       *int64
+	OnlineCount, ParticipantCount  int
+	Participants                   []participantRecord
+}
+
+type participantRecord struct {
+	ID, UserID                                     string
+	JoinedAt                                       time.Time
+	LeftAt                                         *time.Time
+	Duration                                       *int64
+	AudioMutedTime, VideoOffTime, ScreenSharedTime int64
+	User                                           struct{ Name string }
+}
+
+// of is a user's record; the test ends without one.
+func (r *sessionRecord) of(t *testing.T, user string) participantRecord {
+	t.Helper()
+	for _, p := range r.Participants {
+		if p.UserID == user {
+			return p
+		}
+	}
+	t.Fatalf("%s is not on record: %+v", user, r)
+	return participantRecord{}
+}
+
+// callAnswer is an answer of any of the routes.
+type callAnswer struct {
+	Session     *sessionRecord
+	Sessions    []sessionRecord
+	Participant *participantRecord
+	Success     bool
+}
+
+// ask sends a request as a user; the answer must have the status.
+func (a *callAPI) ask(status int, method, route, user, body string) (told callAnswer) {
+	a.t.Helper()
+	request, err := http.NewRequestWithContext(a.t.Context(), method,
+		a.address+"/api/my-studies/"+callStudy+"/video-call/"+route, strings.NewReader(body))
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	request.AddCookie(&http.Cookie{Name: auth.DefaultCookie, Value: sessionToken(a.t, user)})
+	request.Header.Set("Content-Type", "application/json")
+	if method == http.MethodGet && a.latest > 0 {
+		request.Header.Set("Min-Event-Position", strconv.FormatInt(a.latest, 10))
+	}
+	answered, err := send(a.client, request)
+	if err != nil || answered.Status != status {
+		a.t.Fatalf("%s %s: %d %s (%v), not %d", method, route, answered.Status, answered.Raw, err, status)
+	}
+	a.latest = max(a.latest, answered.Position)
+	if err := json.Unmarshal([]byte(answered.Raw), &told); err != nil {
+		a.t.Fatal(err)
+	}
+	return told
+}
+
+// session is what is on record of a session.
+func (a *callAPI) session(id string) *sessionRecord {
+	a.t.Helper()
+	return a.ask(http.StatusOK, http.MethodGet, "sessions/"+url.PathEscape(id), kim, "").Session
+}
+
+// mustLast wants seconds on record, which are floored, to be what was measured, give or take what passes between a
+// client's clock and the service's.
+func mustLast(t *testing.T, what string, recorded int64, measured time.Duration) {
+	t.Helper()
+	const slack = 500 * time.Millisecond
+	if floored := time.Duration(recorded) * time.Second; floored > measured+slack || floored <= measured-time.Second-slack {
+		t.Errorf("%s: %d s are on record, %v went by", what, recorded, measured)
+	}
+}
+
+// aTime, as a text that is wanted, is any instant as the service writes it.
+const aTime = "<a time>"
+
+var instantForm = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$`)
+
+// same compares JSON with what is wanted, to the last key.
+func same(t *testing.T, got json.RawMessage, want string) bool {
+	t.Helper()
+	var g, w any
+	if err := json.Unmarshal(got, &g); err != nil {
+		t.Errorf("not JSON: %q: %v", got, err)
+		return false
+	}
+	if err := json.Unmarshal([]byte(want), &w); err != nil {
+		t.Fatalf("the test wants what is no JSON: %q: %v", want, err)
+	}
+	return reflect.DeepEqual(timesOf(g), w)
+}
+
+// timesOf puts aTime for every instant in a JSON value.
+func timesOf(value any) any {
+	switch v := value.(type) {
+	case string:
+		if instantForm.MatchString(v) {
+			return aTime
+		}
+	case []any:
+		for i := range v {
+			v[i] = timesOf(v[i])
+		}
+	case map[string]any:
+		for key := range v {
+			v[key] = timesOf(v[key])
+		}
+	}
+	return value
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+)
+
+// toggle has kim mute for a second and a half, lee turn the camera off for three, and park share for four and a half.
+func (m *meeting) toggle() {
+	const pause = 1500 * time.Millisecond
+	room := func(more ...any) map[string]any {
+		data := map[string]any{"roomId": callRoom}
+		for i := 0; i < len(more); i += 2 {
+			data[more[i].(string)] = more[i+1]
+		}
+		return data
+	}
+	tell := func(event, socketID, user, key string, value bool, receivers ...*webSocket) {
+		m.t.Helper()
+		for _, s := range receivers {
+			s.isTold(event, fmt.Sprintf(`{"socketId": %q, "userId": %q, %q: %t}`, socketID, user, key, value))
+		}
+	}
+	began := time.Now()
+	m.kim.must("video:toggle-audio", room("isMuted", true))
+	tell("video:peer-audio-changed", m.kimID, kim, "isMuted", true, m.lee, m.park)
+	m.lee.must("video:toggle-video", room("isVideoOff", true))
+	tell("video:peer-video-changed", m.leeID, lee, "isVideoOff", true, m.kim, m.park)
+	m.park.must("video:screen-share-start", room())
+	m.tellOfSharing("video:screen-share-started", true)
+
+	if got := m.kim.ask("video:screen-share-start", room()); !same(m.t, got, fmt.Sprintf(`{"ok": false,
+		"code": "SCREEN_SHARE_TAKEN", "message": "다른 참여자가 이미 화면을 공유하고 있습니다.",
+		"details": {"userId": %q, "name": "박민수"}}`, park)) {
+		m.t.Errorf("a second one who shares is told %s", got)
+	}
+	m.kim.isTold("error", fmt.Sprintf(`{"code": "SCREEN_SHARE_TAKEN", "message": "다른 참여자가 이미 화면을 공유하고 있습니다.",
+		"details": {"userId": %q, "name": "박민수"}}`, park))
+
+	<-time.After(pause)
+	m.kim.must("video:toggle-audio", room("isMuted", false))
+	m.muted = time.Since(began)
+	tell("video:peer-audio-changed", m.kimID, kim, "isMuted", false, m.lee, m.park)
+	<-time.After(pause)
+	m.lee.must("video:toggle-video", room("isVideoOff", false))
+	m.hidden = time.Since(began)
+	tell("video:peer-video-changed", m.leeID, lee, "isVideoOff", false, m.kim, m.park)
+	<-time.After(pause)
+	m.park.must("video:screen-share-stop", room())
+	m.sharing = time.Since(began)
+	m.tellOfSharing("video:screen-share-stopped", false)
+}
+
+// tellOfSharing wants kim and lee to hear of park's sharing, by both of its names.
+func (m *meeting) tellOfSharing(event string, is bool) {
+	m.t.Helper()
+	for _, s := range []*webSocket{m.kim, m.lee} {
+		s.isTold("video:peer-screen-share", fmt.Sprintf(`{"socketId": %q, "userId": %q, "isSharing": %t}`, m.parkID, park, is))
+		s.isTold(event, fmt.Sprintf(`{"socketId": %q, "userId": %q}`, m.parkID, park))
+	}
+}
+
+// leave is section 7.2, of one after the other: the room, and then the record.
+func (m *meeting) leave() {
+	leave := func(s *webSocket, socketID string, rest ...*webSocket) time.Time {
+		at := time.Now()
+		s.must("video:leave-room", map[string]string{"roomId": callRoom})
+		for _, other := range rest {
+			other.isTold("video:user-left", fmt.Sprintf(`{"socketId": %q, "userId": %q}`, socketID, s.who))
+		}
+		if !m.api.ask(http.StatusOK, http.MethodPost, "leave", s.who, fmt.Sprintf(`{"sessionId": %q}`, m.sessionID)).Success {
+			m.t.Errorf("%s has not left", s.who)
+		}
+		return at
+	}
+	m.left[2] = leave(m.park, m.parkID, m.kim, m.lee)
+	m.left[1] = leave(m.lee, m.leeID, m.kim)
+	m.left[0] = leave(m.kim, m.kimID)
+}
+
+// mustBeOnRecord compares the session's detail and the history with what happened.
+func (m *meeting) mustBeOnRecord() {
+	t, detail := m.t, m.api.session(m.sessionID)
+	if detail.EndedAt == nil || detail.Duration == nil || detail.StartedBy != kim || detail.RoomID != callRoom ||
+		detail.StudyID != callStudy || len(detail.Participants) != 3 {
+		t.Fatalf("the session is on record as %+v", detail)
+	}
+	mustLast(t, "the session", *detail.Duration, m.left[0].Sub(m.joined[0]))
+	for i, want := range []struct {
+		user, name             string
+		muted, hidden, sharing time.Duration
+	}{{kim, kimsName, m.muted, 0, 0}, {lee, leesName, 0, m.hidden, 0}, {park, "박민수", 0, 0, m.sharing}} {
+		p := detail.Participants[i]
+		if p.UserID != want.user || p.User.Name != want.name || p.LeftAt == nil || p.Duration == nil {
+			t.Fatalf("%s is on record as %+v", want.user, p)
+		}
+		mustLast(t, want.user+"'s stay", *p.Duration, m.left[i].Sub(m.joined[i]))
+		mustLast(t, want.user+" muted", p.AudioMutedTime, want.muted)
+		mustLast(t, want.user+" without camera", p.VideoOffTime, want.hidden)
+		mustLast(t, want.user+" sharing", p.ScreenSharedTime, want.sharing)
+	}
+	mustBeHistory(t, m.api, detail)
+	if now := m.api.ask(http.StatusOK, http.MethodGet, "status", kim, "").Session; now != nil {
+		t.Errorf("after the call the status is %+v", now)
+	}
+}
+
+// mustBeHistory wants the session, and no other, to be in the history, as its detail has it.
+func mustBeHistory(t *testing.T, api *callAPI, detail *sessionRecord) {
+	t.Helper()
+	past := api.ask(http.StatusOK, http.MethodGet, "history", kim, "").Sessions
+	if len(past) != 1 || past[0].ID != detail.ID || *past[0].Duration != *detail.Duration ||
+		past[0].ParticipantCount != len(detail.Participants) || len(past[0].Participants) != len(detail.Participants) {
+		t.Fatalf("the history is %+v, the session %+v", past, detail)
+	}
+	for i, p := range past[0].Participants {
+		if of := detail.Participants[i]; p.UserID != of.UserID || p.User.Name != of.User.Name || *p.Duration != *of.Duration {
+			t.Errorf("the history has %+v, the session %+v", p, of)
+		}
+	}
+}

@@ -1,0 +1,242 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+// callPatience is how long a client waits for what must come.
+const callPatience = 15 * time.Second
+
+// webPackages is the folder of testdata/webapp with the packages installed. It skips the test where they are not, but in
+// CI, where CI is "true", it installs them in a folder of its own: there the tests must not be left out unnoticed.
+func webPackages(t *testing.T) string {
+	t.Helper()
+	const folder = "testdata/webapp"
+	_, noNode := exec.LookPath("node")
+	if _, err := os.Stat(filepath.Join(folder, "node_modules", "socket.io-client")); err == nil && noNode == nil {
+		return folder
+	}
+	if os.Getenv("CI") != "true" {
+		t.Skipf("socket.io-client is not here; npm ci in cmd/studycall/%s installs it", folder)
+	}
+	fresh := t.TempDir()
+	if err := os.CopyFS(fresh, os.DirFS(folder)); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	install := exec.CommandContext(ctx, "npm", "ci")
+	install.Dir = fresh
+	if out, err := install.CombinedOutput(); err != nil {
+		t.Fatalf("npm ci: %v\n%s", err, out)
+	}
+	return fresh
+}
+
+// webClients are sockets of the web app's client, in a process of node.
+type webClients struct {
+	t  *testing.T
+	in io.Writer
+
+	mu      sync.Mutex
+	sockets map[string]*webSocket
+	acks    map[int]chan json.RawMessage
+}
+
+// webSocket is one of them, and what it was told, in order.
+type webSocket struct {
+	all  *webClients
+	who  string
+	told chan webEvent
+
+	mu     sync.Mutex
+	states []string // of the transport below: its names, "closed", "retrying", "given up"
+}
+
+type webEvent struct {
+	name string
+	data json.RawMessage
+}
+
+// startWebClients starts node, which ends with the test.
+func startWebClients(t *testing.T, folder string) *webClients {
+	t.Helper()
+	c := &webClients{t: t, sockets: map[string]*webSocket{}, acks: map[int]chan json.RawMessage{}}
+	node := exec.CommandContext(t.Context(), "node", "client.mjs")
+	node.Dir = folder
+	var complaints bytes.Buffer
+	node.Stderr = &complaints
+	in, err := node.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := node.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := node.Start(); err != nil {
+		t.Fatal(err)
+	}
+	c.in = in
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		for lines := bufio.NewReader(out); ; {
+			line, err := lines.ReadBytes('\n')
+			if err != nil {
+				return
+			}
+			c.take(line)
+		}
+	})
+	t.Cleanup(func() { // the test's context has ended node
+		reading.Wait()
+		_ = node.Wait()
+		if complaints.Len() > 0 {
+			t.Errorf("node says: %s", complaints.String())
+		}
+	})
+	return c
+}
+
+// take passes a line on to whom it is for.
+func (c *webClients) take(text []byte) {
+	var line struct {
+		Who, Event, Transport string
+		Ack                   int
+		Data                  json.RawMessage
+	}
+	if err := json.Unmarshal(text, &line); err != nil {
+		c.t.Errorf("node wrote %q: %v", text, err)
+		return
+	}
+	c.mu.Lock()
+	socket, ack := c.sockets[line.Who], c.acks[line.Ack]
+	c.mu.Unlock()
+	switch {
+	case line.Ack > 0:
+		ack <- line.Data
+	case line.Transport != "":
+		socket.mu.Lock()
+		socket.states = append(socket.states, line.Transport)
+		socket.mu.Unlock()
+	default:
+		socket.told <- webEvent{line.Event, line.Data}
+	}
+}
+
+// order writes a line to node.
+func (c *webClients) order(order map[string]any) {
+	c.t.Helper()
+	line, err := json.Marshal(order)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, err := c.in.Write(append(line, '\n')); err != nil {
+		c.t.Fatalf("node is gone: %v", err)
+	}
+}
+
+// connect has somebody open a socket, with options of socket.io-client.
+func (c *webClients) connect(who, url string, options map[string]any) *webSocket {
+	c.t.Helper()
+	s := &webSocket{all: c, who: who, told: make(chan webEvent, 1000)}
+	c.mu.Lock()
+	c.sockets[who] = s
+	c.mu.Unlock()
+	c.order(map[string]any{"do": "connect", "who": who, "url": url, "options": options})
+	return s
+}
+
+// next is what the socket is told next, which must be the event.
+func (s *webSocket) next(event string) json.RawMessage {
+	s.all.t.Helper()
+	return s.after(event)
+}
+
+// after is the data of the event, before which others of the given names may come.
+func (s *webSocket) after(event string, others ...string) json.RawMessage {
+	s.all.t.Helper()
+	timeout := time.After(callPatience)
+	for {
+		select {
+		case got := <-s.told:
+			if got.name == event {
+				return got.data
+			}
+			if !slices.Contains(others, got.name) {
+				s.all.t.Fatalf("%s is told %s %s, not %s", s.who, got.name, got.data, event)
+			}
+		case <-timeout:
+			s.all.t.Fatalf("%s is not told %s", s.who, event)
+		}
+	}
+}
+
+// isTold wants the event next, with just this data. See same.
+func (s *webSocket) isTold(event, want string) {
+	s.all.t.Helper()
+	if got := s.next(event); !same(s.all.t, got, want) {
+		s.all.t.Errorf("%s is told %s %s, not %s", s.who, event, got, want)
+	}
+}
+
+// connected is the socket's id, once it has connected.
+func (s *webSocket) connected() (socketID string) {
+	s.all.t.Helper()
+	return s.idOf(s.next("connect"))
+}
+
+func (s *webSocket) idOf(connect json.RawMessage) string {
+	s.all.t.Helper()
+	var data struct{ SocketID string }
+	if err := json.Unmarshal(connect, &data); err != nil || data.SocketID == "" {
+		s.all.t.Fatalf("%s is connected with %s: %v", s.who, connect, err)
+	}
+	return data.SocketID
+}
+
+// ask emits an event and waits for its ack.
+func (s *webSocket) ask(event string, data any) json.RawMessage {
+	s.all.t.Helper()
+	c, answered := s.all, make(chan json.RawMessage, 1)
+	c.mu.Lock()
+	ack := len(c.acks) + 1
+	c.acks[ack] = answered
+	c.mu.Unlock()
+	c.order(map[string]any{"do": "emit", "who": s.who, "ack": ack, "event": event, "data": data})
+	select {
+	case answer := <-answered:
+		return answer
+	case <-time.After(callPatience):
+		c.t.Fatalf("%s: %s is not acknowledged", s.who, event)
+		return nil
+	}
+}
+
+// must emits an event, whose ack must say that all is well.
+func (s *webSocket) must(event string, data any) {
+	s.all.t.Helper()
+	if answer := s.ask(event, data); !same(s.all.t, answer, `{"ok": true}`) {
+		s.all.t.Fatalf("%s: %s is answered with %s", s.who, event, answer)
+	}
+}
+
+// went are the states that the transport below the socket has been in.
+func (s *webSocket) went() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.states)
+}

@@ -1,0 +1,37 @@
+// Sockets of the web app's own client, as a test orders over stdin: each line in is an order, each line out is what a
+// socket was told, or an answer to what it asked.
+import { createInterface } from "node:readline";
+import { io } from "socket.io-client";
+
+const sockets = new Map();
+const tell = (line) => process.stdout.write(JSON.stringify(line) + "\n");
+
+const orders = {
+  connect({ who, url, options }) {
+    const socket = io(url, { ...options, forceNew: true });
+    const saw = (event, data) => tell({ who, event, data });
+    sockets.set(who, socket);
+    socket.on("connect", () => saw("connect", { socketId: socket.id }));
+    socket.on("connect_error", ({ message }) => saw("connect_error", { message, active: socket.active }));
+    socket.on("disconnect", (reason) => saw("disconnect", { reason, active: socket.active }));
+    socket.onAny((event, ...args) => saw(event, args.length === 1 ? args[0] : { args }));
+    // What happens below the socket, in no order with the rest.
+    socket.io.on("open", () => {
+      const { engine } = socket.io;
+      tell({ who, transport: engine.transport.name });
+      engine.on("upgrade", (transport) => tell({ who, transport: transport.name }));
+      engine.on("close", () => tell({ who, transport: "closed" }));
+    });
+    socket.io.on("reconnect_attempt", () => tell({ who, transport: "retrying" }));
+    socket.io.on("reconnect_failed", () => tell({ who, transport: "given up" }));
+  },
+  emit({ who, ack, event, data }) {
+    sockets.get(who).emit(event, data, (answer) => tell({ who, ack, data: answer }));
+  },
+};
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const order = JSON.parse(line);
+  orders[order.do](order);
+}
+process.exit(0);
