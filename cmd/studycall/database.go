@@ -21,7 +21,7 @@ const stopTimeout = 30 * time.Second
 // databaseFlags say which database a command uses.
 type databaseFlags struct {
 	DatabaseURL string `name:"database-url" env:"DATABASE_URL" placeholder:"URL" help:"Postgres 14 to 18, such as postgres://user:password@host:5432/studycall. Empty: the embedded Postgres in --data-dir."`
-	DataDir     string `name:"data-dir" env:"STUDYCALL_DATA_DIR" placeholder:"DIR" help:"Where the embedded Postgres keeps its data; created on first use. Empty: a folder of this user's."`
+	DataDir     string `name:"data-dir" env:"STUDYCALL_DATA_DIR" placeholder:"DIR" help:"Where the embedded Postgres keeps its data; made by the first serve, migrate, seed or import. Not together with --database-url. Empty: a folder of this user's."`
 }
 
 // database is an open database, and the embedded server under it, if it is that.
