@@ -21,6 +21,7 @@ type cli struct {
 	Seed        seedCommand        `cmd:"" help:"Append a realistic, reproducible past, to try things out on."`
 	Members     membersCommand     `cmd:"" help:"Users, studies and who is in them, in our own tables."`
 	Token       tokenCommand       `cmd:"" help:"Make a session token as the web app does, to try things out with."`
+	Bench       benchCommand       `cmd:"" help:"Benchmarks, each beside its limit on this machine."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
 
 	ShowVersion kong.VersionFlag `name:"version" short:"V" help:"Print the version."`

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/studycall/studycall/realtime/fanout"
+)
+
+// TestBenchFanout runs the whole benchmark, tiny: it ends by itself only if every delivery came as it was due.
+func TestBenchFanout(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	if err := os.Chmod(filepath.Dir(folder), 0o755); err != nil { // the user that Postgres runs as must get through
+		t.Fatal(err)
+	}
+	command := exec.CommandContext(t.Context(), os.Args[0], "bench", "fanout",
+		"--rooms=2", "--peers=3", "--rounds=1", "--each=100ms", "--json")
+	// What configures a server of this user's must not configure those that are measured.
+	command.Env = append(os.Environ(), asProgram+"=yes", "TMPDIR="+folder,
+		"DATABASE_URL=postgres://127.0.0.1:1/none", "NEXTAUTH_SECRET=of-production", "STUDYCALL_LISTEN=127.0.0.1:1")
+	var stderr bytes.Buffer
+	command.Stderr = &stderr
+	out, err := command.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, &stderr)
+	}
+	var results []fanout.Result
+	if err := json.Unmarshal(out, &results); err != nil || len(results) != 1 {
+		t.Fatalf("%v: %s", err, out)
+	}
+	got := results[0]
+	if got.Shape != (fanout.Shape{Rooms: 2, Peers: 3}) || len(got.Loads) != 3 || got.Memory.InRoom == 0 {
+		t.Errorf("got %s", out)
+	}
+	for name, perMessage := range map[string]int64{"relay": 1, "speaking": 2, "toggles": 2} {
+		l := got.Load(name)
+		if l == nil || len(l.Rounds) != 1 || !(l.Bare > 0) || !(l.Program > 0) || !(l.Ratio > 0) {
+			t.Fatalf("%s: %+v", name, l)
+		}
+		bare, program := l.Rounds[0].Bare, l.Rounds[0].Program
+		if bare.Sent < 6 || program.Sent < 6 || bare.Deliveries != bare.Sent*perMessage ||
+			program.Deliveries != program.Sent*perMessage || l.Deliveries != bare.Deliveries+program.Deliveries {
+			t.Errorf("%s: %+v", name, l)
+		}
+	}
+	left, err := os.ReadDir(folder)
+	if err != nil || len(left) > 0 {
+		t.Errorf("it left %v behind: %v", left, err)
+	}
+	var told strings.Builder
+	people := benchFanoutCommand{Rounds: 1}
+	if err := people.print(&told, results); err != nil || !strings.Contains(told.String(), "2 rooms of 3") ||
+		strings.Count(told.String(), "\n") != 8 {
+		t.Errorf("for people it is\n%s%v", told.String(), err)
+	}
+}
+
+func TestBenchHelp(t *testing.T) {
+	t.Parallel()
+	code, help, _ := studycall(t, "bench", "--help")
+	if code != exitOK || !strings.Contains(help, "fanout") || strings.Contains(help, "bench bare") || strings.Contains(help, "bench program") {
+		t.Errorf("exit %d:\n%s", code, help)
+	}
+	code, help, _ = studycall(t, "bench", "fanout", "--help")
+	if flags, variables := strings.Count(help, "  --"), strings.Count(help, "$"); code != exitOK || flags == 0 || flags != variables {
+		t.Errorf("exit %d, %d flags, %d variables:\n%s", code, flags, variables, help)
+	}
+}
+
+func TestBenchFanoutRefusesWhatCannotBeMeant(t *testing.T) {
+	t.Parallel()
+	for args, says := range map[string]string{
+		"--rooms=2":            "and --peers go together",
+		"--rooms=2 --peers=1":  "--peers (STUDYCALL_PEERS) must be",
+		"--rooms=-1 --peers=2": "--rooms (STUDYCALL_ROOMS) must be",
+		"--rounds=0":           "--rounds (STUDYCALL_ROUNDS) must be",
+		"--each=0s":            "--each (STUDYCALL_EACH) must be",
+	} {
+		code, _, stderr := studycall(t, append([]string{"bench", "fanout"}, strings.Fields(args)...)...)
+		if code != exitUsage || !strings.Contains(stderr, says) {
+			t.Errorf("%s: exit %d, %q", args, code, stderr)
+		}
+	}
+}

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/studycall/studycall/realtime/fanout"
+)
+
+// print writes the results for people.
+func (c *benchFanoutCommand) print(out io.Writer, results []fanout.Result) error {
+	for _, r := range results {
+		_, _ = fmt.Fprintf(out, "%d rooms of %d, %d rounds of %v for each server; medians\n",
+			r.Shape.Rooms, r.Shape.Peers, c.Rounds, c.Each)
+		table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+		_, _ = fmt.Fprintln(table, "load\tbare, deliveries/CPU-s\tstudycall\tratio\tbar\t")
+		deliveries := int64(0)
+		for _, l := range r.Loads {
+			bar := ""
+			if l.Bar > 0 {
+				bar = fmt.Sprint(l.Bar)
+			}
+			_, _ = fmt.Fprintf(table, "%s\t%.0f\t%.0f\t%.2f\t%s\t\n", l.Name, l.Bare, l.Program, l.Ratio, bar)
+			deliveries += l.Deliveries
+		}
+		if err := table.Flush(); err != nil {
+			return err
+		}
+		recording := r.Load("toggles").PerMessage() - r.Load("speaking").PerMessage()
+		_, err := fmt.Fprintf(out, "%d deliveries, each compared with what was due. Recording a toggle takes %v of the server's CPU time.\n"+
+			"An idle connection takes %.1f KB of the bare server's memory, %.1f KB of studycall's, %.1f KB in a call: %.1f KB more (bar: 25).\n\n",
+			deliveries, recording.Round(100), kilobytes(r.Memory.Bare), kilobytes(r.Memory.Connected), kilobytes(r.Memory.InRoom),
+			kilobytes(r.Memory.InRoom-r.Memory.Bare))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func kilobytes(bytes int64) float64 { return float64(bytes) / 1024 }
