@@ -12,6 +12,9 @@ import (
 // prepareLock keeps servers that start together from making the same tables. Its value means nothing.
 const prepareLock = 0x73747564_70726570
 
+// turnLock has servers that start together rebuild one after the other.
+const turnLock = 0x73747564_7475726e
+
 // catchUpLimit is how far behind a projection may be to catch up live, as a new one is, or one whose rebuild died; one that
 // is farther is rebuilt, which is faster, and nobody reads half of it meanwhile.
 const catchUpLimit = 50_000
@@ -20,6 +23,16 @@ const catchUpLimit = 50_000
 // configuration, made: beside the old ones, which serve its queries until then. Call it before a Runner and before
 // queries. Tables of a newer version are an error. Any number of servers may call it at once.
 func (r *Rebuilder) Prepare(ctx context.Context, projections ...Projection) error {
+	outdated, err := r.createMissing(ctx, projections)
+	if err != nil || len(outdated) == 0 {
+		return err
+	}
+	// Of servers that start together one rebuilds, and the others then find it done.
+	turn, err := r.waitForTurn(ctx)
+	if err != nil {
+		return err
+	}
+	defer release(ctx, turn)
 	for {
 		outdated, err := r.createMissing(ctx, projections)
 		if err != nil || len(outdated) == 0 {
@@ -29,7 +42,7 @@ func (r *Rebuilder) Prepare(ctx context.Context, projections ...Projection) erro
 			r.log.Warn("the tables are not this program's: rebuilding them before anything else",
 				"projection", p.Name(), "version", p.Version())
 		}
-		// Another server may be at it: then its tables are looked at again.
+		// An operator may be at it: then the tables are looked at again.
 		if err := r.Rebuild(ctx, outdated...); !errors.Is(err, ErrRebuilding) {
 			return err
 		}
@@ -39,6 +52,20 @@ func (r *Rebuilder) Prepare(ctx context.Context, projections ...Projection) erro
 			return ctx.Err()
 		}
 	}
+}
+
+// waitForTurn waits until no other server prepares. The turn lasts as long as the connection.
+func (r *Rebuilder) waitForTurn(ctx context.Context) (*pgx.Conn, error) {
+	pooled, err := r.pool.Acquire(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("wait to prepare the projections' tables: %w", err)
+	}
+	conn := pooled.Hijack()
+	if _, err := conn.Exec(ctx, `select pg_advisory_lock($1)`, int64(turnLock)); err != nil {
+		release(ctx, conn)
+		return nil, fmt.Errorf("wait to prepare the projections' tables: %w", err)
+	}
+	return conn, nil
 }
 
 // createMissing makes what was never made, and gives the projections whose tables are of another version.
