@@ -16,6 +16,8 @@ func TestMistakesAreOneClearLineAndExitTwo(t *testing.T) {
 		{"serve --auth=none", "--auth (STUDYCALL_AUTH) must be one of"},
 		{"serve --call-capacity=0", "at least 1"},
 		{"serve --call-capacity=many", "--call-capacity"},
+		{"serve --disconnect-grace=0s", "--disconnect-grace (STUDYCALL_DISCONNECT_GRACE) must be 1s to 1h, not 0s"},
+		{"serve --empty-timeout=25h", "--empty-timeout (STUDYCALL_EMPTY_TIMEOUT) must be 1s to 24h, not 25h0m0s"},
 		{"serve --no-such-flag", "unknown flag --no-such-flag"},
 		{"dance", "unexpected argument dance"},
 		{"events --after=-1", "--after (STUDYCALL_AFTER) must be 0 or more"},

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/studycall/studycall/postgres"
+	"github.com/studycall/studycall/postgres/postgrestest"
+	"github.com/studycall/studycall/realtime/realtimetest"
+)
+
+// On SIGTERM sockets are told to reconnect elsewhere, a poll that is held is answered, and the program is gone soon. Nobody
+// has left by that who reconnects.
+func TestATerminatedServerSendsItsSocketsElsewhere(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.NewURL(t)
+	pool, err := postgres.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	newMembers(t, pool, []string{truthStudy}, []string{"kim", "lee"})
+	server := startProcess(t, "--database-url", url, "--listen=127.0.0.1:0")
+	kim := &actor{t: t, user: "kim", server: server.address}
+	kim.join()
+	kim.client.Must("video:toggle-audio", `{"roomId":"study-truth-main","isMuted":true}`)
+	lee := realtimetest.Connect(t, server.address, realtimetest.Options{Auth: map[string]string{"userId": "lee"}, Plain: true})
+
+	polled := heldPoll(t, server.address)
+	began := time.Now()
+	if code := server.terminate(t); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	for _, c := range []*realtimetest.Client{kim.client, lee} {
+		if code := c.Closed(); code != 1012 {
+			t.Errorf("closed with %d", code)
+		}
+	}
+	<-polled
+
+	kim.server = startProcess(t, "--database-url", url, "--listen=127.0.0.1:0").address
+	kim.connect()
+	kim.client.Must("video:toggle-audio", `{"roomId":"study-truth-main","isMuted":false}`)
+	stints := map[string][]span{}
+	call := truthCall(t, pool, stints)
+	if p := call.Session.Participant("kim"); !p.InCall() || len(stints["kim"]) != 1 {
+		t.Errorf("the stints are %v", stints)
+	}
+}
+
+// heldPoll opens a session by polling, and asks for more, which there is none of for long. It tells when that ends.
+func heldPoll(t *testing.T, address string) (ended chan struct{}) {
+	t.Helper()
+	get := func(query string) (string, error) {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address+"/socket.io/?EIO=4&transport=polling"+query, nil)
+		if err != nil {
+			return "", err
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return "", err
+		}
+		defer func() { _ = response.Body.Close() }()
+		body, err := io.ReadAll(response.Body)
+		return string(body), err
+	}
+	opened, err := get("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var handshake struct{ SID string }
+	if err := json.Unmarshal([]byte(strings.TrimPrefix(opened, "0")), &handshake); err != nil {
+		t.Fatalf("%v: %s", err, opened)
+	}
+	ended = make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = get("&sid=" + handshake.SID) // whatever it is answered with
+	}()
+	return ended
+}
