@@ -180,7 +180,9 @@ func escape(data []byte, i int) int {
 			return bad
 		}
 		for _, c := range data[i+2 : i+6] {
-			if !('0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F') {
+			switch {
+			case '0' <= c && c <= '9', 'a' <= c && c <= 'f', 'A' <= c && c <= 'F':
+			default:
 				return bad
 			}
 		}

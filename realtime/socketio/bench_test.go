@@ -107,9 +107,11 @@ func (s *benchTarget) connect(b *testing.B, kind string, rooms, peers int) []*be
 			fmt.Fprintf(conn, "GET /socket.io/?EIO=4&transport=websocket&room=%d HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"+
 				"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n", room)
 			c := &benchClient{conn, bufio.NewReaderSize(conn, 32<<10)}
-			if _, err := http.ReadResponse(c.reader, nil); err != nil {
+			answer, err := http.ReadResponse(c.reader, nil)
+			if err != nil {
 				b.Fatal(err)
 			}
+			_ = answer.Body.Close()
 			c.await(b, 1)
 			if kind != "bare" {
 				if _, err := conn.Write(masked([]byte("40"))); err != nil {

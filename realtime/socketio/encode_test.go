@@ -2,19 +2,17 @@ package socketio
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 )
 
 // wire is a packet as it goes over a polling body.
 func wire(p Packet) string {
-	text := ""
+	texts := make([]string, len(p.messages))
 	for i, m := range p.messages {
-		if i > 0 {
-			text += "\x1e"
-		}
-		text += string(m.Encoded())
+		texts[i] = string(m.Encoded())
 	}
-	return text
+	return strings.Join(texts, "\x1e")
 }
 
 // Golden: the examples of the protocol's own document, and what of it is left open.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +18,7 @@ import (
 )
 
 // dial opens a WebSocket and joins the main namespace.
-func (s *site) dial(t testing.TB) *gorilla.Conn {
+func (s *site) dial(t *testing.T) *gorilla.Conn {
 	t.Helper()
 	conn, answer, err := gorilla.DefaultDialer.DialContext(t.Context(), "ws://"+s.address+"/socket.io/?EIO=4&transport=websocket", nil)
 	if err != nil {
@@ -36,7 +37,7 @@ func (s *site) dial(t testing.TB) *gorilla.Conn {
 	return conn
 }
 
-func send(t testing.TB, conn *gorilla.Conn, text string) {
+func send(t *testing.T, conn *gorilla.Conn, text string) {
 	t.Helper()
 	if err := conn.WriteMessage(gorilla.TextMessage, []byte(text)); err != nil {
 		t.Fatal(err)
@@ -147,14 +148,10 @@ func TestWhoIsNotLetIn(t *testing.T) {
 		"&full":        `503 {"code":3,"message":"Service unavailable"}`,
 		"&sid=unknown": `400 {"code":1,"message":"Session ID unknown"}`,
 	} {
-		if status, text := s.request(t, http.MethodGet, query, ""); want != http.StatusText(0)+itoa(status)+" "+text {
+		if status, text := s.request(t, http.MethodGet, query, ""); want != strconv.Itoa(status)+" "+text {
 			t.Errorf("%s: %d %s, want %s", query, status, text, want)
 		}
 	}
-}
-
-func itoa(n int) string {
-	return string(rune('0'+n/100)) + string(rune('0'+n/10%10)) + string(rune('0'+n%10))
 }
 
 // Given a client on polling that does not fetch, when more waits for it than may, then it is closed, and who sends is

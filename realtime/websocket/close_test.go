@@ -133,7 +133,9 @@ func TestPings(t *testing.T) {
 		_, data, _ := alive.ReadMessage() // answers pings meanwhile
 		got <- string(data)
 	}()
-	wait(t, silent.closed)
+	if cause := wait(t, silent.closed); !errors.Is(cause, websocket.Silent) {
+		t.Errorf("the handler of the silent peer was told %v", cause)
+	}
 	<-stillThere
 	if err := alive.WriteMessage(gorilla.TextMessage, []byte("alive")); err != nil {
 		t.Fatal(err)

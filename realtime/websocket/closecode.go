@@ -8,9 +8,13 @@ import (
 
 // CloseCode is the number with which a connection is closed (RFC 6455, section 7.4; 4000 and up are ours). It tells the
 // client why, and whether to connect again. As an error it is the cause of a connection that this side closed.
+//
+//nolint:errname // a code first of all
 type CloseCode uint16
 
 // The codes, in one table; Reconnect says what a client should do about each.
+//
+//nolint:errname // codes first of all
 const (
 	Normal       CloseCode = 1000 // either side is done: do not reconnect
 	Protocol     CloseCode = 1002 // the frames break RFC 6455: a fault of the client, do not reconnect

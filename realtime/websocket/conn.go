@@ -33,6 +33,8 @@ type Conn struct {
 }
 
 // PeerClose is the cause of a connection that the peer closed with a close frame.
+//
+//nolint:errname // an event first of all
 type PeerClose struct {
 	Code int // 1005 if the peer gave none (RFC 6455, section 7.4.1)
 	Text string
@@ -169,6 +171,10 @@ func (c *Conn) failed(err error) {
 		c.cut() // cannot be: see melodySlots
 	case errors.Is(err, websocket.ErrReadLimit):
 		err = TooBig
+	case isTimeout(err) && c.isSilent():
+		err = Silent
+	case isTimeout(err):
+		err = TooSlow // it took longer than WriteWait to accept a write
 	case errors.As(err, &peer):
 		c.wire.farewell.Store(true)
 		err = &PeerClose{peer.Code, peer.Text}
@@ -178,6 +184,18 @@ func (c *Conn) failed(err error) {
 	if c.cause == nil {
 		c.cause = err
 	}
+}
+
+// isSilent says whether the peer was heard so long ago that it must have missed a ping.
+func (c *Conn) isSilent() bool {
+	limit := c.server.config.PongWait
+	return limit > 0 && time.Since(c.LastHeard()) >= limit
+}
+
+// isTimeout says whether a deadline passed; gorilla leaves of such an error only that.
+func isTimeout(err error) bool {
+	var failed net.Error
+	return errors.As(err, &failed) && failed.Timeout()
 }
 
 func (c *Conn) ended() {

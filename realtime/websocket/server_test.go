@@ -179,8 +179,12 @@ func TestClosedServerTakesNobody(t *testing.T) {
 		t.Error(err)
 	}
 	_, answer, err := gorilla.DefaultDialer.DialContext(t.Context(), url, nil)
-	if err == nil || answer == nil || answer.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("a closed server answered %v, %v", answer, err)
+	if err == nil || answer == nil {
+		t.Fatalf("a closed server answered %v, %v", answer, err)
+	}
+	_ = answer.Body.Close()
+	if answer.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("a closed server answered %d", answer.StatusCode)
 	}
 }
 
@@ -196,7 +200,9 @@ func TestCloseDoesNotWaitForEver(t *testing.T) {
 	if err := s.Close(ctx, websocket.Restart); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("closing gave %v", err)
 	}
-	wait(t, h.closed)
+	if cause := wait(t, h.closed); !errors.Is(cause, websocket.Restart) {
+		t.Errorf("the handler was told %v", cause)
+	}
 }
 
 func TestFrameKnowsItsPayload(t *testing.T) {

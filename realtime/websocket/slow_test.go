@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http/httptest"
+	"strconv"
 	"testing"
 
 	"github.com/studycall/studycall/realtime/websocket"
@@ -39,7 +40,7 @@ func TestWhatWaitsIsWrittenTogether(t *testing.T) {
 	}
 	read(t, conn)
 	for i := range messages {
-		if got := read(t, conn); got != fmt.Sprint(i) {
+		if got := read(t, conn); got != strconv.Itoa(i) {
 			t.Fatalf("%q came as number %d", got, i)
 		}
 	}

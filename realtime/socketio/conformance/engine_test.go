@@ -1,11 +1,15 @@
 package main
 
 import (
-	"context"
+	"encoding/json"
+	"fmt"
+	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/studycall/studycall/realtime/socketio/engineio"
 	"github.com/studycall/studycall/realtime/websocket"
 )
 
@@ -98,21 +102,38 @@ func TestPollingClosesUponDuplicatePolls(t *testing.T) {
 	s.expect(t, http.MethodGet, sid, "", http.StatusBadRequest, "*")
 }
 
+// Here the heartbeat is slow, so that nothing else closes the session.
 func TestPollingClosesUponCancelledPoll(t *testing.T) {
 	t.Parallel()
-	s := start(t, "/engine.io/")
-	sid := s.openPolling(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"?"+polling+"&sid="+sid, nil)
+	target := newTarget()
+	target.engine = engineio.NewServer(engineio.Config{}, func(*engineio.Conn, *http.Request) engineio.Handler { return echo{} })
+	s := startTarget(t, target, "/engine.io/")
+	_, text := s.do(t, http.MethodGet, polling, "")
+	var open opening
+	if err := json.Unmarshal([]byte(text[1:]), &open); err != nil {
+		t.Fatal(err)
+	}
+	address := strings.TrimSuffix(strings.TrimPrefix(s.url, "http://"), "/engine.io/")
+	c, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if answer, err := s.client.Do(r); err == nil {
-		_ = answer.Body.Close()
-		t.Fatalf("the poll was answered %d", answer.StatusCode)
+	if _, err := fmt.Fprintf(c, "GET /engine.io/?%s&sid=%s HTTP/1.1\r\nHost: x\r\n\r\n", polling, open.SID); err != nil {
+		t.Fatal(err)
 	}
-	s.expect(t, http.MethodGet, sid, "", http.StatusBadRequest, "*")
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	late := time.Now().Add(patience)
+	for status := http.StatusOK; status != http.StatusBadRequest; {
+		if time.Now().After(late) {
+			t.Fatal("the session was not closed")
+		}
+		status, text = s.do(t, http.MethodPost, polling+"&sid="+open.SID, "4x")
+	}
+	if text != `{"code":1,"message":"Session ID unknown"}` {
+		t.Errorf("a post after that: %s", text)
+	}
 }
 
 func TestWebSocketEchoes(t *testing.T) {

@@ -29,7 +29,11 @@ type site struct {
 
 func start(t *testing.T, path string) *site {
 	t.Helper()
-	target := newTarget()
+	return startTarget(t, newTarget(), path)
+}
+
+func startTarget(t *testing.T, target *target, path string) *site {
+	t.Helper()
 	server := httptest.NewServer(target)
 	transport := &http.Transport{}
 	t.Cleanup(func() {

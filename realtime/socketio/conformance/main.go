@@ -22,8 +22,9 @@ func main() {
 	listen := flag.String("listen", "127.0.0.1:3000", "address to listen on")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := serve(ctx, *listen); err != nil {
+	err := serve(ctx, *listen)
+	stop()
+	if err != nil {
 		slog.Error("serving", "error", err)
 		os.Exit(1)
 	}

@@ -11,7 +11,7 @@ import (
 func (c *Conn) poll(w http.ResponseWriter, r *http.Request) {
 	c.heard.Store(time.Now().UnixNano())
 	early, refused := c.startPoll()
-	if refused != nil {
+	if refused != 0 {
 		refused.answer(w)
 		return
 	}
@@ -22,7 +22,7 @@ func (c *Conn) poll(w http.ResponseWriter, r *http.Request) {
 	for {
 		body, wait, refused := c.pollResult(early)
 		switch {
-		case refused != nil:
+		case refused != 0:
 			refused.answer(w)
 			return
 		case body != nil:
@@ -44,7 +44,7 @@ func (c *Conn) poll(w http.ResponseWriter, r *http.Request) {
 }
 
 // startPoll says whether the poll may wait, and whether it came before any upgrade was tried.
-func (c *Conn) startPoll() (early bool, refused *refusal) {
+func (c *Conn) startPoll() (early bool, refused refusal) {
 	c.mu.Lock()
 	p := c.polling
 	switch {
@@ -62,7 +62,7 @@ func (c *Conn) startPoll() (early bool, refused *refusal) {
 	p.getting = true
 	early = p.candidate == nil
 	c.mu.Unlock()
-	return early, nil
+	return early, 0
 }
 
 func (c *Conn) stopPoll() {
@@ -72,7 +72,7 @@ func (c *Conn) stopPoll() {
 }
 
 // pollResult is the answer to the waiting poll, if there is one yet, and else how long to wait before looking again.
-func (c *Conn) pollResult(early bool) (body []byte, wait time.Duration, refused *refusal) {
+func (c *Conn) pollResult(early bool) (body []byte, wait time.Duration, refused refusal) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p := c.polling
@@ -95,9 +95,9 @@ func (c *Conn) pollResult(early bool) (body []byte, wait time.Duration, refused 
 	case !p.probed.IsZero() && time.Since(p.probed) >= probeHold:
 		body = []byte{kindNoop}
 	case !p.probed.IsZero():
-		return nil, probeHold - time.Since(p.probed), nil
+		return nil, probeHold - time.Since(p.probed), 0
 	default:
-		return nil, time.Hour, nil
+		return nil, time.Hour, 0
 	}
 	p.getting = false
 	return body, 0, refused

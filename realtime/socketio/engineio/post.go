@@ -12,7 +12,7 @@ import (
 // post takes the packets of a POST's body, and answers when they have been handled.
 func (c *Conn) post(w http.ResponseWriter, r *http.Request) {
 	c.heard.Store(time.Now().UnixNano())
-	if refused := c.startPost(r); refused != nil {
+	if refused := c.startPost(r); refused != 0 {
 		refused.answer(w)
 		return
 	}
@@ -45,7 +45,7 @@ func (c *Conn) post(w http.ResponseWriter, r *http.Request) {
 }
 
 // startPost says whether the post may be read: there may be one at a time.
-func (c *Conn) startPost(r *http.Request) *refusal {
+func (c *Conn) startPost(r *http.Request) refusal {
 	c.mu.Lock()
 	p := c.polling
 	switch {
@@ -62,7 +62,7 @@ func (c *Conn) startPost(r *http.Request) *refusal {
 	}
 	p.posting = true
 	c.mu.Unlock()
-	return nil
+	return 0
 }
 
 func (c *Conn) stopPost() {

@@ -1,36 +1,51 @@
 package engineio
 
 import (
-	"encoding/json"
+	"fmt"
 	"net/http"
 )
 
-// refusal is an answer to a request that is not taken (Engine.IO protocol, "Errors"): the status, and the body.
-type refusal struct {
-	status  int
-	Code    int    `json:"code"`
-	Message string `json:"message"`
-}
+// refusal is an answer to a request that is not taken (Engine.IO protocol, "Errors"). The zero value is none.
+type refusal uint8
 
-// The refusals, as the reference server words them. Code 3 goes with all that has no code of its own.
-var ( //nolint:gochecknoglobals // never changed
-	unknownTransport = &refusal{http.StatusBadRequest, 0, "Transport unknown"}
-	unknownSession   = &refusal{http.StatusBadRequest, 1, "Session ID unknown"}
-	badMethod        = &refusal{http.StatusBadRequest, 2, "Bad handshake method"}
-	badRequest       = &refusal{http.StatusBadRequest, 3, "Bad request"}
-	forbidden        = &refusal{http.StatusForbidden, 4, "Forbidden"}
-	badVersion       = &refusal{http.StatusBadRequest, 5, "Unsupported protocol version"}
-	tooLarge         = &refusal{http.StatusRequestEntityTooLarge, 3, "Payload too large"}
-	unavailable      = &refusal{http.StatusServiceUnavailable, 3, "Service unavailable"}
+// The refusals. Code 3 goes with all that has no code of its own.
+const (
+	unknownTransport refusal = iota + 1
+	unknownSession
+	badMethod
+	badRequest
+	forbidden
+	badVersion
+	tooLarge
+	unavailable
 )
 
-func (f *refusal) answer(w http.ResponseWriter) {
-	text, err := json.Marshal(f)
-	if err != nil {
-		text = nil // cannot be: it is a number and a string
+// parts are the status, the code, and the message as the reference server words it.
+func (f refusal) parts() (status, code int, message string) {
+	switch f {
+	case unknownTransport:
+		return http.StatusBadRequest, 0, "Transport unknown"
+	case unknownSession:
+		return http.StatusBadRequest, 1, "Session ID unknown"
+	case badMethod:
+		return http.StatusBadRequest, 2, "Bad handshake method"
+	case forbidden:
+		return http.StatusForbidden, 4, "Forbidden"
+	case badVersion:
+		return http.StatusBadRequest, 5, "Unsupported protocol version"
+	case tooLarge:
+		return http.StatusRequestEntityTooLarge, 3, "Payload too large"
+	case unavailable:
+		return http.StatusServiceUnavailable, 3, "Service unavailable"
+	default:
+		return http.StatusBadRequest, 3, "Bad request"
 	}
+}
+
+func (f refusal) answer(w http.ResponseWriter) {
+	status, code, message := f.parts()
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(f.status)
-	_, _ = w.Write(text) // fails when the client is gone
+	w.WriteHeader(status)
+	_, _ = fmt.Fprintf(w, `{"code":%d,"message":%q}`, code, message) //nolint:gosec // constants; it fails when the client is gone
 }
