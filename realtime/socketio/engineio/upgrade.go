@@ -10,22 +10,28 @@ import (
 // candidate is a WebSocket to which a connection on polling is about to change (Engine.IO protocol, "Upgrade"): the client
 // probes it, the waiting poll is answered, and when the client says so the WebSocket takes over.
 type candidate struct {
-	conn   *Conn
-	socket *websocket.Conn
-	timer  *time.Timer
+	conn *Conn
+
+	// Conn's mutex guards these.
+	socket *websocket.Conn // nil until the request is upgraded
+	timer  *time.Timer     // gives it up
 
 	won bool // it took over. Its own goroutine alone reads and writes this
 }
 
-// serveCandidate upgrades the request, also where it cannot win: browsers show no answer but that of a WebSocket.
+// serveCandidate upgrades the request, also where it cannot win: browsers show no answer but that of a WebSocket. It is
+// the candidate before the client can know that it is connected: a poll that the client sends after that must be held.
 func (s *Server) serveCandidate(w http.ResponseWriter, r *http.Request, c *Conn) {
-	_ = s.sockets.Serve(w, r, &candidate{conn: c}) // answers by itself what it refuses
+	t := &candidate{conn: c}
+	c.try(t)
+	if s.sockets.Serve(w, r, t) != nil { // which has answered
+		c.drop(t)
+	}
 }
 
 // Open is websocket.Handler's.
 func (t *candidate) Open(socket *websocket.Conn) {
-	t.socket = socket
-	if !t.conn.try(t) {
+	if !t.conn.tried(t, socket) {
 		socket.Close(websocket.Protocol)
 	}
 }
@@ -55,19 +61,30 @@ func (t *candidate) Closed(_ *websocket.Conn, cause error) {
 
 // giveUp closes a candidate that did not win.
 func (t *candidate) giveUp() {
-	t.timer.Stop()
-	t.socket.Close(websocket.Normal)
+	if t.socket != nil {
+		t.timer.Stop()
+		t.socket.Close(websocket.Normal)
+	}
 }
 
 // try makes a WebSocket the candidate, if the connection can be upgraded and has no other.
-func (c *Conn) try(t *candidate) bool {
+func (c *Conn) try(t *candidate) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.ended || c.polling == nil || c.socket.Load() != nil || c.polling.candidate != nil {
+	if !c.ended && c.polling != nil && c.socket.Load() == nil && c.polling.candidate == nil {
+		c.polling.candidate = t
+	}
+}
+
+// tried is told that a WebSocket is connected, and says whether it is the candidate.
+func (c *Conn) tried(t *candidate, socket *websocket.Conn) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended || c.polling == nil || c.polling.candidate != t {
 		return false
 	}
-	t.timer = time.AfterFunc(c.server.config.UpgradeTimeout, func() { t.socket.Close(websocket.Silent) })
-	c.polling.candidate = t
+	t.socket = socket
+	t.timer = time.AfterFunc(c.server.config.UpgradeTimeout, func() { socket.Close(websocket.Silent) })
 	return true
 }
 
@@ -107,7 +124,9 @@ func (c *Conn) drop(t *candidate) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.polling != nil && c.polling.candidate == t {
-		t.timer.Stop()
+		if t.timer != nil {
+			t.timer.Stop()
+		}
 		c.polling.candidate, c.polling.probed = nil, time.Time{}
 		c.polling.look()
 	}
