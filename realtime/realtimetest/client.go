@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -50,6 +51,10 @@ type Client struct {
 	lastAck int
 	closed  error
 	deaf    bool
+
+	stalled atomic.Bool
+	dropped chan struct{}
+	drop    sync.Once
 }
 
 // ConnectError is a refusal.
@@ -75,7 +80,9 @@ func Connect(tb testing.TB, url string, options Options) *Client {
 // Dial connects to the server at url, http://…. The error is a *ConnectError when it is refused.
 func Dial(tb testing.TB, url string, options Options) (*Client, error) {
 	tb.Helper()
-	c := &Client{tb: tb, plain: options.Plain, changed: make(chan struct{}), acks: map[int]json.RawMessage{}}
+	c := &Client{
+		tb: tb, plain: options.Plain, changed: make(chan struct{}), acks: map[int]json.RawMessage{}, dropped: make(chan struct{}),
+	}
 	conn, response, err := websocket.DefaultDialer.DialContext(tb.Context(), target(url, options), options.Header)
 	if response != nil && response.Body != nil {
 		defer func() { _ = response.Body.Close() }()
@@ -105,6 +112,9 @@ func Dial(tb testing.TB, url string, options Options) (*Client, error) {
 // read takes what comes until the connection ends.
 func (c *Client) read() {
 	for {
+		if c.stalled.Load() {
+			<-c.dropped
+		}
 		_, data, err := c.conn.ReadMessage()
 		if err != nil {
 			c.change(func() { c.closed = err })
@@ -242,7 +252,13 @@ func (c *Client) Refused(event, data string) string {
 }
 
 // Drop ends the connection without a word.
-func (c *Client) Drop() { _ = c.conn.UnderlyingConn().Close() }
+func (c *Client) Drop() {
+	c.drop.Do(func() { close(c.dropped) })
+	_ = c.conn.UnderlyingConn().Close()
+}
+
+// Stall stops taking what comes, after at most one more message, until the client drops.
+func (c *Client) Stall() { c.stalled.Store(true) }
 
 // Deafen stops all answers that a client gives by itself, as if the network were gone: to pings, and to a close.
 func (c *Client) Deafen() { c.change(func() { c.deaf = true }) }
