@@ -15,6 +15,9 @@
 // the leave is recorded and then begins a new stint; and a sweep that comes after the lease finds it and ends nothing. Row
 // locks would not do: a participant without any lease has no row, and so no lock.
 //
+// A leave looks at other leases as they are: until that of a killed server has lapsed it counts as another connection, which
+// keeps its user in the call. If nothing comes after it, the user has left at the time of the leave all the same.
+//
 // # Who may judge
 //
 // Leases are judged by the database's clock, and stints are stamped by the clock of the server that had the connection. A

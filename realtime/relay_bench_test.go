@@ -1,0 +1,46 @@
+package realtime
+
+import (
+	"encoding/json"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/studycall/studycall/domain"
+	"github.com/studycall/studycall/membership"
+	"github.com/studycall/studycall/realtime/websocket"
+)
+
+// encoding is a link that only encodes, as the Socket.IO one does before it queues.
+type encoding struct{}
+
+func (encoding) send(m *message)           { m.forSocketIO() }
+func (encoding) close(websocket.CloseCode) {}
+
+// BenchmarkHandle is what a message costs between the transport that reads it and those that write it: an offer with 2.5 KB
+// of SDP to one, and what somebody says with the voice to eleven others.
+func BenchmarkHandle(b *testing.B) {
+	s := New(Config{Elsewhere: Unconnected{}, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	defer s.recorder.close()
+	members := make([]*client, 12)
+	for i := range members {
+		id := strings.Repeat(string(rune('a'+i)), 20)
+		members[i] = newClient(id, membership.User{ID: id}, domain.Korean, encoding{}, Rates{})
+		s.rooms.enter(members[i], "study-go-main", "go", func(r *room) {
+			r.entered(&member{client: members[i], since: time.Now()}, domain.Participant{UserID: id})
+		})
+	}
+	for name, c := range map[string]struct{ event, data string }{
+		"offer":    {eventOffer, `{"to":"` + members[1].id + `","offer":{"type":"offer","sdp":"` + strings.Repeat(`a=candidate:1 1 udp\r\n`, 120) + `"}}`},
+		"speaking": {eventSpeaking, `{"roomId":"study-go-main","speaking":true}`},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			data := json.RawMessage(c.data)
+			for b.Loop() {
+				s.handle(members[0], c.event, data, len(data), nil)
+			}
+		})
+	}
+}
