@@ -18,6 +18,10 @@ const (
 	melodySlots = 4
 	// Gorilla builds control frames (125 bytes at most) in its write buffer, and nothing else here.
 	controlBuffer = 128
+	// readBuffer is how much is read in one system call: several messages at once, so that what they set off is written
+	// together, too. With net/http's 4 KB, relay of 2.5 KB messages reached 0.77 of a bare server's deliveries per CPU
+	// second, with 8 KB 0.86, with this 0.9 to 1.0; it costs an idle connection 12 KB more.
+	readBuffer = 16 << 10
 	never         = time.Duration(math.MaxInt64)
 )
 
@@ -51,8 +55,9 @@ func (c Config) withDefaults() Config {
 // underneath is Melody, told what its defaults get wrong for us: messages of 512 bytes at most, and a buffer that drops.
 func underneath(c Config) *melody.Melody {
 	m := melody.New()
-	// A read buffer of 0 takes over that of net/http (4 KB) instead of a second one.
-	m.Upgrader = &websocket.Upgrader{WriteBufferSize: controlBuffer, CheckOrigin: c.CheckOrigin}
+	m.Upgrader = &websocket.Upgrader{
+		ReadBufferSize: readBuffer, WriteBufferSize: controlBuffer, CheckOrigin: c.CheckOrigin,
+	}
 	m.Config = &melody.Config{
 		WriteWait: c.WriteWait, PongWait: c.PongWait, PingPeriod: c.PingPeriod,
 		MaxMessageSize: c.MaxMessage, MessageBufferSize: melodySlots,

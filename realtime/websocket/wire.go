@@ -22,7 +22,6 @@ const (
 type wire struct {
 	net.Conn
 	owner *Conn
-	ahead ahead
 
 	heard    atomic.Int64 // when bytes last came, in ns since 1970
 	hurried  atomic.Bool  // deadlines may not be moved any more
@@ -33,7 +32,7 @@ type wire struct {
 
 // Read is net.Conn's.
 func (w *wire) Read(p []byte) (int, error) {
-	n, err := w.ahead.read(p, w.Conn.Read)
+	n, err := w.Conn.Read(p)
 	if n > 0 {
 		w.heard.Store(time.Now().UnixNano())
 	}
