@@ -22,7 +22,7 @@ const (
 	// together, too. With net/http's 4 KB, relay of 2.5 KB messages reached 0.77 of a bare server's deliveries per CPU
 	// second, with 8 KB 0.86, with this 0.9 to 1.0; it costs an idle connection 12 KB more.
 	readBuffer = 16 << 10
-	never         = time.Duration(math.MaxInt64)
+	never      = time.Duration(math.MaxInt64)
 )
 
 // connKey is where a session of Melody's keeps its Conn.
