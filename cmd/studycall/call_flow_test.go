@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/studycall/studycall/auth"
 )
@@ -57,26 +56,27 @@ type meeting struct {
 
 	sessionID              string
 	kim, lee, park         *webSocket
-	kimID, leeID, parkID   string       // of their sockets
-	joined, left           [3]time.Time // kim, lee, park
-	muted, hidden, sharing time.Duration
+	kimID, leeID, parkID   string     // of their sockets
+	stays                  [3]stretch // kim's, lee's, park's
+	muted, hidden, sharing stretch
 }
 
 // join is section 7.1: the status, a start if there is no session, a join, and then the room.
-func (m *meeting) join(user string, options map[string]any) (s *webSocket, id string, at time.Time) {
+func (m *meeting) join(user string, options map[string]any) (s *webSocket, id string, stay stretch) {
 	m.t.Helper()
-	if session := m.api.ask(http.StatusOK, http.MethodGet, "status", user, "").Session; session != nil {
-		m.sessionID = session.ID
-	} else {
-		m.sessionID = m.api.ask(http.StatusCreated, http.MethodPost, "start", user, "").Session.ID
-	}
-	at = time.Now()
-	m.api.ask(http.StatusCreated, http.MethodPost, "join", user, fmt.Sprintf(`{"sessionId": %q}`, m.sessionID))
+	stay = beginning(func() {
+		if session := m.api.ask(http.StatusOK, http.MethodGet, "status", user, "").Session; session != nil {
+			m.sessionID = session.ID
+		} else {
+			m.sessionID = m.api.ask(http.StatusCreated, http.MethodPost, "start", user, "").Session.ID
+		}
+		m.api.ask(http.StatusCreated, http.MethodPost, "join", user, fmt.Sprintf(`{"sessionId": %q}`, m.sessionID))
+	})
 	options["transports"] = m.transports
 	s = m.clients.connect(user, m.api.address, options)
 	id = s.connected()
 	s.must("video:join-room", map[string]string{"studyId": callStudy, "roomId": callRoom})
-	return s, id, at
+	return s, id, stay
 }
 
 // byToken and byCookie are the ways to sign in.
@@ -100,14 +100,14 @@ func inRoom(socketID, user, name string) string {
 }
 
 func (m *meeting) enter() {
-	m.kim, m.kimID, m.joined[0] = m.join(kim, byCookie(m.t, kim))
+	m.kim, m.kimID, m.stays[0] = m.join(kim, byCookie(m.t, kim))
 	m.kim.isTold("video:room-state", `{"participants": []}`)
 
-	m.lee, m.leeID, m.joined[1] = m.join(lee, byToken(m.t, lee))
+	m.lee, m.leeID, m.stays[1] = m.join(lee, byToken(m.t, lee))
 	m.lee.isTold("video:room-state", fmt.Sprintf(`{"participants": [%s]}`, inRoom(m.kimID, kim, kimsName)))
 	m.kim.isTold("video:user-joined", fmt.Sprintf(`{"socketId": %q, "userId": %q, "user": %s}`, m.leeID, lee, person(lee, leesName)))
 
-	m.park, m.parkID, m.joined[2] = m.join(park, byToken(m.t, park))
+	m.park, m.parkID, m.stays[2] = m.join(park, byToken(m.t, park))
 	m.park.isTold("video:room-state", fmt.Sprintf(`{"participants": [%s, %s]}`,
 		inRoom(m.kimID, kim, kimsName), inRoom(m.leeID, lee, leesName)))
 	for _, s := range []*webSocket{m.kim, m.lee} {

@@ -30,10 +30,11 @@ func TestTheWebAppsClientOutlivesARestart(t *testing.T) {
 				t: t, api: &callAPI{t: t, client: newClient(t), address: first.address},
 				clients: startWebClients(t, folder), transports: transport.options,
 			}
-			m.kim, m.kimID, m.joined[0] = m.join(kim, byCookie(t, kim))
-			m.lee, m.leeID, m.joined[1] = m.join(lee, byToken(t, lee))
-			mutedAt := time.Now()
-			m.kim.must("video:toggle-audio", map[string]any{"roomId": callRoom, "isMuted": true})
+			m.kim, m.kimID, m.stays[0] = m.join(kim, byCookie(t, kim))
+			m.lee, m.leeID, m.stays[1] = m.join(lee, byToken(t, lee))
+			m.muted = beginning(func() {
+				m.kim.must("video:toggle-audio", map[string]any{"roomId": callRoom, "isMuted": true})
+			})
 			m.lee.after("video:peer-audio-changed", "video:room-state")
 
 			if code := first.terminate(t); code != 0 {
@@ -45,11 +46,10 @@ func TestTheWebAppsClientOutlivesARestart(t *testing.T) {
 				t.Errorf("the sockets are %v, as before", again)
 			}
 
-			m.left[1] = time.Now()
-			m.lee.must("video:leave-room", map[string]string{"roomId": callRoom})
-			m.left[0] = time.Now()
-			m.kim.must("video:leave-room", map[string]string{"roomId": callRoom})
-			m.mustHaveStayed(database, time.Since(mutedAt))
+			leave := map[string]string{"roomId": callRoom}
+			m.stays[1].ends(func() { m.lee.must("video:leave-room", leave) })
+			m.stays[0].ends(func() { m.kim.must("video:leave-room", leave) })
+			m.mustHaveStayed(database)
 		})
 	}
 }
@@ -95,7 +95,7 @@ func (m *meeting) comeBack(first, second *webSocket) (ids []string) {
 }
 
 // mustHaveStayed wants one session, one stint each, and no second in which anybody was away.
-func (m *meeting) mustHaveStayed(database string, muted time.Duration) {
+func (m *meeting) mustHaveStayed(database string) {
 	t := m.t
 	t.Helper()
 	pool, err := postgres.Connect(t.Context(), database)
@@ -123,9 +123,9 @@ func (m *meeting) mustHaveStayed(database string, muted time.Duration) {
 		if stay := p.LeftAt.Sub(p.JoinedAt); *p.Duration != int64(stay/time.Second) {
 			t.Errorf("%s stayed for %v, and %d s are on record", user, stay, *p.Duration)
 		}
-		mustLast(t, user+"'s stay", *p.Duration, m.left[i].Sub(m.joined[i]))
+		m.stays[i].mustBe(t, user+"'s stay", *p.Duration)
 	}
-	mustLast(t, "the mute", detail.of(t, kim).AudioMutedTime, muted)
+	m.muted.until(m.stays[0]).mustBe(t, "the mute", detail.of(t, kim).AudioMutedTime)
 	mustBeHistory(t, m.api, detail)
 	if now := m.api.ask(http.StatusOK, http.MethodGet, "status", kim, "").Session; now != nil {
 		t.Errorf("after the call the status is %+v", now)

@@ -23,12 +23,11 @@ func (m *meeting) toggle() {
 			s.isTold(event, fmt.Sprintf(`{"socketId": %q, "userId": %q, %q: %t}`, socketID, user, key, value))
 		}
 	}
-	began := time.Now()
-	m.kim.must("video:toggle-audio", room("isMuted", true))
+	m.muted = beginning(func() { m.kim.must("video:toggle-audio", room("isMuted", true)) })
 	tell("video:peer-audio-changed", m.kimID, kim, "isMuted", true, m.lee, m.park)
-	m.lee.must("video:toggle-video", room("isVideoOff", true))
+	m.hidden = beginning(func() { m.lee.must("video:toggle-video", room("isVideoOff", true)) })
 	tell("video:peer-video-changed", m.leeID, lee, "isVideoOff", true, m.kim, m.park)
-	m.park.must("video:screen-share-start", room())
+	m.sharing = beginning(func() { m.park.must("video:screen-share-start", room()) })
 	m.tellOfSharing("video:screen-share-started", true)
 
 	if got := m.kim.ask("video:screen-share-start", room()); !same(m.t, got, fmt.Sprintf(`{"ok": false,
@@ -40,16 +39,13 @@ func (m *meeting) toggle() {
 		"details": {"userId": %q, "name": "박민수"}}`, park))
 
 	<-time.After(pause)
-	m.kim.must("video:toggle-audio", room("isMuted", false))
-	m.muted = time.Since(began)
+	m.muted.ends(func() { m.kim.must("video:toggle-audio", room("isMuted", false)) })
 	tell("video:peer-audio-changed", m.kimID, kim, "isMuted", false, m.lee, m.park)
 	<-time.After(pause)
-	m.lee.must("video:toggle-video", room("isVideoOff", false))
-	m.hidden = time.Since(began)
+	m.hidden.ends(func() { m.lee.must("video:toggle-video", room("isVideoOff", false)) })
 	tell("video:peer-video-changed", m.leeID, lee, "isVideoOff", false, m.kim, m.park)
 	<-time.After(pause)
-	m.park.must("video:screen-share-stop", room())
-	m.sharing = time.Since(began)
+	m.sharing.ends(func() { m.park.must("video:screen-share-stop", room()) })
 	m.tellOfSharing("video:screen-share-stopped", false)
 }
 
@@ -64,42 +60,40 @@ func (m *meeting) tellOfSharing(event string, is bool) {
 
 // leave is section 7.2, of one after the other: the room, and then the record.
 func (m *meeting) leave() {
-	leave := func(s *webSocket, socketID string, rest ...*webSocket) time.Time {
-		at := time.Now()
-		s.must("video:leave-room", map[string]string{"roomId": callRoom})
+	leave := func(s *webSocket, stay *stretch, socketID string, rest ...*webSocket) {
+		stay.ends(func() { s.must("video:leave-room", map[string]string{"roomId": callRoom}) })
 		for _, other := range rest {
 			other.isTold("video:user-left", fmt.Sprintf(`{"socketId": %q, "userId": %q}`, socketID, s.who))
 		}
 		if !m.api.ask(http.StatusOK, http.MethodPost, "leave", s.who, fmt.Sprintf(`{"sessionId": %q}`, m.sessionID)).Success {
 			m.t.Errorf("%s has not left", s.who)
 		}
-		return at
 	}
-	m.left[2] = leave(m.park, m.parkID, m.kim, m.lee)
-	m.left[1] = leave(m.lee, m.leeID, m.kim)
-	m.left[0] = leave(m.kim, m.kimID)
+	leave(m.park, &m.stays[2], m.parkID, m.kim, m.lee)
+	leave(m.lee, &m.stays[1], m.leeID, m.kim)
+	leave(m.kim, &m.stays[0], m.kimID)
 }
 
 // mustBeOnRecord compares the session's detail and the history with what happened.
 func (m *meeting) mustBeOnRecord() {
-	t, detail := m.t, m.api.session(m.sessionID)
+	t, detail, never := m.t, m.api.session(m.sessionID), stretch{}
 	if detail.EndedAt == nil || detail.Duration == nil || detail.StartedBy != kim || detail.RoomID != callRoom ||
 		detail.StudyID != callStudy || len(detail.Participants) != 3 {
 		t.Fatalf("the session is on record as %+v", detail)
 	}
-	mustLast(t, "the session", *detail.Duration, m.left[0].Sub(m.joined[0]))
+	m.stays[0].mustBe(t, "the session", *detail.Duration)
 	for i, want := range []struct {
 		user, name             string
-		muted, hidden, sharing time.Duration
-	}{{kim, kimsName, m.muted, 0, 0}, {lee, leesName, 0, m.hidden, 0}, {park, "박민수", 0, 0, m.sharing}} {
+		muted, hidden, sharing stretch
+	}{{kim, kimsName, m.muted, never, never}, {lee, leesName, never, m.hidden, never}, {park, "박민수", never, never, m.sharing}} {
 		p := detail.Participants[i]
 		if p.UserID != want.user || p.User.Name != want.name || p.LeftAt == nil || p.Duration == nil {
 			t.Fatalf("%s is on record as %+v", want.user, p)
 		}
-		mustLast(t, want.user+"'s stay", *p.Duration, m.left[i].Sub(m.joined[i]))
-		mustLast(t, want.user+" muted", p.AudioMutedTime, want.muted)
-		mustLast(t, want.user+" without camera", p.VideoOffTime, want.hidden)
-		mustLast(t, want.user+" sharing", p.ScreenSharedTime, want.sharing)
+		m.stays[i].mustBe(t, want.user+"'s stay", *p.Duration)
+		want.muted.mustBe(t, want.user+" muted", p.AudioMutedTime)
+		want.hidden.mustBe(t, want.user+" without camera", p.VideoOffTime)
+		want.sharing.mustBe(t, want.user+" sharing", p.ScreenSharedTime)
 	}
 	mustBeHistory(t, m.api, detail)
 	if now := m.api.ask(http.StatusOK, http.MethodGet, "status", kim, "").Session; now != nil {

@@ -3,12 +3,9 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/json"
 	"io"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -16,33 +13,7 @@ import (
 )
 
 // callPatience is how long a client waits for what must come.
-const callPatience = 15 * time.Second
-
-// webPackages is the folder of testdata/webapp with the packages installed. It skips the test where they are not, but in
-// CI, where CI is "true", it installs them in a folder of its own: there the tests must not be left out unnoticed.
-func webPackages(t *testing.T) string {
-	t.Helper()
-	const folder = "testdata/webapp"
-	_, noNode := exec.LookPath("node")
-	if _, err := os.Stat(filepath.Join(folder, "node_modules", "socket.io-client")); err == nil && noNode == nil {
-		return folder
-	}
-	if os.Getenv("CI") != "true" {
-		t.Skipf("socket.io-client is not here; npm ci in cmd/studycall/%s installs it", folder)
-	}
-	fresh := t.TempDir()
-	if err := os.CopyFS(fresh, os.DirFS(folder)); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	defer cancel()
-	install := exec.CommandContext(ctx, "npm", "ci")
-	install.Dir = fresh
-	if out, err := install.CombinedOutput(); err != nil {
-		t.Fatalf("npm ci: %v\n%s", err, out)
-	}
-	return fresh
-}
+const callPatience = 20 * time.Second
 
 // webClients are sockets of the web app's client, in a process of node.
 type webClients struct {

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+)
+
+// TestABrowserCrashes in a call: the other one is told at once, and after the grace it is on record that its user left when
+// it crashed.
+func TestABrowserCrashes(t *testing.T) {
+	t.Parallel()
+	for name, crash := range map[string]func(*chromium){
+		"the browser": (*chromium).kill,
+		"the page":    (*chromium).killPage,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const grace = 3 * time.Second
+			c := newPair(t, "--disconnect-grace="+grace.String(), "--rate-limit=0")
+			mark := c.kim.now()
+			c.leeIn.ends(func() {
+				crash(c.lees)
+				c.kim.hears(mark, "video:user-left", fmt.Sprintf(`{"userId": %q}`, lee))
+			})
+			crashed := c.leeIn.ending
+			if told := c.leeIn.over.Sub(crashed); told >= grace {
+				t.Errorf("kim is told %v after the crash", told)
+			}
+			if l := c.api.session(c.sessionID).of(t, lee); l.LeftAt != nil && time.Since(crashed) < grace {
+				t.Errorf("within the grace lee has left: %+v", l)
+			}
+			var lees participantRecord
+			eventually(t, callPatience, "lee has left", func() bool {
+				lees = c.api.session(c.sessionID).of(t, lee)
+				return lees.LeftAt != nil
+			})
+			if recorded := time.Since(crashed); recorded < grace {
+				t.Errorf("lee is on record as gone %v after the crash, before the grace ended", recorded)
+			}
+			if off := lees.LeftAt.Sub(crashed); off.Abs() > time.Second {
+				t.Errorf("on record, lee left %v after the crash", off)
+			}
+			c.leeIn.mustBe(t, "lee's stay", *lees.Duration)
+			if now := c.api.ask(http.StatusOK, http.MethodGet, "status", kim, "").Session; now == nil || now.OnlineCount != 1 {
+				t.Errorf("after the crash the status is %+v", now)
+			}
+
+			c.leaves(c.kim, &c.kimIn)
+			detail := c.api.session(c.sessionID)
+			detail.mustHaveLasted(t, c.kimIn)
+			c.kimIn.mustBe(t, "kim's stay", *detail.of(t, kim).Duration)
+			mustBeHistory(t, c.api, detail)
+		})
+	}
+}

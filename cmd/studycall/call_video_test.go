@@ -1,0 +1,58 @@
+package main
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// TestTwoBrowsersCallEachOther: both show the other's video and play the other's sound; mute, camera and screen are seen by
+// the other; and it is all on record.
+func TestTwoBrowsersCallEachOther(t *testing.T) {
+	t.Parallel()
+	c := newPair(t)
+	c.kim.listens(lee, false)
+	c.lee.listens(kim, false)
+
+	mark := c.lee.now()
+	muted := beginning(func() { c.kim.does("mute", true) })
+	c.lee.hears(mark, "video:peer-audio-changed", fmt.Sprintf(`{"userId": %q, "isMuted": true}`, kim))
+	c.lee.listens(kim, true)
+	c.kim.listens(lee, false)
+
+	mark = c.kim.now()
+	hidden := beginning(func() { c.lee.does("hide", true) })
+	c.kim.hears(mark, "video:peer-video-changed", fmt.Sprintf(`{"userId": %q, "isVideoOff": true}`, lee))
+	c.kim.watches(lee, leesName+" · camera off", "black")
+
+	mark = c.lee.now()
+	shared := beginning(func() { c.kim.does("share", true) })
+	c.lee.hears(mark, "video:peer-screen-share", fmt.Sprintf(`{"userId": %q, "isSharing": true}`, kim))
+	c.lee.watches(kim, kimsName+" · muted · sharing", "green")
+
+	muted.ends(func() { c.kim.does("mute", false) })
+	c.lee.listens(kim, false)
+	<-time.After(1500 * time.Millisecond) // so that no two seconds on record are the same
+	hidden.ends(func() { c.lee.does("hide", false) })
+	c.kim.watches(lee, leesName, "blue")
+	shared.ends(func() { c.kim.does("share", false) })
+	c.lee.watches(kim, kimsName, "red")
+
+	mark = c.lee.now()
+	c.leaves(c.kim, &c.kimIn)
+	c.lee.hears(mark, "video:user-left", fmt.Sprintf(`{"userId": %q}`, kim))
+	c.leaves(c.lee, &c.leeIn)
+
+	detail := c.api.session(c.sessionID)
+	detail.mustHaveLasted(t, c.leeIn)
+	k, l := detail.of(t, kim), detail.of(t, lee)
+	c.kimIn.mustBe(t, "kim's stay", *k.Duration)
+	c.leeIn.mustBe(t, "lee's stay", *l.Duration)
+	muted.mustBe(t, "kim muted", k.AudioMutedTime)
+	hidden.mustBe(t, "lee without camera", l.VideoOffTime)
+	shared.mustBe(t, "kim sharing", k.ScreenSharedTime)
+	if l.AudioMutedTime != 0 || k.VideoOffTime != 0 || l.ScreenSharedTime != 0 {
+		t.Errorf("on record is what nobody did: %+v, %+v", k, l)
+	}
+	mustBeHistory(t, c.api, detail)
+}
