@@ -2,14 +2,18 @@ package realtime_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/migrations"
 	"github.com/studycall/studycall/postgres"
 	"github.com/studycall/studycall/postgres/embedded"
 	"github.com/studycall/studycall/postgres/postgrestest"
+	"github.com/studycall/studycall/realtime"
+	"github.com/studycall/studycall/realtime/presence"
 )
 
 // While the database is away, what peers send each other keeps flowing. What was toggled and left in the meantime is recorded
@@ -19,13 +23,7 @@ func TestTheDatabaseIsAwayDuringACall(t *testing.T) {
 	for name, how := range map[string]embedded.Shutdown{"stopped": embedded.Fast, "crashed": embedded.Immediate} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cluster := postgrestest.Cluster(t, "fsync=on", "full_page_writes=on")
-			pool, err := postgres.Connect(t.Context(), cluster.URL())
-			must(t, err)
-			_, err = postgres.Migrate(t.Context(), pool, migrations.Files)
-			must(t, err)
-			pool.Close()
-			w := newWorldOn(t, cluster.URL())
+			cluster, w := stoppableWorld(t, "fsync=on", "full_page_writes=on")
 			n := w.server()
 			kim, lee, park, choi := n.in("kim"), n.in("lee"), n.in("park"), n.in("choi")
 
@@ -102,5 +100,55 @@ func (w *world) happenedSince(known int, toggled []time.Time, left, lost time.Ti
 	}
 	if toggles != len(toggled) {
 		t.Errorf("%d of %d toggles are in the log", toggles, len(toggled))
+	}
+}
+
+// stoppableWorld is a world on a Postgres of its own.
+func stoppableWorld(t *testing.T, options ...string) (*embedded.Server, *world) {
+	t.Helper()
+	cluster := postgrestest.Cluster(t, options...)
+	pool, err := postgres.Connect(t.Context(), cluster.URL())
+	must(t, err)
+	_, err = postgres.Migrate(t.Context(), pool, migrations.Files)
+	must(t, err)
+	pool.Close()
+	return cluster, newWorldOn(t, cluster.URL())
+}
+
+// More toggles than may wait for the database: the one that is too many is refused and taken back, and its sender cut off with
+// a code that says to come back. All before it are recorded.
+func TestMoreThanMayWaitForTheDatabase(t *testing.T) {
+	t.Parallel()
+	cluster, w := stoppableWorld(t)
+	n := w.server(func(c *realtime.Config, _ *presence.Settings, _ *commands.Settings) { c.Rates = realtime.Rates{} })
+	kim, lee := n.in("kim"), n.in("lee")
+	must(t, cluster.Stop(t.Context(), embedded.Fast))
+	const most = 1000 // that may wait
+	for i := range most + 1 {
+		kim.Emit("video:toggle-audio", fmt.Sprintf(`{"roomId":"study-go-main","isMuted":%t}`, i%2 == 0))
+	}
+	if got := string(kim.Expect("error")); !strings.Contains(got, `"SERVICE_UNAVAILABLE"`) {
+		t.Errorf("kim was told %s", got)
+	}
+	if code := kim.Closed(); code != 1011 {
+		t.Errorf("closed with %d", code)
+	}
+	lee.Expect("video:user-left")
+	for range most {
+		lee.Expect("video:peer-audio-changed")
+	}
+	for _, want := range []string{"true", "false"} { // the last one, and that it is taken back
+		if got := string(lee.Expect("video:peer-audio-changed")); got != fmt.Sprintf(`{"socketId":%q,"userId":"kim","isMuted":%s}`, kim.ID, want) {
+			t.Errorf("lee was told %s", got)
+		}
+	}
+	must(t, cluster.Start(t.Context()))
+	w.pool.Reset() // the test's own connections are dead too
+	w.eventually("all of them are recorded", func() bool {
+		return w.count(`select count(*) from events where type in ('AudioMuted', 'AudioUnmuted')`) >= most
+	})
+	n.in("kim").Must("video:leave-room", theRoom)
+	if got := w.count(`select count(*) from events where type in ('AudioMuted', 'AudioUnmuted')`); got != most {
+		t.Errorf("%d toggles are recorded, not %d", got, most)
 	}
 }
