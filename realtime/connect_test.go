@@ -154,3 +154,22 @@ func TestPollingAcrossOrigins(t *testing.T) {
 		t.Errorf("Vary: %q", vary)
 	}
 }
+
+func TestErrorsSpeakTheClientsLanguage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	n := w.server()
+	for header, want := range map[string]string{
+		"":               `{"ok":false,"code":"NOT_STUDY_MEMBER","message":"스터디 멤버가 아닙니다."}`,
+		"en-US,en;q=0.9": `{"ok":false,"code":"NOT_STUDY_MEMBER","message":"You are not a member of this study."}`,
+	} {
+		for _, plain := range []bool{false, true} {
+			c := realtimetest.Connect(t, n.url, realtimetest.Options{
+				Auth: map[string]string{"userId": "stranger"}, Header: http.Header{"Accept-Language": {header}}, Plain: plain,
+			})
+			if got := string(c.Ask("video:join-room", inRoom)); got != want {
+				t.Errorf("%q: %s, want %s", header, got, want)
+			}
+		}
+	}
+}

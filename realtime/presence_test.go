@@ -186,6 +186,12 @@ func TestPeersOnAnotherServer(t *testing.T) {
 	if len(state.Participants) != 1 || state.Participants[0].SocketID != kim.ID || !state.Participants[0].IsMuted || state.Participants[0].User.Name != "김철수 🦊" {
 		t.Errorf("lee was told %+v", state)
 	}
+	lee.Must("video:join-room", inRoom)
+	again := state
+	must(t, json.Unmarshal(lee.Expect("video:room-state"), &again))
+	if len(again.Participants) != 1 || again.Participants[0] != state.Participants[0] {
+		t.Errorf("joining again, lee was told %+v", again)
+	}
 	if code := lee.Refused("video:offer", `{"to":"`+kim.ID+`","offer":1}`); code != "PEER_UNREACHABLE" {
 		t.Errorf("an offer to another server: %s", code)
 	}
