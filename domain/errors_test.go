@@ -27,6 +27,7 @@ var messages = []struct {
 	{"INVALID_REQUEST", "잘못된 요청입니다.", "The request is not valid."},
 	{"ROOM_FULL", "정원이 찼습니다.", "The call is full."},
 	{"SCREEN_SHARE_TAKEN", "다른 참여자가 이미 화면을 공유하고 있습니다.", "Another participant is already sharing the screen."},
+	{"PEER_UNREACHABLE", "상대방에게 연결할 수 없습니다.", "The other participant cannot be reached."},
 	{"ROUTE_NOT_FOUND", "요청한 경로를 찾을 수 없습니다.", "There is no such route."},
 	{"METHOD_NOT_ALLOWED", "허용되지 않은 메서드입니다.", "The method is not allowed here."},
 	{"PAYLOAD_TOO_LARGE", "요청 본문이 너무 큽니다.", "The request body is too large."},

@@ -1,6 +1,7 @@
 package realtime_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -10,7 +11,6 @@ import (
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/migrations"
 	"github.com/studycall/studycall/postgres"
-	"github.com/studycall/studycall/postgres/embedded"
 	"github.com/studycall/studycall/postgres/postgrestest"
 	"github.com/studycall/studycall/realtime"
 	"github.com/studycall/studycall/realtime/presence"
@@ -20,14 +20,18 @@ import (
 // when it is back, in order, with its true time; and nobody who is there, or comes back in time, has left.
 func TestTheDatabaseIsAwayDuringACall(t *testing.T) {
 	t.Parallel()
-	for name, how := range map[string]embedded.Shutdown{"stopped": embedded.Fast, "crashed": embedded.Immediate} {
+	for _, name := range []string{"stopped", "crashed"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cluster, w := stoppableWorld(t, "fsync=on", "full_page_writes=on")
+			w, database := stoppableWorld(t, "fsync=on", "full_page_writes=on")
 			n := w.server()
 			kim, lee, park, choi := n.in("kim"), n.in("lee"), n.in("park"), n.in("choi")
 
-			must(t, cluster.Stop(t.Context(), how))
+			away := database.stop
+			if name == "crashed" {
+				away = database.crash
+			}
+			must(t, away(t.Context()))
 			var toggled []time.Time
 			var acks []int
 			for i := range 10 {
@@ -52,7 +56,8 @@ func TestTheDatabaseIsAwayDuringACall(t *testing.T) {
 			if code := newcomer.Refused("video:join-room", inRoom); code != "SERVICE_UNAVAILABLE" {
 				t.Errorf("a join is refused with %s", code)
 			}
-			must(t, cluster.Start(t.Context()))
+			must(t, database.start(t.Context()))
+			w.pool.Reset() // the test's own connections are dead too
 			for _, ack := range acks {
 				if got := string(kim.Answer(ack)); got != `{"ok":true}` {
 					t.Errorf("a toggle is answered with %s", got)
@@ -103,26 +108,34 @@ func (w *world) happenedSince(known int, toggled []time.Time, left, lost time.Ti
 	}
 }
 
-// stoppableWorld is a world on a Postgres of its own.
-func stoppableWorld(t *testing.T, options ...string) (*embedded.Server, *world) {
+// database is a Postgres of the test's own.
+type database struct{ stop, crash, start func(context.Context) error }
+
+// stoppableWorld is a world on such a one.
+func stoppableWorld(t *testing.T, options ...string) (*world, database) {
 	t.Helper()
 	cluster := postgrestest.Cluster(t, options...)
+	d := database{
+		stop:  func(ctx context.Context) error { return cluster.Stop(ctx, 0) }, // as on SIGTERM
+		crash: func(ctx context.Context) error { return cluster.Stop(ctx, 1) }, // as when the power fails
+		start: cluster.Start,
+	}
 	pool, err := postgres.Connect(t.Context(), cluster.URL())
 	must(t, err)
 	_, err = postgres.Migrate(t.Context(), pool, migrations.Files)
 	must(t, err)
 	pool.Close()
-	return cluster, newWorldOn(t, cluster.URL())
+	return newWorldOn(t, cluster.URL()), d
 }
 
 // More toggles than may wait for the database: the one that is too many is refused and taken back, and its sender cut off with
 // a code that says to come back. All before it are recorded.
 func TestMoreThanMayWaitForTheDatabase(t *testing.T) {
 	t.Parallel()
-	cluster, w := stoppableWorld(t)
+	w, database := stoppableWorld(t)
 	n := w.server(func(c *realtime.Config, _ *presence.Settings, _ *commands.Settings) { c.Rates = realtime.Rates{} })
 	kim, lee := n.in("kim"), n.in("lee")
-	must(t, cluster.Stop(t.Context(), embedded.Fast))
+	must(t, database.stop(t.Context()))
 	const most = 1000 // that may wait
 	for i := range most + 1 {
 		kim.Emit("video:toggle-audio", fmt.Sprintf(`{"roomId":"study-go-main","isMuted":%t}`, i%2 == 0))
@@ -142,7 +155,7 @@ func TestMoreThanMayWaitForTheDatabase(t *testing.T) {
 			t.Errorf("lee was told %s", got)
 		}
 	}
-	must(t, cluster.Start(t.Context()))
+	must(t, database.start(t.Context()))
 	w.pool.Reset() // the test's own connections are dead too
 	w.eventually("all of them are recorded", func() bool {
 		return w.count(`select count(*) from events where type in ('AudioMuted', 'AudioUnmuted')`) >= most
