@@ -85,17 +85,17 @@ func (w *world) happenedSince(known int, toggled []time.Time, left, lost time.Ti
 	for _, e := range events[known:] {
 		switch e := e.(type) {
 		case domain.AudioMuted:
-			near(t, "mute", e.At, toggled[toggles], 50*time.Millisecond)
+			near(t, "mute", e.At, toggled[toggles], slack)
 			toggles++
 		case domain.AudioUnmuted:
-			near(t, "unmute", e.At, toggled[toggles], 50*time.Millisecond)
+			near(t, "unmute", e.At, toggled[toggles], slack)
 			toggles++
 		case domain.ParticipantLeft:
 			switch {
 			case e.UserID == "park" && e.Reason == domain.Left:
-				near(t, "park's leave", e.At, left, 50*time.Millisecond)
+				near(t, "park's leave", e.At, left, slack)
 			case e.UserID == "choi" && e.Reason == domain.Disconnected:
-				near(t, "choi's leave", e.At, lost, 200*time.Millisecond)
+				near(t, "choi's leave", e.At, lost, slack)
 			default:
 				t.Errorf("the log has %s", describe(e))
 			}

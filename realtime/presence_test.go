@@ -13,6 +13,9 @@ import (
 	"github.com/studycall/studycall/realtime/realtimetest"
 )
 
+// slack is what a loaded machine may be late; what is stamped with the wrong moment is wrong by the grace at least.
+const slack = 400 * time.Millisecond
+
 // near fails the test unless the time is the wanted one, to a tolerance.
 func near(t *testing.T, what string, got, want time.Time, tolerance time.Duration) {
 	t.Helper()
@@ -74,7 +77,7 @@ func TestWhoIsNotBackHasLeftWhenTheConnectionBroke(t *testing.T) {
 	lee.Drop()
 	kim.Expect("video:user-left")
 	w.eventually("lee has left", func() bool { return w.left("lee").UserID != "" })
-	near(t, "lee's leave", w.left("lee").At, broke, 200*time.Millisecond)
+	near(t, "lee's leave", w.left("lee").At, broke, slack)
 	if waited := time.Since(broke); waited < grace {
 		t.Errorf("lee has left after %v, before the grace", waited)
 	}
@@ -82,7 +85,7 @@ func TestWhoIsNotBackHasLeftWhenTheConnectionBroke(t *testing.T) {
 	kim.Drop()
 	w.happened("SessionStarted kim", "ParticipantJoined kim", "ParticipantJoined lee", "ParticipantLeft lee disconnected",
 		"ParticipantLeft kim disconnected", "SessionEnded everyoneLeft")
-	near(t, "kim's leave", w.left("kim").At, broke, 200*time.Millisecond)
+	near(t, "kim's leave", w.left("kim").At, broke, slack)
 	w.eventually("no lease is left", func() bool { return w.count(`select count(*) from connections`) == 0 })
 }
 
@@ -101,7 +104,7 @@ func TestAPingTimeoutIsStampedWithWhenTheClientWasLastHeard(t *testing.T) {
 		t.Fatalf("noticed after %v", noticed)
 	}
 	w.eventually("lee has left", func() bool { return w.left("lee").UserID != "" })
-	near(t, "lee's leave", w.left("lee").At, silent, 300*time.Millisecond)
+	near(t, "lee's leave", w.left("lee").At, silent, slack)
 }
 
 func TestAKilledServersPeopleAreClosedByAnother(t *testing.T) {
@@ -161,7 +164,7 @@ func TestADrainIsNobodysLeave(t *testing.T) {
 	two.in("lee")
 	w.happened("SessionStarted kim", "ParticipantJoined kim", "ParticipantJoined lee", "ParticipantJoined park", "AudioMuted kim",
 		"ParticipantLeft park disconnected")
-	near(t, "park's leave", w.left("park").At, drained, 500*time.Millisecond)
+	near(t, "park's leave", w.left("park").At, drained, slack)
 	if n := w.count(`select count(*) from servers`); n != 1 {
 		t.Errorf("%d servers are there", n)
 	}
