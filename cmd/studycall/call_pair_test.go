@@ -15,7 +15,7 @@ type pair struct {
 	api          *callAPI
 	sessionID    string
 	kim, lee     *callPage
-	kims, lees   *chromium
+	lees         *chromium
 	kimIn, leeIn stretch // from when they joined
 }
 
@@ -29,7 +29,7 @@ func newPair(t *testing.T, flags ...string) *pair {
 	stage.service = serveHere(t, t.Output(), nil, callArgs(callDatabase(t), append(flags, origins)...)...)
 	c := &pair{t: t, api: &callAPI{t: t, client: newClient(t), address: stage.service}}
 	c.kim, c.lee = stage.enter(kim, true), stage.enter(lee, false)
-	c.kims = openChromium(t, stage.server.URL+"/?who="+kim, color.RGBA{R: 220, G: 30, B: 30, A: 255})
+	openChromium(t, stage.server.URL+"/?who="+kim, color.RGBA{R: 220, G: 30, B: 30, A: 255})
 	c.lees = openChromium(t, elsewhere+"/?who="+lee, color.RGBA{R: 30, G: 30, B: 220, A: 255})
 
 	var again string
