@@ -58,6 +58,25 @@ func (a *Access) ActiveMembers(ctx context.Context, places []Place) (map[Place]b
 	return active, nil
 }
 
+// ActiveAccounts tells of each user whether there is an account that may be used. The error is the directory's.
+func (a *Access) ActiveAccounts(ctx context.Context, userIDs []string) (map[string]bool, error) {
+	possible := make([]string, 0, len(userIDs))
+	for _, id := range userIDs {
+		if PossibleID(id) {
+			possible = append(possible, id)
+		}
+	}
+	found, err := a.directory.Users(ctx, possible)
+	if err != nil {
+		return nil, err
+	}
+	active := make(map[string]bool, len(userIDs))
+	for _, id := range userIDs {
+		active[id] = found[id].Active()
+	}
+	return active, nil
+}
+
 // SelfOrStaff is nil when the caller is the user, whatever the caller is to the study: people may see what is theirs, also
 // after they left. It is nil for the study's active owners and admins too. For other active members it is
 // domain.ErrPermissionDenied, and for anybody else domain.ErrNotStudyMember. Whether there is such a user does not

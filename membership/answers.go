@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
-
-	"github.com/studycall/studycall/postgres"
 )
 
 // answers keeps what was asked lately, of one kind.
@@ -18,7 +16,6 @@ import (
 // expirable one has a clock of its own, and forgets what is still needed in an outage.
 type answers[K comparable, V any] struct {
 	fetch    func(ctx context.Context, keys []K) (map[K]V, error)
-	light    func(V) bool // worth keeping
 	settings CacheSettings
 	away     *outage
 
@@ -43,30 +40,30 @@ type flight[K comparable, V any] struct {
 }
 
 func newAnswers[K comparable, V any](settings CacheSettings, away *outage, size int,
-	fetch func(context.Context, []K) (map[K]V, error), light func(V) bool,
+	fetch func(context.Context, []K) (map[K]V, error),
 ) (*answers[K, V], error) {
 	kept, err := simplelru.NewLRU[K, answer[V]](size, nil)
 	if err != nil {
 		return nil, fmt.Errorf("a cache of %d: %w", size, err)
 	}
 	return &answers[K, V]{
-		fetch: fetch, light: light, settings: settings, away: away, kept: kept, flights: map[K]*flight[K, V]{},
+		fetch: fetch, settings: settings, away: away, kept: kept, flights: map[K]*flight[K, V]{},
 	}, nil
 }
 
-// fresh is the kept answer for a key, ok if it counts.
-func (a *answers[K, V]) fresh(key K) (value V, there, ok bool) {
+// fresh is the kept answer for a key, ok if it is younger than the age.
+func (a *answers[K, V]) fresh(key K, age time.Duration) (value V, there, ok bool) {
 	now := a.settings.Now()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	got, kept := a.kept.Get(key)
-	return got.value, got.there, kept && now.Sub(got.asked) < a.settings.Fresh
+	return got.value, got.there, kept && now.Sub(got.asked) < age
 }
 
-// get is the values of the keys that have one.
-func (a *answers[K, V]) get(ctx context.Context, keys []K) (map[K]V, error) {
+// get is the values of the keys that have one, by answers younger than the age.
+func (a *answers[K, V]) get(ctx context.Context, keys []K, age time.Duration) (map[K]V, error) {
 	found := make(map[K]V, len(keys))
-	boarded := a.board(ctx, keys, found)
+	boarded := a.board(ctx, keys, age, found)
 	for key, f := range boarded {
 		select {
 		case <-f.landed:
@@ -85,14 +82,14 @@ func (a *answers[K, V]) get(ctx context.Context, keys []K) (map[K]V, error) {
 }
 
 // board puts what is kept and counts into found, and gives the flights that bring the rest; it starts one for what is in none.
-func (a *answers[K, V]) board(ctx context.Context, keys []K, found map[K]V) map[K]*flight[K, V] {
+func (a *answers[K, V]) board(ctx context.Context, keys []K, age time.Duration, found map[K]V) map[K]*flight[K, V] {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := a.settings.Now()
 	var boarded map[K]*flight[K, V]
 	var ours []K
 	for _, key := range keys {
-		if got, kept := a.kept.Get(key); kept && now.Sub(got.asked) < a.settings.Fresh {
+		if got, kept := a.kept.Get(key); kept && now.Sub(got.asked) < age {
 			if got.there {
 				found[key] = got.value
 			}
@@ -105,7 +102,7 @@ func (a *answers[K, V]) board(ctx context.Context, keys []K, found map[K]V) map[
 			continue // asked for twice
 		}
 		// Whose question is older than an answer may be, cannot answer ours.
-		if f := a.flights[key]; f != nil && now.Sub(f.asked) <= a.settings.Fresh {
+		if f := a.flights[key]; f != nil && now.Sub(f.asked) <= age {
 			boarded[key] = f
 			continue
 		}
@@ -162,23 +159,16 @@ func (a *answers[K, V]) keep(f *flight[K, V], key K) {
 		return
 	}
 	value, there := f.values[key]
-	if there && !a.light(value) {
-		a.kept.Remove(key) // what was kept is out of date
-		return
-	}
 	a.kept.Add(key, answer[V]{value, there, f.asked})
 }
 
-// fallBack takes the kept answer when the directory is away and the answer is not too old; else it gives the error.
+// fallBack takes the kept answer for a question that was asked in vain, if it is not too old; else it gives the error.
 func (a *answers[K, V]) fallBack(key K, err error, found map[K]V) error {
-	if !postgres.Unavailable(err) {
-		return err
-	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	got, kept := a.kept.Get(key)
 	if !kept || a.settings.Now().Sub(got.asked) >= a.settings.Known {
-		return err
+		return inVain(err)
 	}
 	if got.there {
 		found[key] = got.value

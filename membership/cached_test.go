@@ -3,6 +3,7 @@ package membership_test
 import (
 	"context"
 	"errors"
+	"reflect"
 	"strconv"
 	"strings"
 	"sync"
@@ -168,12 +169,6 @@ func TestAQuestionThatIsTooOldIsNotShared(t *testing.T) {
 func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
 	c := newCache(t, func(s *membership.CacheSettings) { s.Memberships, s.Users = 2, 2 })
-	heavy := membership.User{ID: "heavy", Name: strings.Repeat("x", 5000), Status: "ACTIVE"}
-	c.directory.people["heavy"] = heavy
-	for range 2 {
-		c.mustName("heavy", heavy.Name)
-		c.mustHaveAsked("heavy")
-	}
 	c.mustName("a,b", "Ann,Bob")
 	c.mustName("a", "Ann")
 	c.mustName("c", "Cid") // b has not been asked for the longest
@@ -190,24 +185,72 @@ func TestMemoryIsBounded(t *testing.T) {
 	c.mustHaveAsked("1/u", "2/u", "3/u", "1/u")
 }
 
-// TestOtherErrorsAreNotAnswers: they are told, and not kept.
-func TestOtherErrorsAreNotAnswers(t *testing.T) {
+// TestHeavyUsersAreKeptCut: their id and status are what lets them in during an outage.
+func TestHeavyUsersAreKeptCut(t *testing.T) {
 	t.Parallel()
 	c := newCache(t)
-	c.mustBe(inside)
-	c.pass(5 * time.Second)
-	mistake := errors.New("a mistake in the statement")
-	c.directory.err = mistake
-	for range 2 {
-		if _, err := c.Membership(t.Context(), "s", "u"); !errors.Is(err, mistake) {
-			t.Errorf("Membership: %v", err)
+	long, longest := "https://example.com/"+strings.Repeat("a", 4000), "https://example.com/"+strings.Repeat("a", 4<<10)
+	c.directory.people["fits"] = membership.User{ID: "fits", Name: "Fit", Avatar: &long, Status: "ACTIVE"}
+	c.directory.people["heavy"] = membership.User{
+		ID: "heavy", Name: strings.Repeat("x", 999) + "김", Email: strings.Repeat("e", 5000), Avatar: &longest, Status: "ACTIVE",
+	}
+	want := map[string]membership.User{
+		"fits":  c.directory.people["fits"],
+		"heavy": {ID: "heavy", Name: strings.Repeat("x", 999), Email: strings.Repeat("e", 1000), Status: "ACTIVE"},
+	}
+	for _, away := range []error{nil, nil, errAway} { // fresh, kept, and kept while the directory is away
+		if away != nil {
+			c.pass(10 * time.Second)
+			c.directory.err = away
+		}
+		got, err := c.Users(t.Context(), []string{"fits", "heavy"})
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("away: %v: %.200v, %v", away, got, err)
 		}
 	}
-	c.mustHaveAsked("s/u", "s/u", "s/u")
-	c.directory.change(func() { c.directory.err = nil })
+	c.mustHaveAsked("fits,heavy", "fits,heavy")
+}
+
+// TestAYoungerViewOfTheCache notices a change sooner, shares what it finds, and outlives an outage as long.
+func TestAYoungerViewOfTheCache(t *testing.T) {
+	t.Parallel()
+	c := newCache(t)
+	younger := c.Younger(time.Second)
+	look := func() bool {
+		t.Helper()
+		found, err := younger.Memberships(t.Context(), []membership.Place{{StudyID: "s", UserID: "u"}})
+		if err != nil {
+			t.Error(err)
+		}
+		return found[membership.Place{StudyID: "s", UserID: "u"}].Active()
+	}
 	c.mustBe(inside)
-	if c.log.Len() > 0 {
-		t.Errorf("logged: %s", c.log.String())
+	c.directory.change(func() { delete(c.directory.members, "s/u") })
+	c.pass(4*time.Second - 1)
+	if !look() {
+		t.Error("the answer is younger than 4 s, and counts")
+	}
+	c.mustHaveAsked("s/u")
+	c.pass(1)
+	if look() {
+		t.Error("after 4 s, it still counts")
+	}
+	c.mustBe(domain.Membership{}) // found by the look
+	c.mustHaveAsked("s/u")
+	c.directory.err = errAway
+	c.pass(time.Minute - 1)
+	if look() {
+		t.Error("away")
+	}
+	if always := c.Younger(time.Hour); always != nil {
+		c.directory.change(func() { c.directory.err = nil; c.directory.asked = nil })
+		c.pass(time.Second)
+		for range 2 {
+			if _, err := always.Membership(t.Context(), "s", "u"); err != nil {
+				t.Error(err)
+			}
+		}
+		c.mustHaveAsked("s/u", "s/u")
 	}
 }
 

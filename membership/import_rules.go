@@ -11,7 +11,7 @@ import (
 const (
 	// longestText is how many bytes names and addresses may have, and longestAvatar a URL: beyond what the web app takes.
 	longestText   = 1000
-	longestAvatar = heaviestUser / 2
+	longestAvatar = 2 << 10
 	// longestStatus is that of an account's status.
 	longestStatus = 50
 )

@@ -21,6 +21,10 @@ type Source struct {
 	Ours bool
 	// Description says in a few words where they are, without secrets.
 	Description string
+	// Doubts are what an operator should know of, each in a sentence: see WebApp.Check.
+	Doubts []string
+	// Ignored are the parameters of the URL that mean nothing here. See postgres.PrismaURL.
+	Ignored []string
 
 	close func()
 }
@@ -40,34 +44,41 @@ func Open(ctx context.Context, pool *pgxpool.Pool, webAppsURL string) (*Source, 
 		return nil, err
 	}
 	if !there {
-		return &Source{NewTables(pool), true, "our own tables", func() {}}, nil
+		return &Source{Directory: NewTables(pool), Ours: true, Description: "our own tables", close: func() {}}, nil
 	}
 	app := NewWebApp(pool)
-	if err := app.Check(ctx); err != nil {
+	doubts, err := app.Check(ctx)
+	if err != nil {
 		return nil, err
 	}
-	return &Source{app, false, "the web app's tables in our own database", func() {}}, nil
+	return &Source{
+		Directory: app, Description: "the web app's tables in our own database", Doubts: doubts, close: func() {},
+	}, nil
 }
 
 func openElsewhere(ctx context.Context, webAppsURL string) (*Source, error) {
-	address, err := webAppURL(webAppsURL)
+	parsed, err := postgres.ParsePrismaURL(webAppsURL)
 	if err != nil {
 		return nil, fmt.Errorf("the web app's database (--membership-url): %w", err)
 	}
-	options := []postgres.Option{readOnly}
-	if !strings.Contains(address, "pool_max_conns") {
+	options := []postgres.Option{readOnly, postgres.WithSchema(parsed.Schema)}
+	if !strings.Contains(parsed.Address, "pool_max_conns") {
 		options = append(options, postgres.WithMaxConns(webAppConns))
 	}
-	pool, err := postgres.Connect(ctx, address, options...)
+	pool, err := postgres.Connect(ctx, parsed.Address, options...)
 	if err != nil {
 		return nil, fmt.Errorf("open the web app's database (--membership-url): %w", err)
 	}
 	app := NewWebApp(pool)
-	if err := app.Check(ctx); err != nil {
+	doubts, err := app.Check(ctx)
+	if err != nil {
 		pool.Close()
 		return nil, err
 	}
-	return &Source{app, false, "the web app's " + where(pool) + ", read-only", pool.Close}, nil
+	return &Source{
+		Directory: app, Description: "the web app's " + where(pool) + ", schema " + parsed.Schema + ", read-only",
+		Doubts: doubts, Ignored: parsed.Ignored, close: pool.Close,
+	}, nil
 }
 
 // readOnly makes Postgres itself refuse whatever would write.

@@ -1,8 +1,11 @@
 package membership_test
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -62,7 +65,15 @@ func TestWhatIsMissingInTheWebAppsTablesIsNamed(t *testing.T) {
 		{`alter table "StudyMember" drop constraint "StudyMember_studyId_fkey"; drop table "Study"`,
 			[]string{`: table "Study" is missing.`}},
 		{`delete from "StudyMember"; alter table "StudyMember" drop constraint "StudyMember_userId_fkey"; alter table "StudyMember" alter "userId" type integer using 0`,
-			[]string{`column "StudyMember"."userId" is of type integer, not text.`}},
+			[]string{`column "StudyMember"."userId" is of type integer, not text or varchar.`}},
+		{`alter table "User" alter name type integer using 0, alter email type text[] using array[id], alter avatar type bytea using null;
+			alter table "Study" alter id type char(25); alter table "StudyMember" alter role type integer using 0, alter status drop default, alter status type boolean using true`,
+			[]string{`column "User"."name" is of type integer, not a text; column "User"."email" is of type text[], not a text; ` +
+				`column "User"."avatar" is of type bytea, not a text; column "Study"."id" is of type character(25), not text or varchar; ` +
+				`column "StudyMember"."role" is of type integer, not an enumeration, text or varchar; ` +
+				`column "StudyMember"."status" is of type boolean, not an enumeration, text or varchar.`}},
+		{`alter table "StudyMember" drop constraint "StudyMember_studyId_fkey"; delete from "StudyMember"; alter table "StudyMember" alter "studyId" type uuid using gen_random_uuid()`,
+			[]string{`column "StudyMember"."studyId" is of type uuid, not text or varchar.`}},
 		{`alter table "User" rename to users`, []string{`table "User" is missing.`}},
 	} {
 		pool, address := webApp(t)
@@ -129,27 +140,129 @@ func TestNothingCanBeWrittenToTheWebAppsDatabase(t *testing.T) {
 	}
 }
 
-// TestTheWebAppsURLIsTakenAsItIs: with parameters that only Prisma knows.
-func TestTheWebAppsURLIsTakenAsItIs(t *testing.T) {
+// TestOtherKindsOfTextWillDo: a schema that was not made by Prisma's defaults.
+func TestOtherKindsOfTextWillDo(t *testing.T) {
 	t.Parallel()
-	address := postgrestest.Empty(t)
-	pool := connect(t, address)
-	exec(t, pool, `create schema "Web App"`)
-	script(t, connect(t, with(t, address, "search_path", `"Web App"`)), "webapp/schema.sql")
-	prisma := address
-	for name, value := range map[string]string{
-		"schema": "Web App", "connection_limit": "3", "pool_timeout": "10", "socket_timeout": "5", "statement_cache_size": "0",
-		"sslaccept": "accept_invalid_certs", "pgbouncer": "false",
-	} {
-		prisma = with(t, prisma, name, value)
+	pool := connect(t, postgrestest.Empty(t))
+	exec(t, pool, `create domain word as text check (value <> '');
+		create table "User" (id varchar(30) primary key, name varchar(50), email word, avatar text, status varchar(20));
+		create table "Study" (id word primary key);
+		create table "StudyMember" ("studyId" text, "userId" varchar, role word, status text);
+		insert into "User" values ('u', 'Ann', 'a@example.com', null, 'ACTIVE'), ('v', null, null, null, null);
+		insert into "Study" values ('s');
+		insert into "StudyMember" values ('s', 'u', 'OWNER', 'ACTIVE'), ('s', 'v', null, null)`)
+	source, err := membership.Open(t.Context(), pool, "")
+	if err != nil {
+		t.Fatal(err)
 	}
-	source, err := membership.Open(t.Context(), nil, strings.Replace(prisma, "postgres://", "postgresql://", 1))
+	if len(source.Doubts) > 0 {
+		t.Errorf("doubts: %q", source.Doubts)
+	}
+	access := membership.NewAccess(source)
+	if err := access.ActiveMember(t.Context(), "s", "u"); err != nil {
+		t.Error(err)
+	}
+	// Where there is no status, nobody is active; but a member who is not active was one.
+	if err := access.ActiveMember(t.Context(), "s", "v"); !errors.Is(err, domain.ErrNotStudyMember) {
+		t.Errorf("a member without a status: %v", err)
+	}
+	if err := access.EverMember(t.Context(), "s", "v"); err != nil {
+		t.Errorf("a member without a status, ever: %v", err)
+	}
+	if active, err := access.ActiveMembers(t.Context(), []membership.Place{{StudyID: "s", UserID: "v"}}); err != nil || active[membership.Place{StudyID: "s", UserID: "v"}] {
+		t.Errorf("members without a status: %v, %v", active, err)
+	}
+	if account, err := access.Account(t.Context(), "v"); err != nil || account.Active() {
+		t.Errorf("an account without a status: %+v, %v", account, err)
+	}
+}
+
+// TestRowsThatMayBeHidden: without a policy for its user the service would know nobody, and with one it may not know all.
+func TestRowsThatMayBeHidden(t *testing.T) {
+	t.Parallel()
+	pool, address := webApp(t)
+	reader := newReader(t, pool, address)
+	exec(t, pool, `grant select on "User", "Study", "StudyMember" to `+reader.name)
+	exec(t, pool, `alter table "StudyMember" enable row level security; create policy others on "StudyMember" for select to postgres using (true)`)
+	_, err := membership.Open(t.Context(), nil, reader.address)
+	if err == nil || !strings.Contains(err.Error(), `: table "StudyMember" hides every row by row level security (create policy`) || strings.Contains(err.Error(), `"User" hides`) {
+		t.Errorf("no policy: %v", err)
+	}
+	exec(t, pool, `create policy most on "StudyMember" for select using ("userId" <> '`+webMember+`')`)
+	source, err := membership.Open(t.Context(), nil, reader.address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer source.Close()
-	if m, err := source.Membership(t.Context(), "s", "u"); err != nil || m != (domain.Membership{}) {
-		t.Errorf("Membership = %+v, %v", m, err)
+	if len(source.Doubts) != 1 || !strings.HasPrefix(source.Doubts[0], `table "StudyMember" has row level security: `) {
+		t.Errorf("doubts: %q", source.Doubts)
+	}
+	owner, err := membership.Open(t.Context(), nil, address) // whom policies do not bind
+	if err != nil || len(owner.Doubts) > 0 {
+		t.Fatalf("its owner: %+v, %v", owner, err)
+	}
+	owner.Close()
+}
+
+// TestTheWebAppsURLIsTakenAsItIs: with parameters that only Prisma knows, of which the schema is the one that matters: in
+// another one, there are others of the same ids.
+func TestTheWebAppsURLIsTakenAsItIs(t *testing.T) {
+	t.Parallel()
+	address := postgrestest.Empty(t)
+	pool := connect(t, address)
+	script(t, pool, "webapp/schema.sql")
+	script(t, pool, "webapp/people.sql")
+	const elsewhere = `create schema %[1]s;
+		create table %[1]s."User" (id text, name text, email text, avatar text, status text);
+		create table %[1]s."Study" (id text);
+		create table %[1]s."StudyMember" ("studyId" text, "userId" text, role text, status text);
+		insert into %[1]s."User" values ('%[2]s', '%[3]s', '', null, 'ACTIVE');
+		insert into %[1]s."Study" values ('%[4]s');
+		insert into %[1]s."StudyMember" values ('%[4]s', '%[2]s', 'ADMIN', 'KICKED')`
+	for schema, name := range map[string]string{`staging`: "of staging", `"Web App"`: "of the app"} {
+		exec(t, pool, fmt.Sprintf(elsewhere, schema, webOwner, name, webStudy))
+	}
+	exec(t, pool, `alter database `+pool.Config().ConnConfig.Database+` set search_path = staging`)
+	for schema, want := range map[string]struct {
+		name  string
+		place domain.Membership
+	}{
+		"":        {"김민수", domain.Membership{Role: domain.Owner, Status: domain.Active}}, // public, as Prisma has it
+		"public":  {"김민수", domain.Membership{Role: domain.Owner, Status: domain.Active}},
+		"staging": {"of staging", domain.Membership{Role: domain.Admin, Status: "KICKED"}},
+		"Web App": {"of the app", domain.Membership{Role: domain.Admin, Status: "KICKED"}},
+	} {
+		prisma := address
+		for name, value := range map[string]string{
+			"schema": schema, "connection_limit": "3", "pool_timeout": "10", "socket_timeout": "5", "statement_cache_size": "0",
+			"sslaccept": "accept_invalid_certs", "pgbouncer": "false", "sslcert": "../ca.pem", "sslidentity": "client.p12", "sslpassword": "hush",
+			"max_connection_lifetime": "60", "max_idle_connection_lifetime": "30", "single_use_connections": "false", "connect_timeout": "7",
+		} {
+			prisma = with(t, prisma, name, value)
+		}
+		source, err := membership.Open(t.Context(), nil, strings.Replace(prisma, "postgres://", "postgresql://", 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		users, err := source.Users(t.Context(), []string{webOwner})
+		if err != nil || users[webOwner].Name != want.name {
+			t.Errorf("schema %q: Users = %+v, %v", schema, users, err)
+		}
+		if m, err := source.Membership(t.Context(), webStudy, webOwner); err != nil || m != want.place {
+			t.Errorf("schema %q: Membership = %+v, %v", schema, m, err)
+		}
+		ignored := []string{
+			"max_connection_lifetime", "max_idle_connection_lifetime", "pool_timeout", "single_use_connections", "socket_timeout", "sslcert",
+			"sslidentity", "sslpassword", "statement_cache_size",
+		}
+		if !slices.Equal(source.Ignored, ignored) || !strings.Contains(source.Description, "schema "+cmp.Or(schema, "public")+",") {
+			t.Errorf("schema %q: ignored %q, %q", schema, source.Ignored, source.Description)
+		}
+		source.Close()
+	}
+	_, err := membership.Open(t.Context(), nil, with(t, address, "schema", "nowhere"))
+	if err == nil || !strings.Contains(err.Error(), `schema "nowhere", as user`) || !strings.Contains(err.Error(), `table "User" is missing`) {
+		t.Errorf("a schema that is not there: %v", err)
 	}
 }
 

@@ -8,9 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/membership"
-	"github.com/studycall/studycall/postgres"
 	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
@@ -19,7 +20,7 @@ var errAway = context.DeadlineExceeded
 
 func (c *cache) mustBeAway() {
 	c.t.Helper()
-	if m, err := c.Membership(c.t.Context(), "s", "u"); !postgres.Unavailable(err) || errors.As(err, new(*domain.Error)) {
+	if m, err := c.Membership(c.t.Context(), "s", "u"); !errors.Is(err, membership.ErrUnavailable) || errors.As(err, new(*domain.Error)) {
 		c.t.Errorf("Membership = %+v, %v", m, err)
 	}
 }
@@ -33,12 +34,12 @@ func TestWhoWasKnownWithinTheLastMinuteGoesOn(t *testing.T) {
 	c.pass(time.Minute - 1)
 	c.mustBe(inside)
 	c.mustName("a,x", "Ann")
-	if _, err := c.Users(t.Context(), []string{"a", "b"}); !postgres.Unavailable(err) {
+	if _, err := c.Users(t.Context(), []string{"a", "b"}); !errors.Is(err, membership.ErrUnavailable) {
 		t.Errorf("with somebody who is not known: %v", err)
 	}
 	c.pass(1)
 	c.mustBeAway()
-	if _, err := c.Users(t.Context(), []string{"a"}); !postgres.Unavailable(err) {
+	if _, err := c.Users(t.Context(), []string{"a"}); !errors.Is(err, membership.ErrUnavailable) {
 		t.Errorf("known too long ago: %v", err)
 	}
 	// Back
@@ -62,7 +63,7 @@ func TestADirectoryThatIsAwayIsTriedOnceASecond(t *testing.T) {
 		c.mustBeAway()
 		c.pass(90 * time.Millisecond)
 	}
-	if _, err := c.Users(t.Context(), []string{"a"}); !postgres.Unavailable(err) {
+	if _, err := c.Users(t.Context(), []string{"a"}); !errors.Is(err, membership.ErrUnavailable) {
 		t.Errorf("Users: %v", err)
 	}
 	c.mustHaveAsked()
@@ -75,7 +76,7 @@ func TestADirectoryThatIsAwayIsTriedOnceASecond(t *testing.T) {
 	tried := make(chan struct{})
 	go func() { defer close(tried); c.mustBe(inside) }()
 	<-asking
-	if _, err := c.Membership(t.Context(), "s", "another"); !postgres.Unavailable(err) {
+	if _, err := c.Membership(t.Context(), "s", "another"); !errors.Is(err, membership.ErrUnavailable) {
 		t.Errorf("while one tries: %v", err)
 	}
 	close(answer)
@@ -83,6 +84,112 @@ func TestADirectoryThatIsAwayIsTriedOnceASecond(t *testing.T) {
 	c.directory.change(func() { c.directory.enter = nil })
 	c.mustName("a", "Ann")
 	c.mustHaveAsked("s/u", "a")
+}
+
+// TestAQuestionThatFails, for whatever reason, is answered as of a moment ago, and else it says that nothing is known. A
+// directory that may well answer the next one is asked it.
+func TestAQuestionThatFails(t *testing.T) {
+	t.Parallel()
+	c := newCache(t)
+	c.mustBe(inside)
+	c.mustName("a", "Ann")
+	mistake := errors.New("a mistake in the statement")
+	c.directory.err = mistake
+	c.pass(time.Minute - 1)
+	for range 3 {
+		c.mustBe(inside)
+		c.mustName("a", "Ann")
+	}
+	c.mustHaveAsked("s/u", "a", "s/u", "a", "s/u", "a", "s/u", "a")
+	if _, err := c.Membership(t.Context(), "s", "another"); !errors.Is(err, membership.ErrUnavailable) || !errors.Is(err, mistake) {
+		t.Errorf("another's: %v", err)
+	}
+	c.pass(1)
+	c.mustBeAway()
+	if got := c.log.String(); strings.Count(got, "level=WARN") != 1 || !strings.Contains(got, "a mistake in the statement") {
+		t.Errorf("logged:\n%s", got)
+	}
+	c.pass(10 * time.Second)
+	c.mustBeAway()
+	if got := c.log.String(); strings.Count(got, "level=WARN") != 2 {
+		t.Errorf("logged:\n%s", got)
+	}
+	c.directory.change(func() { c.directory.err = nil })
+	c.mustBe(inside)
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	c.directory.change(func() { c.directory.enter = func(context.Context) { <-t.Context().Done() } })
+	if _, err := c.Membership(canceled, "s", "another"); errors.Is(err, membership.ErrUnavailable) || !errors.Is(err, context.Canceled) {
+		t.Errorf("a caller that goes away: %v", err)
+	}
+}
+
+// TestTheMembershipDatabaseSaysNotNow: the real one, by each of the ways in which it refuses a SELECT that is right.
+func TestTheMembershipDatabaseSaysNotNow(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		code, before, after string
+		backsOff            bool
+	}{
+		"a statement that takes too long": {"57014", `alter table "StudyMember" rename to slow;
+			create view "StudyMember" as select "studyId", "userId", role, status from slow where pg_sleep(1) is not null; grant select on "StudyMember" to ROLE`,
+			`drop view "StudyMember"; alter table slow rename to "StudyMember"`, true},
+		"a lock that is held": {"55P03", `alter table "StudyMember" rename to real;
+			create function busy() returns bool language plpgsql as $$ begin raise sqlstate '55P03'; end $$;
+			create view "StudyMember" as select "studyId", "userId", role, status from real where busy(); grant select on "StudyMember" to ROLE`,
+			`drop view "StudyMember"; alter table real rename to "StudyMember"`, true},
+		"a conflict on a standby": {"40001", `alter table "StudyMember" rename to real;
+			create function busy() returns bool language plpgsql as $$ begin raise sqlstate '40001'; end $$;
+			create view "StudyMember" as select "studyId", "userId", role, status from real where busy(); grant select on "StudyMember" to ROLE`,
+			`drop view "StudyMember"; alter table real rename to "StudyMember"`, true},
+		"a right that is taken away":    {"42501", `revoke select on "StudyMember" from ROLE`, `grant select on "StudyMember" to ROLE`, false},
+		"a table that is being rebuilt": {"42P01", `alter table "StudyMember" rename to other`, `alter table other rename to "StudyMember"`, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pool, address := webApp(t)
+			reader := newReader(t, pool, address)
+			as := func(sql string) { t.Helper(); exec(t, pool, strings.ReplaceAll(sql, "ROLE", reader.name)) }
+			as(`grant select on "User", "Study", "StudyMember" to ROLE; alter role ROLE set statement_timeout = '300ms'`)
+			source, err := membership.Open(t.Context(), nil, reader.address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(source.Close)
+			clock := newCache(t)
+			settings := membership.DefaultCacheSettings(slog.New(slog.NewTextHandler(t.Output(), nil)))
+			start := time.Now()
+			settings.Now = func() time.Time { return start.Add(time.Duration(clock.passed.Load())) }
+			cached, err := membership.NewCached(source, settings)
+			if err != nil {
+				t.Fatal(err)
+			}
+			access := membership.NewAccess(cached)
+			if err := access.ActiveMember(t.Context(), webStudy, webOwner); err != nil {
+				t.Fatal(err)
+			}
+
+			as(c.before)
+			clock.pass(30 * time.Second)
+			if err := access.ActiveMember(t.Context(), webStudy, webOwner); err != nil {
+				t.Errorf("known: %v", err)
+			}
+			clock.pass(time.Second)
+			err = access.ActiveMember(t.Context(), webStudy, webMember)
+			if said := (*pgconn.PgError)(nil); !errors.Is(err, membership.ErrUnavailable) || !errors.As(err, &said) || said.Code != c.code {
+				t.Errorf("not known: %v", err)
+			}
+			as(c.after)
+			err = access.ActiveMember(t.Context(), webStudy, webAdmin)
+			if backsOff := errors.Is(err, membership.ErrUnavailable); backsOff != c.backsOff {
+				t.Errorf("at once afterwards: %v", err)
+			}
+			clock.pass(time.Second)
+			if err := access.ActiveMember(t.Context(), webStudy, webAdmin); err != nil {
+				t.Errorf("back: %v", err)
+			}
+		})
+	}
 }
 
 // TestADirectoryThatHangsCountsAsAway, however patient the caller is.
@@ -126,14 +233,14 @@ func TestTheMembershipDatabaseIsStopped(t *testing.T) {
 		if err := access.ActiveMember(t.Context(), webStudy, webOwner); err != nil {
 			t.Errorf("known: %v", err)
 		}
-		if err := access.ActiveMember(t.Context(), webStudy, webMember); !postgres.Unavailable(err) {
+		if err := access.ActiveMember(t.Context(), webStudy, webMember); !errors.Is(err, membership.ErrUnavailable) {
 			t.Errorf("not known: %v", err)
 		}
-		if _, err := access.Account(t.Context(), webMember); !postgres.Unavailable(err) {
+		if _, err := access.Account(t.Context(), webMember); !errors.Is(err, membership.ErrUnavailable) {
 			t.Errorf("not known: %v", err)
 		}
 		c.pass(31 * time.Second)
-		if err := access.ActiveMember(t.Context(), webStudy, webOwner); !postgres.Unavailable(err) {
+		if err := access.ActiveMember(t.Context(), webStudy, webOwner); !errors.Is(err, membership.ErrUnavailable) {
 			t.Errorf("known too long ago: %v", err)
 		}
 		if err := cluster.Start(t.Context()); err != nil {
@@ -146,7 +253,7 @@ func TestTheMembershipDatabaseIsStopped(t *testing.T) {
 			if err == nil {
 				break
 			}
-			if try > 10 || !postgres.Unavailable(err) {
+			if try > 10 || !errors.Is(err, membership.ErrUnavailable) {
 				t.Fatalf("back: %v", err)
 			}
 		}

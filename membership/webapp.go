@@ -17,9 +17,9 @@ type WebApp struct{ pool *pgxpool.Pool }
 func NewWebApp(pool *pgxpool.Pool) *WebApp { return &WebApp{pool} }
 
 // Prisma makes enumerations types of their own, hence the casts; and it can be told to make no foreign keys, hence the
-// join: a member of a study that is gone is nobody.
+// join: a member of a study that is gone is nobody. Where there is no status, whatever it is called is not ACTIVE.
 const webMembershipSQL = `
-	select m.role::text, m.status::text
+	select coalesce(m.role::text, ''), coalesce(m.status::text, 'NULL')
 	from "StudyMember" m join "Study" s on s.id = m."studyId"
 	where m."studyId" = $1 and m."userId" = $2`
 
@@ -29,7 +29,7 @@ func (w *WebApp) Membership(ctx context.Context, studyID, userID string) (domain
 }
 
 const webMembershipsSQL = `
-	select m."studyId", m."userId", m.role::text, m.status::text
+	select m."studyId", m."userId", coalesce(m.role::text, ''), coalesce(m.status::text, 'NULL')
 	from unnest($1::text[], $2::text[]) as place (study, member)
 	join "StudyMember" m on m."studyId" = place.study and m."userId" = place.member
 	join "Study" s on s.id = m."studyId"`
@@ -41,7 +41,7 @@ func (w *WebApp) Memberships(ctx context.Context, places []Place) (map[Place]dom
 
 // A user who came by way of another site may have no name there, and then has none here either.
 const webUsersSQL = `
-	select id, coalesce(name, ''), coalesce(email, ''), ` + avatarSQL + `, status::text
+	select id, coalesce(name, ''), coalesce(email, ''), ` + avatarSQL + `, coalesce(status::text, 'NULL')
 	from "User" where id = any($1)`
 
 // Users implements Directory, in one query whatever the number of ids. A user without a name has the name "". The error

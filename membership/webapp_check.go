@@ -9,57 +9,87 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
+// purpose is what a column of the web app's must be for WebApp to read it.
+type purpose string
+
+const (
+	// anID is compared with our ids, byte by byte: citext would take "A" for "a", char(n) pads, and a uuid refuses most texts.
+	anID purpose = "text or varchar"
+	// aText is shown as it is.
+	aText purpose = "a text"
+	// aWord is one of a few, of which one counts.
+	aWord purpose = "an enumeration, text or varchar"
+)
+
 // webColumn is a column of the web app's that WebApp reads.
 type webColumn struct {
 	table, column string
-	// compared columns are compared with our ids, so they have to be texts.
-	compared bool
+	purpose       purpose
 }
 
 func webColumns() []webColumn {
 	return []webColumn{
-		{"User", "id", true}, {"User", "name", false}, {"User", "email", false}, {"User", "avatar", false}, {"User", "status", false},
-		{"Study", "id", true},
-		{"StudyMember", "studyId", true}, {"StudyMember", "userId", true}, {"StudyMember", "role", false}, {"StudyMember", "status", false},
+		{"User", "id", anID}, {"User", "name", aText}, {"User", "email", aText}, {"User", "avatar", aText}, {"User", "status", aWord},
+		{"Study", "id", anID},
+		{"StudyMember", "studyId", anID}, {"StudyMember", "userId", anID}, {"StudyMember", "role", aWord}, {"StudyMember", "status", aWord},
 	}
 }
 
-// One row per wanted column, in order: whether its table and the column are there, may be read, and what type it is of.
+// One row per wanted column, in order: whether its table and the column are there, may be read, what type it is of, and
+// what that is fit for. A domain is what it is made over.
 const webColumnsSQL = `
 	select wanted.at is not null, a.attnum is not null,
 	       coalesce(has_column_privilege(wanted.at, a.attnum, 'select'), false),
-	       coalesce(format_type(a.atttypid, a.atttypmod), ''), coalesce(t.typcategory = 'S', false)
+	       coalesce(format_type(a.atttypid, a.atttypmod), ''),
+	       coalesce(t.typcategory = 'S', false), coalesce(base.typname in ('text', 'varchar'), false), coalesce(base.typtype = 'e', false)
 	from (select n, col, to_regclass(quote_ident(tab)) as at
 	      from unnest($1::text[], $2::text[]) with ordinality as w (tab, col, n)) wanted
 	left join pg_attribute a on a.attrelid = wanted.at and a.attname = wanted.col and a.attnum > 0 and not a.attisdropped
 	left join pg_type t on t.oid = a.atttypid
+	left join pg_type base on base.oid = case t.typtype when 'd' then t.typbasetype else t.oid end
 	order by wanted.n`
 
-// Check reports whether the web app's tables are such that WebApp can read them: nil if so, else an error that names
-// every table and column that is missing, may not be read or is of a wrong type, and says what to do. Other errors are
-// the database's.
-func (w *WebApp) Check(ctx context.Context) error {
-	problems, err := w.problems(ctx)
+// The tables whose rows Postgres chooses for this user (row level security), and whether any policy shows it some.
+const webRowsSQL = `
+	select tab, exists (
+		select from pg_policy
+		where polrelid = at and polpermissive and polcmd in ('r', '*')
+		  and (polroles = '{0}' or exists (select from unnest(polroles) as role where pg_has_role(role, 'usage'))))
+	from (select n, tab, to_regclass(quote_ident(tab)) as at
+	      from unnest($1::text[]) with ordinality as w (tab, n)) wanted
+	where at is not null and row_security_active(at)
+	order by n`
+
+// Check reports whether the web app's tables are such that WebApp can read them: no error if so, else one that names
+// every table and column that is missing, may not be read, shows no row or is of a wrong type, and says what to do. Other
+// errors are the database's. Doubts are about tables whose policies may hide some rows from this user: whoever is hidden
+// is no member.
+func (w *WebApp) Check(ctx context.Context) (doubts []string, err error) {
+	problems, err := w.columnProblems(ctx)
 	if err != nil {
-		return fmt.Errorf("check the web app's tables: %w", err)
+		return nil, fmt.Errorf("check the web app's tables: %w", err)
 	}
-	if len(problems) > 0 {
+	hidden, doubts, err := w.rowProblems(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("check the web app's tables: %w", err)
+	}
+	if problems = append(problems, hidden...); len(problems) > 0 {
 		config := w.pool.Config().ConnConfig
-		return fmt.Errorf("the web app's tables cannot be read in %s as user %q: %s. Name the database that the web app's migrations have made (with Prisma's ?schema= if it uses one), "+
+		return nil, fmt.Errorf("the web app's tables cannot be read in %s, schema %s, as user %q: %s. Name the database that the web app's migrations have made (with Prisma's ?schema= if it uses one), "+
 			`and let the user read it: grant usage on its schema, grant select on "User", "Study", "StudyMember"`,
-			where(w.pool), config.User, strings.Join(problems, "; "))
+			where(w.pool), config.RuntimeParams["search_path"], config.User, strings.Join(problems, "; "))
 	}
 	// Whatever else may be in the way, the statements themselves meet it. Nobody has these ids.
 	if _, err := w.Membership(ctx, "", ""); err != nil {
-		return fmt.Errorf("check the web app's tables: %w", err)
+		return nil, fmt.Errorf("check the web app's tables: %w", err)
 	}
 	if _, err := w.Users(ctx, []string{""}); err != nil {
-		return fmt.Errorf("check the web app's tables: %w", err)
+		return nil, fmt.Errorf("check the web app's tables: %w", err)
 	}
-	return nil
+	return doubts, nil
 }
 
-func (w *WebApp) problems(ctx context.Context) ([]string, error) {
+func (w *WebApp) columnProblems(ctx context.Context) ([]string, error) {
 	wanted := webColumns()
 	tables, columns := make([]string, len(wanted)), make([]string, len(wanted))
 	for i, c := range wanted {
@@ -70,16 +100,17 @@ func (w *WebApp) problems(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	var (
-		problems                  []string
-		table, column, read, text bool
-		kind                      string
-		next                      int
-		told                      = map[string]bool{} // a table once, not once a column
+		problems                               []string
+		table, column, read, text, plain, enum bool
+		is                                     string
+		next                                   int
+		told                                   = map[string]bool{} // a table once, not once a column
 	)
-	_, err = pgx.ForEachRow(rows, []any{&table, &column, &read, &kind, &text}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&table, &column, &read, &is, &text, &plain, &enum}, func() error {
 		c := wanted[next]
 		next++
 		name := fmt.Sprintf("%q.%q", c.table, c.column)
+		fits := map[purpose]bool{anID: plain, aText: text, aWord: plain || enum}
 		switch {
 		case !table && !told[c.table]:
 			told[c.table] = true
@@ -89,12 +120,30 @@ func (w *WebApp) problems(ctx context.Context) ([]string, error) {
 			problems = append(problems, fmt.Sprintf("column %s is missing", name))
 		case !read:
 			problems = append(problems, fmt.Sprintf("column %s may not be read", name))
-		case c.compared && !text:
-			problems = append(problems, fmt.Sprintf("column %s is of type %s, not text", name, kind))
+		case !fits[c.purpose]:
+			problems = append(problems, fmt.Sprintf("column %s is of type %s, not %s", name, is, c.purpose))
 		}
 		return nil
 	})
 	return problems, err
+}
+
+func (w *WebApp) rowProblems(ctx context.Context) (hidden, doubts []string, err error) {
+	rows, err := w.pool.Query(ctx, webRowsSQL, []string{"User", "Study", "StudyMember"})
+	if err != nil {
+		return nil, nil, err
+	}
+	var table string
+	var shown bool
+	_, err = pgx.ForEachRow(rows, []any{&table, &shown}, func() error {
+		if shown {
+			doubts = append(doubts, fmt.Sprintf("table %q has row level security: whoever its policies hide from this user counts as nobody", table))
+			return nil
+		}
+		hidden = append(hidden, fmt.Sprintf("table %q hides every row by row level security (create policy … for select to this user using (true), or alter role … bypassrls)", table))
+		return nil
+	})
+	return hidden, doubts, err
 }
 
 // where says in a few words which database a pool is on.

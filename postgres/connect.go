@@ -35,10 +35,17 @@ func WithApplicationName(name string) Option {
 	return func(config *pgxpool.Config) { config.ConnConfig.RuntimeParams["application_name"] = name }
 }
 
-// Connect opens a pool on the database that url names and asks it once for its version.
+// WithSchema has the pool look for tables in that schema and in no other (default Schema, whatever the URL or the role has).
+func WithSchema(schema string) Option {
+	return func(config *pgxpool.Config) { config.ConnConfig.RuntimeParams["search_path"] = quoted(schema) }
+}
+
+// Connect opens a pool on the database that url names, with or without Prisma's parameters, and asks it once for its
+// version.
 //
-// The error says what to do about it: about a URL that cannot be read (the password is never in the message), a server
-// that does not answer, and one older than Postgres 14. Unavailable tells whether waiting may help. The caller closes the pool.
+// The error says what to do about it: about a URL that cannot be read (the password is never in the message) or that names
+// another schema than Schema, a server that does not answer, and one older than Postgres 14. Unavailable tells whether
+// waiting may help. The caller closes the pool.
 func Connect(ctx context.Context, url string, options ...Option) (*pgxpool.Pool, error) {
 	config, err := poolConfig(url, options)
 	if err != nil {
@@ -63,6 +70,18 @@ func CheckURL(url string) error {
 }
 
 func poolConfig(url string, options []Option) (*pgxpool.Config, error) {
+	parsed, err := ParsePrismaURL(url)
+	if errors.Is(err, errPooler) {
+		return nil, fmt.Errorf("%w: %w", ErrURL, err)
+	}
+	if err != nil {
+		return nil, ErrURL
+	}
+	if parsed.Schema != Schema {
+		return nil, fmt.Errorf("%w, without schema=%s: the tables are made in the schema %s; take that parameter away, or name a database of studycall's own",
+			ErrURL, parsed.Schema, Schema)
+	}
+	url = parsed.Address
 	config, err := pgxpool.ParseConfig(url)
 	switch {
 	case strings.TrimSpace(url) == "":
@@ -88,7 +107,7 @@ func poolConfig(url string, options []Option) (*pgxpool.Config, error) {
 	// The event store reads what others committed after it has taken a lock: each statement needs its own snapshot.
 	config.ConnConfig.RuntimeParams["default_transaction_isolation"] = "read committed"
 	// Where a role or the URL would have another schema first, half of the tables would be made there.
-	config.ConnConfig.RuntimeParams["search_path"] = "public"
+	config.ConnConfig.RuntimeParams["search_path"] = quoted(Schema)
 	for _, option := range options {
 		option(config)
 	}

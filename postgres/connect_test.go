@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -72,6 +73,47 @@ func TestConnectErrorsSayWhatToDo(t *testing.T) {
 		}
 		if strings.Contains(err.Error(), "\n") || strings.Count(err.Error(), "127.0.0.1:1: connect") > 1 {
 			t.Errorf("%s: more than one line, or too often the same: %q", name, err)
+		}
+	}
+}
+
+// Prisma writes its schema into the URL. Ours are in public, and nothing else is meant by leaving it out.
+func TestTheSchemaOfAPrismaURL(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.Empty(t)
+	pool, err := postgres.Connect(t.Context(), url+"&schema=public&connection_limit=3&pool_timeout=0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	var path string
+	if err := pool.QueryRow(t.Context(), "show search_path").Scan(&path); err != nil || path != `"public"` || pool.Config().MaxConns != 3 {
+		t.Errorf("search_path %s, %v; %d connections", path, err, pool.Config().MaxConns)
+	}
+	_, err = postgres.Connect(t.Context(), url+"&schema=calls")
+	if !errors.Is(err, postgres.ErrURL) || !strings.Contains(err.Error(), "without schema=calls: ") || !strings.Contains(err.Error(), "take that parameter away") {
+		t.Errorf("another schema: %v", err)
+	}
+	if _, err = postgres.Connect(t.Context(), url+"&pgbouncer=true"); !errors.Is(err, postgres.ErrURL) || !strings.Contains(err.Error(), "directUrl") {
+		t.Errorf("a pooler: %v", err)
+	}
+}
+
+// What Prisma and libpq mean by the same words.
+func TestCertificatesInAPrismaURL(t *testing.T) {
+	t.Parallel()
+	const host = "postgres://user:secret@db.example.com/app?"
+	for given, want := range map[string]string{
+		"sslmode=require&sslcert=ca.pem":                                  "sslmode=require",
+		"sslaccept=strict&sslcert=ca.pem":                                 "sslmode=verify-full&sslrootcert=ca.pem",
+		"sslaccept=accept_invalid_certs&sslidentity=c.p12&sslpassword=pw": "",
+		"sslcert=client.crt&sslkey=client.key&sslpassword=pw":             "sslcert=client.crt&sslkey=client.key&sslpassword=pw",
+		"sslaccept=strict&sslcert=client.crt&sslkey=client.key":           "sslcert=client.crt&sslkey=client.key&sslmode=verify-full",
+		"options=-c+geqo%3Doff":                                           "options=-c%20geqo%3Doff",
+	} {
+		got, err := postgres.ParsePrismaURL(host + given)
+		if err != nil || got.Address != strings.TrimSuffix(host+want, "?") {
+			t.Errorf("%s: %+v, %v, want %s", given, got, err, want)
 		}
 	}
 }

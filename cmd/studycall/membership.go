@@ -39,6 +39,12 @@ func (f membershipFlags) directory(ctx context.Context, pool *pgxpool.Pool, log 
 	if err != nil {
 		return nil, nil, err
 	}
+	for _, doubt := range source.Doubts {
+		log.Warn(doubt)
+	}
+	if len(source.Ignored) > 0 {
+		log.Debug("parameters of --membership-url that mean nothing here", "ignored", source.Ignored)
+	}
 	settings := membership.DefaultCacheSettings(log)
 	settings.Fresh = f.MembershipCache
 	cached, err := membership.NewCached(source, settings)
