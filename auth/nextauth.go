@@ -122,10 +122,6 @@ func (n *NextAuth) shown(header http.Header) (tokens []shown, reason error) {
 	return slices.DeleteFunc(tokens, func(s shown) bool { return s.token == "" }), reason
 }
 
-// Token gives the user whom a token names that came otherwise than with a request's headers, such as in a handshake. In
-// v5 it may have been made for any of the cookies. Errors are as Authenticate's.
-func (n *NextAuth) Token(token string) (string, error) { return n.user(token, "") }
-
 // user is the one whom a token names that came in the cookie, or in none ("").
 func (n *NextAuth) user(token, cookie string) (string, error) {
 	h, jwe, err := parseToken(token)

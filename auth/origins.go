@@ -5,15 +5,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
 // Origins are the web pages that may make a browser send its user's cookies along: the service's own, those of the same
 // site, and those of the listed origins. A nil *Origins lists none. It may be used concurrently.
-type Origins struct {
-	listed     map[string]bool
-	protection http.CrossOriginProtection
-}
+type Origins struct{ listed map[string]bool }
 
 // ParseOrigins reads a list of origins with commas between them; spaces around one do not count, and the empty text lists
 // none. Each must be written as browsers send it, since it is compared byte for byte. The error says how.
@@ -25,9 +23,6 @@ func ParseOrigins(list string) (*Origins, error) {
 	for origin := range strings.SplitSeq(list, ",") {
 		origin = strings.TrimSpace(origin)
 		if err := checkOrigin(origin); err != nil {
-			return nil, err
-		}
-		if err := o.protection.AddTrustedOrigin(origin); err != nil {
 			return nil, err
 		}
 		o.listed[origin] = true
@@ -75,15 +70,46 @@ func (o *Origins) Listed(origin string) bool { return o != nil && o.listed[origi
 // something, and for the opening of WebSockets, on which browsers put no other limit.
 //
 // It asks Sec-Fetch-Site, which pages cannot forge; in browsers that send none, over plain HTTP or from before 2023, it
-// compares Origin with Host. A request with neither comes from no browser, and nobody else has another's cookies.
-// Pages of the same site on another host or port are trusted, which http.CrossOriginProtection leaves to the list.
+// compares Origin with Host, and where there is none of that either, Referer. Of each, all values count. Pages of the same
+// site on another host or port are trusted if Sec-Fetch-Site says so, or the list.
+//
+// A request with none of the three is trusted. A browser leaves all of them out of none that a page can have it send with a
+// method other than GET: Origin is there since 2020 in every browser, also for forms. So it comes from a program, which has
+// no other's cookies.
 func (o *Origins) Trust(r *http.Request) bool {
-	if r.Header.Get("Sec-Fetch-Site") == "same-site" {
-		return true
+	if sites := r.Header["Sec-Fetch-Site"]; len(sites) > 0 {
+		return every(sites, ownSite) || o.every(r, "Origin")
 	}
-	if o == nil {
-		o = &Origins{}
+	if len(r.Header["Origin"]) > 0 {
+		return o.every(r, "Origin")
 	}
-	// It lets every GET pass, and looks at nothing else than these.
-	return o.protection.Check(&http.Request{Method: http.MethodPost, Host: r.Host, Header: r.Header, URL: r.URL}) == nil
+	return len(r.Header["Referer"]) == 0 || o.every(r, "Referer")
+}
+
+// ownSite are the values of Sec-Fetch-Site by which no other site has a part in the request; none is the user's own doing.
+func ownSite(value string) bool {
+	return value == "same-origin" || value == "same-site" || value == "none"
+}
+
+// every reports whether there is a header, and each of its values is of an origin of the list or, unless Sec-Fetch-Site knows
+// better, of the very host that the request is for. Behind a proxy that ends TLS the scheme of that is not known.
+func (o *Origins) every(r *http.Request, header string) bool {
+	values := r.Header[header]
+	return len(values) > 0 && every(values, func(value string) bool {
+		if o.Listed(value) {
+			return true
+		}
+		u, err := url.Parse(value)
+		if err != nil || u.Host == "" {
+			return false
+		}
+		if header == "Referer" && o.Listed(u.Scheme+"://"+u.Host) {
+			return true
+		}
+		return len(r.Header["Sec-Fetch-Site"]) == 0 && u.Host == r.Host
+	})
+}
+
+func every(values []string, holds func(string) bool) bool {
+	return !slices.ContainsFunc(values, func(value string) bool { return !holds(value) })
 }

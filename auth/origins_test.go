@@ -115,6 +115,40 @@ func TestWhichPagesAreTrusted(t *testing.T) {
 	}
 }
 
+// Several values of one header, and Referer where there is nothing better.
+func TestEveryValueCountsAndRefererLast(t *testing.T) {
+	t.Parallel()
+	o := origins(t, "https://app.example.com")
+	const own, listed, evil = "https://calls.example.org", "https://app.example.com", "https://evil.test"
+	for name, c := range map[string]struct {
+		header  http.Header
+		trusted bool
+	}{
+		"two sites, the second another":      {http.Header{"Sec-Fetch-Site": {"same-origin", "cross-site"}}, false},
+		"two sites, both ours":               {http.Header{"Sec-Fetch-Site": {"none", "same-site"}}, true},
+		"two sites in one":                   {http.Header{"Sec-Fetch-Site": {"same-origin, cross-site"}}, false},
+		"an empty one beside":                {http.Header{"Sec-Fetch-Site": {"same-origin", ""}}, false},
+		"two sites, and a listed origin":     {http.Header{"Sec-Fetch-Site": {"same-origin", "cross-site"}, "Origin": {listed}}, true},
+		"two origins, the second another's":  {http.Header{"Origin": {listed, evil}}, false},
+		"two origins, both fine":             {http.Header{"Origin": {listed, own}}, true},
+		"a referer of ours":                  {http.Header{"Referer": {own + "/calls?x=y"}}, true},
+		"a referer of a listed origin":       {http.Header{"Referer": {listed + "/study/1"}}, true},
+		"a referer of another site":          {http.Header{"Referer": {evil + "/" + own}}, false},
+		"a referer with our name in its own": {http.Header{"Referer": {own + ".evil.test/"}}, false},
+		"a referer with our name as a user":  {http.Header{"Referer": {own + "@evil.test/"}}, false},
+		"a referer that is none":             {http.Header{"Referer": {"about:blank"}}, false},
+		"two referers":                       {http.Header{"Referer": {own + "/", evil + "/"}}, false},
+		"origin goes before referer":         {http.Header{"Origin": {own}, "Referer": {evil + "/"}}, true},
+		"and so does its refusal":            {http.Header{"Origin": {evil}, "Referer": {own + "/"}}, false},
+		"and the site":                       {http.Header{"Sec-Fetch-Site": {"cross-site"}, "Referer": {own + "/"}}, false},
+	} {
+		r := &http.Request{Method: http.MethodPost, Host: "calls.example.org", URL: &url.URL{Path: "/"}, Header: c.header}
+		if got := o.Trust(r); got != c.trusted {
+			t.Errorf("%s: trusted %v", name, got)
+		}
+	}
+}
+
 // FuzzOrigins holds the list to what it promises: what it accepts is one origin, byte for byte, and no other.
 func FuzzOrigins(f *testing.F) {
 	for _, list := range []string{"", "*", "https://app.example.com", "http://[::1]:3000,https://b.example", "https://a/", "http://%zz", "https://a:80"} {

@@ -16,6 +16,8 @@ const (
 	errNobody       refusedError = "the token names no user"
 	errBrokenChunks refusedError = "a chunk of the session cookie is missing"
 	errNotLocal     refusedError = "in development, only requests to this machine's own names are believed"
+	errForwarded    refusedError = "in development, no request is believed that came by a proxy"
+	errNoName       refusedError = "no X-User-Id"
 	errManyCookies  refusedError = "the cookies are too long to look through"
 )
 

@@ -73,7 +73,7 @@ func (f signInFlags) authenticator(listen string) (httpapi.Authenticator, error)
 		}
 	}
 	if how == byDev {
-		return auth.Dev{LocalOnly: true}, nil
+		return auth.Dev{}, nil
 	}
 	secrets, err := auth.ParseSecrets(f.NextAuthSecret)
 	if err != nil {
