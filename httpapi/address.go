@@ -61,13 +61,17 @@ func secure(r *http.Request, proxies []netip.Prefix) bool {
 	return err == nil && among(proxies, peer.Addr().Unmap()) && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
 }
 
-// household is the network that one client has to itself: an IPv4 address, or the 64 bits from which an IPv6 client can
-// take as many addresses as it likes.
+// householdBits are those that the addresses of one IPv6 customer share at most: providers give a /56 to a home, and a /48 to
+// whoever asks, from which 256 households can be made, far fewer than a limiter keeps.
+const householdBits = 56
+
+// household is the network that one client has to itself: an IPv4 address, or the bits from which an IPv6 client can take
+// as many addresses as it likes.
 func household(address netip.Addr) netip.Addr {
 	if !address.Is6() {
 		return address
 	}
-	network, err := address.Prefix(64)
+	network, err := address.Prefix(householdBits)
 	if err != nil {
 		return address
 	}

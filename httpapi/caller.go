@@ -31,7 +31,7 @@ func (s *server) signedIn(handler func(echo.Context, membership.User) error) ech
 		if err := s.crossSite(c.Request()); err != nil {
 			return err
 		}
-		if err := s.limitUser(c, caller.ID); err != nil {
+		if err := s.limitUser(caller.ID); err != nil {
 			return err
 		}
 		return handler(c, caller)

@@ -24,7 +24,7 @@ func corsOf(got answer) (names []string) {
 func TestPreflightsOfAllowedOrigins(t *testing.T) {
 	t.Parallel()
 	origins := listed(t, "https://app.example.com,http://localhost:3000")
-	production := guard(t, httpapi.Security{Origins: origins, PerAddress: httpapi.Rate{PerSecond: 0.001, Burst: 1}})
+	production := guard(t, httpapi.Security{Origins: origins, PerAddress: httpapi.Rate{PerSecond: 0.001, Burst: 8}})
 	development := guard(t, httpapi.Security{Origins: origins, IdentityHeader: auth.DevHeader})
 	for _, origin := range []string{"https://app.example.com", "http://localhost:3000"} {
 		for _, path := range []string{calls + "start", calls + "status", calls + "nowhere", "/nowhere"} {
@@ -45,7 +45,10 @@ func TestPreflightsOfAllowedOrigins(t *testing.T) {
 			}
 		}
 	}
-	got := from(t, development, someone, "OPTIONS", calls+"start", "", "Origin", "http://localhost:3000", "Access-Control-Request-Method", "POST")
+	// They count for their address as any other request.
+	got := from(t, production, someone, "OPTIONS", calls+"start", "", "Origin", "http://localhost:3000", "Access-Control-Request-Method", "POST")
+	refused(t, "the ninth", http.StatusTooManyRequests, "RATE_LIMITED", got)
+	got = from(t, development, someone, "OPTIONS", calls+"start", "", "Origin", "http://localhost:3000", "Access-Control-Request-Method", "POST")
 	if allowed := got.header.Get("Access-Control-Allow-Headers"); !strings.HasSuffix(allowed, ", X-User-Id") {
 		t.Errorf("in development: %q", allowed)
 	}

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/studycall/studycall/auth"
 	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/httpapi"
 )
@@ -122,8 +121,8 @@ func TestAClientThatWentAwayIsNoError(t *testing.T) {
 func TestEveryRequestIsOneLineAtDebug(t *testing.T) {
 	t.Parallel()
 	var log logged
-	handler := httpapi.New(httpapi.Config{
-		Authenticator: auth.Dev{}, Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	handler := behindEdge(httpapi.Config{
+		Authenticator: believing{}, Now: fixedNow, Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	serve(t, handler, "GET", calls+"status?token=secret", "", http.Header{"X-Request-Id": {"request-7"}})
 	for _, want := range []string{

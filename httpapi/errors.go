@@ -2,7 +2,9 @@ package httpapi
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 
@@ -11,12 +13,18 @@ import (
 	"github.com/studycall/studycall/auth"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
+	"github.com/studycall/studycall/language"
+	"github.com/studycall/studycall/membership"
 	"github.com/studycall/studycall/postgres"
 	"github.com/studycall/studycall/projections"
 )
 
-// retryAfter is what a 503 asks for, in seconds: a database that fails over or restarts is back in about that time.
-const retryAfter = "2"
+const (
+	// retryAfter is what a 503 asks for, in seconds: a database that fails over or restarts is back in about that time.
+	retryAfter = 2
+	// retryAfterDetail is the detail of a 429 that says how many seconds to wait.
+	retryAfterDetail = "retryAfter"
+)
 
 // failure is what every failed request is answered with.
 type failure struct {
@@ -73,7 +81,7 @@ func expected(err error) *domain.Error {
 // unavailable reports whether the same request may well succeed a little later.
 func unavailable(err error) bool {
 	return errors.Is(err, eventstore.ErrUnavailable) || errors.Is(err, eventstore.ErrClosed) ||
-		errors.Is(err, projections.ErrUnavailable) || errors.Is(err, context.Canceled) || postgres.Unavailable(err)
+		errors.Is(err, projections.ErrUnavailable) || errors.Is(err, membership.ErrUnavailable) || errors.Is(err, context.Canceled) || postgres.Unavailable(err)
 }
 
 func statusOf(code domain.Code) int {
@@ -103,19 +111,30 @@ func statusOf(code domain.Code) int {
 
 // fail logs an error if it has to be, and answers with it unless an answer has begun.
 func (s *server) fail(c echo.Context, err error) {
-	status, known := toClient(err)
+	status, _ := toClient(err)
 	s.logFailure(c, status, err)
-	if c.Response().Committed {
-		return
+	if !c.Response().Committed {
+		answerFailure(c.Response(), c.Request(), err)
 	}
-	if status == http.StatusServiceUnavailable {
-		c.Response().Header().Set(echo.HeaderRetryAfter, retryAfter)
-	}
-	answer := failure{known.Code.Message(speak(c)), known.Code, known.Details}
+}
+
+// answerFailure is the answer to a request that failed.
+func answerFailure(w http.ResponseWriter, r *http.Request, err error) {
+	status, known := toClient(err)
+	answer := failure{known.Code.Message(language.Speak(w.Header(), r)), known.Code, known.Details}
 	if answer.Details == nil {
 		answer.Details = map[string]any{}
 	}
-	_ = c.JSON(status, answer) // fails only when the caller is gone
+	wait := answer.Details[retryAfterDetail]
+	if status == http.StatusServiceUnavailable {
+		wait = retryAfter
+	}
+	if wait != nil {
+		w.Header().Set(echo.HeaderRetryAfter, fmt.Sprint(wait))
+	}
+	w.Header().Set(echo.HeaderContentType, echo.MIMEApplicationJSON)
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(answer) // fails only when the caller is gone
 }
 
 // logFailure logs what an operator has to know of: our own mistakes and a database that is away, but neither what a

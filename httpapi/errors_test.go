@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/studycall/studycall/auth"
 	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
@@ -54,8 +53,8 @@ func (f failing) Ready(context.Context) (any, error) { return map[string]int{"la
 
 // edge is the REST edge over commands that fail, without a database.
 func (f failing) edge(log *logged) http.Handler {
-	return httpapi.New(httpapi.Config{
-		Commands: f, Presence: f, Access: f, Authenticator: auth.Dev{}, Readiness: f, Now: fixedNow, Log: slog.New(slog.NewTextHandler(log, nil)),
+	return behindEdge(httpapi.Config{
+		Commands: f, Presence: f, Access: f, Authenticator: believing{}, Readiness: f, Now: fixedNow, Log: slog.New(slog.NewTextHandler(log, nil)),
 	})
 }
 

@@ -16,8 +16,9 @@ type Security struct {
 	IdentityHeader string
 	// Proxies are the addresses whose X-Forwarded-For and X-Forwarded-Proto are believed.
 	Proxies []netip.Prefix
-	// PerUser limits each user, wherever they are; PerAddress each client address, whoever is there. Whole schools share an
-	// address, so its Rate should be many times a user's. Both are this server's own: several servers allow as much each.
+	// PerUser limits each user, wherever they are; PerAddress each client address, whoever is there, and by a twentieth and a
+	// fifth of it (PerSecond, Burst) the connections that it may open. Whole schools share an address, so its Rate should be
+	// many times a user's. Both are this server's own: several servers allow as much each.
 	PerUser, PerAddress Rate
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -108,27 +107,22 @@ type Config struct {
 	// Zone is the statistics time zone, in which days without a time are meant. StudyStats has to be of the same.
 	Zone *time.Location
 	Log  *slog.Logger
-	// Security is what requests are asked besides a sign-in.
+	// Security is what requests are asked besides a sign-in; NewEdge is to be given the same.
 	Security Security
 }
 
-// server holds the configuration for the handlers, and how much each user and address has asked lately.
+// server holds the configuration for the handlers, and how much each user has asked lately.
 type server struct {
 	Config
-	users     *limiter[string]
-	addresses *limiter[netip.Addr]
+	users *limiter[string]
 }
 
 // New makes the handler of every REST route and of the health checks. It answers any other path with the contract's
-// 404. Timeouts for reading requests are the http.Server's to set.
+// 404. It belongs behind an Edge. Timeouts for reading requests are the http.Server's to set.
 func New(config Config) http.Handler {
-	s := &server{
-		config,
-		newLimiter[string](config.Security.PerUser, bucketLimit),
-		newLimiter[netip.Addr](config.Security.PerAddress, bucketLimit),
-	}
+	s := &server{config, newLimiter[string](config.Security.PerUser, bucketLimit)}
 	e := echo.New()
-	e.Use(s.edge, s.admit)
+	e.Use(s.around)
 
 	const call = "/api/my-studies/:studyId/video-call"
 	e.POST(call+"/start", s.signedIn(s.start))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/domain"
+	"github.com/studycall/studycall/language"
 	"github.com/studycall/studycall/membership"
 )
 
@@ -38,7 +39,7 @@ func (s *server) start(c echo.Context, caller membership.User) error {
 	session := domain.Session{ID: started.SessionID, StartedBy: started.StartedBy, StartedAt: started.StartedAt}
 	answer, status := startAnswer{Session: startedSession{fieldsOf(studyID, session), known.person(started.StartedBy)}}, http.StatusCreated
 	if !started.Created {
-		answer.Message, status = openAlready(speak(c)), http.StatusOK
+		answer.Message, status = openAlready(language.Speak(c.Response().Header(), c.Request())), http.StatusOK
 	}
 	showPosition(c, started.Position)
 	return c.JSON(status, answer)

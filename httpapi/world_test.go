@@ -15,7 +15,6 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/studycall/studycall/auth"
 	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/httpapi"
@@ -88,12 +87,12 @@ func newWorldOver(tb testing.TB, pool *pgxpool.Pool, changes ...func(*httpapi.Co
 		Presence: attendance.New(pool, w.commands, nil, attendance.Settings{EmptyTimeout: time.Minute, Now: w.time}, log),
 		History:  projections.NewHistoryQueries(pool, store), UserStats: projections.NewUserStatsQueries(pool, store),
 		StudyStats: projections.NewStudyStatsQueries(pool, store, seoul(tb)), Access: access, Users: tables,
-		Authenticator: auth.Dev{}, Readiness: projections.NewReadiness(pool), Metrics: http.NotFoundHandler(), Now: w.time, Zone: seoul(tb), Log: log,
+		Authenticator: believing{}, Readiness: projections.NewReadiness(pool), Metrics: http.NotFoundHandler(), Now: w.time, Zone: seoul(tb), Log: log,
 	}
 	for _, change := range changes {
 		change(&config)
 	}
-	w.handler = httpapi.New(config)
+	w.handler = behindEdge(config)
 	server := httptest.NewServer(w.handler)
 	tb.Cleanup(server.Close)
 	w.url = server.URL

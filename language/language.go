@@ -3,6 +3,7 @@
 package language
 
 import (
+	"net/http"
 	"strings"
 
 	"golang.org/x/text/language"
@@ -31,5 +32,17 @@ func Preferred(headers []string) domain.Language {
 			chosen, most = domain.English, weight
 		}
 	}
+	return chosen
+}
+
+// Speak is the language in which a request is answered, by Preferred. It says so in the answer's headers, and that an answer
+// in one language must not be kept for the other.
+func Speak(answer http.Header, r *http.Request) domain.Language {
+	chosen, tag := Preferred(r.Header.Values("Accept-Language")), "ko"
+	if chosen == domain.English {
+		tag = "en"
+	}
+	answer.Set("Content-Language", tag)
+	answer.Add("Vary", "Accept-Language")
 	return chosen
 }

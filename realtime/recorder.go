@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/studycall/studycall/eventstore"
+	"github.com/studycall/studycall/membership"
 	"github.com/studycall/studycall/postgres"
 )
 
@@ -199,5 +200,5 @@ func (r *recorder) close() {
 // away reports whether the same may well succeed a little later.
 func away(err error) bool {
 	return errors.Is(err, eventstore.ErrUnavailable) || errors.Is(err, eventstore.ErrClosed) ||
-		errors.Is(err, context.Canceled) || postgres.Unavailable(err)
+		errors.Is(err, membership.ErrUnavailable) || errors.Is(err, context.Canceled) || postgres.Unavailable(err)
 }

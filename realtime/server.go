@@ -34,10 +34,16 @@ type Commands interface {
 type Access interface {
 	// ActiveMember's error is domain.ErrNotStudyMember for whoever is not one.
 	ActiveMember(ctx context.Context, studyID, userID string) error
-	// ActiveMembers tells of each place whether its user is an active member of the study.
-	ActiveMembers(ctx context.Context, places []membership.Place) (map[membership.Place]bool, error)
 	// Account's error is domain.ErrUserNotFound when there is no such user.
 	Account(ctx context.Context, userID string) (membership.User, error)
+}
+
+// Recheck says of those who are connected whether they still may be. See membership.Access.
+type Recheck interface {
+	// ActiveMembers tells of each place whether its user is an active member of the study.
+	ActiveMembers(ctx context.Context, places []membership.Place) (map[membership.Place]bool, error)
+	// ActiveAccounts tells of each user whether there is an account that may be used.
+	ActiveAccounts(ctx context.Context, userIDs []string) (map[string]bool, error)
 }
 
 // Users are looked up for their names and accounts; unknown ids are missing from the answer. See membership.Directory.
@@ -52,8 +58,10 @@ type Authenticator interface {
 
 // Config is what the server is made of. Everything must be safe for concurrent use.
 type Config struct {
-	Commands      Commands
-	Access        Access
+	Commands Commands
+	Access   Access
+	// Recheck is asked once in Look. What it knows from before has to be younger by that than what Access may know.
+	Recheck       Recheck
 	Users         Users
 	Authenticator Authenticator
 	// Origins are the web pages that may connect with their user's cookies; nil lists none.
@@ -118,11 +126,10 @@ func New(config Config) *Server {
 // Routes answers what is the server's, /socket.io/, /ws and the feeds of events, and leaves all else to another handler. It is
 // no ServeMux, which would redirect what it takes for unclean paths, those of REST too.
 func (s *Server) Routes(other http.Handler) http.Handler {
-	polled := s.crossOrigin(s.socketIO)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case strings.HasPrefix(r.URL.Path, "/socket.io/"):
-			polled.ServeHTTP(w, r)
+			s.socketIO.ServeHTTP(w, r)
 		case r.URL.Path == "/ws":
 			s.servePlain(w, r)
 		default:
@@ -150,7 +157,8 @@ func (s *Server) admit(*http.Request) error {
 func (s *Server) Run(ctx context.Context) {
 	var loops sync.WaitGroup
 	loops.Go(func() { s.Presence.Run(ctx) })
-	loops.Go(func() { s.lookAgain(ctx) })
+	loops.Go(func() { s.lookAgain(ctx, s.lookAtPeople) })
+	loops.Go(func() { s.lookAgain(ctx, s.lookAtLeases, s.lookElsewhere) })
 	loops.Go(func() { s.feeds.Run(ctx) })
 	loops.Go(func() { s.announce.run(ctx) })
 	loops.Wait()

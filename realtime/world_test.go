@@ -35,6 +35,7 @@ const (
 	inRoom = `{"studyId":"go","roomId":"study-go-main"}`
 	// grace is short where a test waits for it, and patience longer than anything takes.
 	grace    = 500 * time.Millisecond
+	look     = 50 * time.Millisecond
 	patience = 20 * time.Second
 )
 
@@ -119,8 +120,8 @@ func (w *world) server(tunes ...tune) *node {
 		ServerID: rand.Text(), Grace: grace, EmptyTimeout: time.Hour, Beat: 50 * time.Millisecond, Now: time.Now,
 	}
 	config := realtime.Config{
-		Access: access, Users: members, Authenticator: auth.Dev{}, Events: store, Elsewhere: realtime.Unconnected{},
-		Now: time.Now, NewID: rand.Text, Look: 50 * time.Millisecond, Rates: realtime.DefaultRates(), Log: log,
+		Access: access, Recheck: membership.NewAccess(members.Younger(look)), Users: members, Authenticator: auth.Dev{}, Events: store, Elsewhere: realtime.Unconnected{},
+		Now: time.Now, NewID: rand.Text, Look: look, Rates: realtime.DefaultRates(), Log: log,
 	}
 	for _, change := range tunes {
 		change(&config, &settings, &rules)

@@ -37,6 +37,8 @@ const (
 	// beat is how often a server says that it lives: of a killed one's participants it is known to that time, and what saying
 	// it takes, when they were last there. They must be right to the second.
 	beat = time.Second / 2
+	// look is how often a server looks whether those who are connected may still be.
+	look = time.Second
 )
 
 // timeouts let go of connections on which too little goes on.
@@ -70,27 +72,32 @@ type program struct {
 // it, then Close it.
 func newProgram(ctx context.Context, c serveCommand, log *slog.Logger) (*program, error) {
 	p := &program{log: log, signIn: c.signInFlags, served: make(chan error, 1)}
-	// First of all, so that a port that is taken does not start a database.
+	callers, err := c.authenticator(c.Listen)
+	if err != nil {
+		return nil, err
+	}
+	// Before all else, so that a port that is taken does not start a database.
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s (choose another --listen): %w", c.Listen, err)
 	}
 	p.listener = listener
-	p.serve(httpapi.Starting(log), cmp.Or(c.timeouts, usualTimeouts()))
-	if err := p.wire(ctx, c); err != nil {
+	security := c.security(callers)
+	p.serve(httpapi.Starting(log), security, cmp.Or(c.timeouts, usualTimeouts()))
+	if err := p.wire(ctx, c, callers, security); err != nil {
 		p.Close()
 		return nil, err
 	}
 	return p, nil
 }
 
-// serve begins to answer, with the given handler until there is another.
-func (p *program) serve(first http.Handler, limits timeouts) {
+// serve begins to answer behind the edge, with the given handler until there is another.
+func (p *program) serve(first http.Handler, security httpapi.Security, limits timeouts) {
 	p.handler.Store(&first)
 	p.server = &http.Server{
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		Handler: httpapi.NewEdge(security, time.Now).Before(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			(*p.handler.Load()).ServeHTTP(w, r)
-		}),
+		})),
 		ReadHeaderTimeout: limits.headers,
 		ReadTimeout:       limits.body,
 		WriteTimeout:      limits.answer,
@@ -101,7 +108,7 @@ func (p *program) serve(first http.Handler, limits timeouts) {
 	go func() { p.served <- p.server.Serve(p.listener) }()
 }
 
-func (p *program) wire(ctx context.Context, c serveCommand) (err error) {
+func (p *program) wire(ctx context.Context, c serveCommand, callers httpapi.Authenticator, security httpapi.Security) (err error) {
 	if p.db, err = c.open(ctx, p.log, toServe); err != nil {
 		return err
 	}
@@ -133,15 +140,12 @@ func (p *program) wire(ctx context.Context, c serveCommand) (err error) {
 		return err
 	}
 	p.runner = projections.NewRunner(p.store, p.log, all...)
-	callers, err := c.authenticator(c.Listen)
-	if err != nil {
-		return err
-	}
 	sessions := projections.NewSessionQueries(p.db.Pool, p.store)
 	present := presence.New(p.db.Pool, handlers, sessions, c.presence(), p.log)
 	p.live = realtime.New(realtime.Config{
 		Commands:      handlers,
 		Access:        access,
+		Recheck:       membership.NewAccess(members.Younger(look)),
 		Users:         members,
 		Authenticator: callers,
 		Origins:       c.AllowedOrigins.Origins,
@@ -150,7 +154,7 @@ func (p *program) wire(ctx context.Context, c serveCommand) (err error) {
 		Elsewhere:     realtime.Unconnected{},
 		Now:           time.Now,
 		NewID:         rand.Text,
-		Look:          time.Second,
+		Look:          look,
 		Rates:         realtime.DefaultRates(),
 		Log:           p.log,
 	})
@@ -169,7 +173,7 @@ func (p *program) wire(ctx context.Context, c serveCommand) (err error) {
 		Now:           time.Now,
 		Zone:          c.StatsTimezone.Location,
 		Log:           p.log,
-		Security:      c.security(callers),
+		Security:      security,
 	})
 	handler := p.live.Routes(rest)
 	p.handler.Store(&handler)

@@ -1,0 +1,105 @@
+package realtime
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/studycall/studycall/domain"
+	"github.com/studycall/studycall/membership"
+	"github.com/studycall/studycall/realtime/feed"
+	"github.com/studycall/studycall/realtime/websocket"
+)
+
+// lookAtPeople puts out whoever may no longer be here: who is no member of a study any more, and who has no account. Each is
+// asked about once, however many rooms, sockets and feeds they have. While it cannot be asked, nobody is put out for it.
+func (s *Server) lookAtPeople(ctx context.Context) error {
+	feeds := s.feeds.Subscribers()
+	return errors.Join(s.lookAtMembers(ctx, feeds), s.lookAtAccounts(ctx, feeds))
+}
+
+// lookAtMembers puts out who is no longer an active member of the study.
+func (s *Server) lookAtMembers(ctx context.Context, feeds []*feed.Subscriber) error {
+	rooms, studyIDs := s.rooms.all(), s.studies.ids()
+	asked := map[membership.Place]bool{}
+	for _, r := range rooms {
+		for _, m := range r.list() {
+			asked[membership.Place{StudyID: r.studyID, UserID: m.client.user.ID}] = true
+		}
+	}
+	for _, studyID := range studyIDs {
+		for _, c := range s.studies.in(studyID) {
+			asked[membership.Place{StudyID: studyID, UserID: c.user.ID}] = true
+		}
+	}
+	for _, f := range feeds {
+		asked[membership.Place{StudyID: f.StudyID, UserID: f.UserID}] = true
+	}
+	if len(asked) == 0 {
+		return nil
+	}
+	active, err := s.Recheck.ActiveMembers(ctx, slices.Collect(maps.Keys(asked)))
+	if err != nil {
+		return err
+	}
+	out := func(studyID, userID string) bool {
+		is, known := active[membership.Place{StudyID: studyID, UserID: userID}]
+		return known && !is
+	}
+	for _, r := range rooms {
+		for _, m := range r.list() {
+			if out(r.studyID, m.client.user.ID) {
+				s.refuse(m.client, domain.ErrNotStudyMember, nil)
+				s.removed(m.client, r, s.Now())
+			}
+		}
+	}
+	for _, studyID := range studyIDs {
+		for _, c := range s.studies.in(studyID) {
+			if out(studyID, c.user.ID) {
+				s.leaveStudy(c, studyID)
+			}
+		}
+	}
+	for _, f := range feeds {
+		if out(f.StudyID, f.UserID) {
+			f.Close(websocket.Removed)
+		}
+	}
+	return nil
+}
+
+// lookAtAccounts closes the sockets and feeds of accounts that may no longer be used.
+func (s *Server) lookAtAccounts(ctx context.Context, feeds []*feed.Subscriber) error {
+	clients := s.clients.list()
+	asked := make(map[string]bool, len(clients))
+	for _, c := range clients {
+		asked[c.user.ID] = true
+	}
+	for _, f := range feeds {
+		asked[f.UserID] = true
+	}
+	if len(asked) == 0 {
+		return nil
+	}
+	active, err := s.Recheck.ActiveAccounts(ctx, slices.Collect(maps.Keys(asked)))
+	if err != nil {
+		return err
+	}
+	for _, c := range clients {
+		if active[c.user.ID] {
+			continue
+		}
+		for _, r := range c.in() {
+			s.removed(c, r, s.Now())
+		}
+		s.hangUp(c, websocket.Removed)
+	}
+	for _, f := range feeds {
+		if !active[f.UserID] {
+			f.Close(websocket.Removed)
+		}
+	}
+	return nil
+}
