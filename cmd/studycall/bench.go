@@ -29,6 +29,7 @@ type benchProgramCommand struct {
 
 // Run serves until it is no longer asked.
 func (c *benchProgramCommand) Run(ctx context.Context, s *streams) error {
+	collectSeldom()
 	if err := c.check(); err != nil {
 		return err
 	}
