@@ -77,7 +77,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, err error) {
 		refused.Details = map[string]any{}
 	}
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(refused) // fails only when the caller is gone
+	_, _ = w.Write(append(encode(refused), '\n')) // fails only when the caller is gone
 }
 
 // statusOf is the status of a refused upgrade.
