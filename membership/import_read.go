@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	// maxImportBytes and maxImportRows bound the memory of an import. Whatever is larger can be split: imports add up.
-	maxImportBytes = 128 << 20
+	// maxImportBytes and maxImportRows bound the memory of an import, to 440 MB (measured), as the text and what is
+	// read of it are there at once. Whatever is larger can be split: imports add up.
+	maxImportBytes = 64 << 20
 	maxImportRows  = 1_000_000
 	// byteOrderMark is what some editors put before a text.
 	byteOrderMark = "\ufeff"
@@ -32,7 +33,7 @@ const (
 // MEMBER, statuses of members ACTIVE, PENDING, KICKED and LEFT, those of users any of the web app's. Avatars that are
 // pictures themselves (data: URLs) are taken for none, as they are never shown.
 //
-// The file is UTF-8 of up to 128 MB, with up to a million rows in all. The error is an *ImportError about what is wrong
+// The file is UTF-8 of up to 64 MiB, with up to a million rows in all. The error is an *ImportError about what is wrong
 // with it, and else the reader's.
 func ReadImport(r io.Reader) (*Import, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxImportBytes+1))
@@ -84,7 +85,7 @@ func (f *importFile) line(offset int) int { return 1 + bytes.Count(f.text[:offse
 
 func (f *importFile) read() error {
 	if len(f.text) > maxImportBytes {
-		return formError("the file is longer than 128 MB: split it")
+		return formError("the file is longer than 64 MiB: split it")
 	}
 	if len(bytes.TrimSpace(f.text)) == 0 {
 		return formError("the file is empty")

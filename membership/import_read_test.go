@@ -55,6 +55,17 @@ func TestAnImportFileIsRead(t *testing.T) {
 	}
 }
 
+// Only what is no character at all is refused.
+func TestCharactersOfTwoHalvesAreFine(t *testing.T) {
+	t.Parallel()
+	got, err := membership.ReadImport(strings.NewReader(
+		`{"studies": [{"id": "\ud83e\uDD8A\ud83d\ude00 \\ud83d \u202f\ufffd\u2065", "name": "\u202e \\\ud83d\ude00"}]}`))
+	want := []membership.Study{{ID: "🦊😀 \\ud83d \u202f\ufffd\u2065", Name: "\u202e \\😀"}}
+	if err != nil || !reflect.DeepEqual(got.Studies, want) {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 func TestMistakesInAnImportFileAreNamedByTheirPath(t *testing.T) {
 	t.Parallel()
 	const user = `"id": "u", "name": "U", "email": "e", "status": "ACTIVE"`
@@ -75,6 +86,12 @@ func TestMistakesInAnImportFileAreNamedByTheirPath(t *testing.T) {
 		{`{"studies": [{"id": "s", "name": ""}]}`, `studies[0].name: "" is empty`},
 		{`{"studies": [{"id": "s"}]}`, `studies[0].name: is missing`},
 		{`{"studies": [{"id": "a\u0000b", "name": "S"}]}`, `studies[0].id: "a\x00b" cannot be an id: those have 1 to 200 bytes and no control characters`},
+		{`{"studies": [{"id": "s", "name": "S"}, {"id": "\ud83d", "name": "S"}]}`, `studies[1].id: has half a character: an unpaired surrogate`},
+		{`{"studies": [{"id": "s\ude00\ud83d", "name": "S"}]}`, `studies[0].id: has half a character`},
+		{`{"studies": [{"id": "\ud83d\u0041", "name": "S"}]}`, `studies[0].id: has half a character`},
+		{`{"studies": [{"id": "s", "name": "\ud83d\ude00\uD83D\\ude00"}]}`, `studies[0].name: has half a character`},
+		{`{"studies": [{"id": "s\u202e1", "name": "S"}]}`, `studies[0].id: "s\u202e1" has characters that turn the direction of text`},
+		{"{\"members\": [{\"studyId\": \"s\", \"userId\": \"\u2066u\", \"role\": \"ADMIN\", \"status\": \"LEFT\"}]}", `members[0].userId: "\u2066u" has characters that turn`},
 		{`{"users": [{` + user + `, "Avatar": null}]}`, `users[0]: "Avatar" is unknown: there are id, name, email, avatar, status`},
 		{`{"users": [{` + user + `, "role": "ADMIN"}]}`, `users[0]: "role" is unknown`},
 		{`{"users": [{` + user + `, "name": "V"}]}`, `users[0].name: is there twice`},
@@ -135,7 +152,7 @@ func TestAnImportHasLimits(t *testing.T) {
 		t.Errorf("too many rows: %v", err)
 	}
 	spaces := &endless{text: strings.Repeat(" ", 1<<16)}
-	if _, err := membership.ReadImport(spaces); err == nil || !strings.Contains(err.Error(), "longer than 128 MB: split it") || spaces.read > 129<<20 {
+	if _, err := membership.ReadImport(spaces); err == nil || !strings.Contains(err.Error(), "longer than 64 MiB: split it") || spaces.read > 65<<20 {
 		t.Errorf("too many bytes: %v, after %d", err, spaces.read)
 	}
 }

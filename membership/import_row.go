@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf16"
 )
 
 // row reads one row and notes what is wrong with it. The values are in the order of the fields.
@@ -54,10 +57,47 @@ func (f *importFile) value(at string, raw []byte, field field) *string {
 		f.wrong.add(at, "%v", err)
 		return nil
 	}
+	if halfCharacter(raw) {
+		f.wrong.add(at, "has half a character: an unpaired surrogate, \\uD800 to \\uDFFF")
+		return nil
+	}
 	if wrong := field.rule(text); wrong != "" {
 		f.wrong.add(at, "%s %s", quoted(text), wrong)
 	}
 	return &text
+}
+
+// halfCharacter reports whether a JSON text has an escaped surrogate without its other half. The decoder puts U+FFFD in its
+// place, the same for each, which would make one id of several.
+func halfCharacter(raw []byte) bool {
+	for i := 0; i < len(raw); i++ {
+		if raw[i] != '\\' {
+			continue
+		}
+		i++ // what is escaped, which may be a backslash itself
+		unit := escaped(raw[i:])
+		if !utf16.IsSurrogate(unit) {
+			continue
+		}
+		// The second half has to follow at once: \uD83D\uDE00.
+		if i+6 >= len(raw) || raw[i+5] != '\\' || utf16.DecodeRune(unit, escaped(raw[i+6:])) == unicode.ReplacementChar {
+			return true
+		}
+		i += 10
+	}
+	return false
+}
+
+// escaped is the code unit of u0000, as it follows a backslash; 0 for any other escape.
+func escaped(after []byte) rune {
+	if len(after) < 5 || after[0] != 'u' {
+		return 0
+	}
+	unit, err := strconv.ParseUint(string(after[1:5]), 16, 16)
+	if err != nil {
+		return 0
+	}
+	return rune(unit)
 }
 
 // kind says what a JSON value is that is no text.

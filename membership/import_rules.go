@@ -46,8 +46,14 @@ func idRule(id string) string {
 	if !PossibleID(id) {
 		return fmt.Sprintf("cannot be an id: those have 1 to %d bytes and no control characters", maxIDBytes)
 	}
+	if strings.IndexFunc(id, turns) >= 0 {
+		return "has characters that turn the direction of text: it would look like another id"
+	}
 	return ""
 }
+
+// turns reports whether a character makes those around it be shown in another order (Unicode's UAX #9, section 2).
+func turns(r rune) bool { return r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 }
 
 func textRule(text string) string {
 	switch {

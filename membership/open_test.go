@@ -67,7 +67,7 @@ func TestWhatIsMissingInTheWebAppsTablesIsNamed(t *testing.T) {
 		{`delete from "StudyMember"; alter table "StudyMember" drop constraint "StudyMember_userId_fkey"; alter table "StudyMember" alter "userId" type integer using 0`,
 			[]string{`column "StudyMember"."userId" is of type integer, not text or varchar.`}},
 		{`alter table "User" alter name type integer using 0, alter email type text[] using array[id], alter avatar type bytea using null;
-			alter table "Study" alter id type char(25); alter table "StudyMember" alter role type integer using 0, alter status drop default, alter status type boolean using true`,
+			alter table "Study" alter id type char(25); alter table "StudyMember" alter role drop default, alter role type integer using 0, alter status drop default, alter status type boolean using true`,
 			[]string{`column "User"."name" is of type integer, not a text; column "User"."email" is of type text[], not a text; ` +
 				`column "User"."avatar" is of type bytea, not a text; column "Study"."id" is of type character(25), not text or varchar; ` +
 				`column "StudyMember"."role" is of type integer, not an enumeration, text or varchar; ` +
