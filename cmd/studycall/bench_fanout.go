@@ -101,7 +101,7 @@ func (c *benchFanoutCommand) measure(ctx context.Context, shape fanout.Shape, da
 	var servers fanout.Servers
 	for server, args := range map[**fanout.Process][]string{
 		&servers.Bare: {"bare"},
-		&servers.Program: {"program", "--listen=127.0.0.1:0", "--auth=dev", "--data-dir=" + data,
+		&servers.Program: {"program", "--listen=127.0.0.1:0", "--auth=dev", "--data-dir=" + data, "--address-rate-limit=0", // all clients are here
 			fmt.Sprintf("--call-capacity=%d", shape.Peers)},
 	} {
 		process, err := c.start(ctx, environment, args...)

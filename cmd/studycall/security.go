@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,7 +30,7 @@ const (
 // signInFlags say how callers prove who they are.
 type signInFlags struct {
 	Auth           string `env:"STUDYCALL_AUTH" placeholder:"HOW" help:"How callers say who they are. nextauth: by the web app's session cookie or token. dev: the header X-User-Id, believed; only on loopback and without a secret. Empty: nextauth if there is a secret, else dev."`
-	NextAuthSecret string `name:"nextauth-secret" env:"NEXTAUTH_SECRET" placeholder:"SECRET" help:"The web app's secret; of several, with commas between, the newest first. Better in the variable: others see a process's flags."`
+	NextAuthSecret string `name:"nextauth-secret" env:"NEXTAUTH_SECRET,AUTH_SECRET" placeholder:"SECRET" help:"The web app's secret; of several, with commas between, the newest first. Better in a variable, NextAuth's own or Auth.js 5's: others see a process's flags."`
 	SessionCookie  string `env:"STUDYCALL_SESSION_COOKIE" placeholder:"NAME" help:"Another name of the session cookie, tried before NextAuth's own."`
 }
 
@@ -43,15 +44,15 @@ func (f signInFlags) method(listen string) (string, error) {
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return "", usageError{fmt.Sprintf("--listen %q has no port from 0 to 65535, as 127.0.0.1:8080 has", listen)}
 	}
-	// The variable counts also where the flag hides it: whoever set it did not mean development.
-	secret := f.NextAuthSecret != "" || os.Getenv("NEXTAUTH_SECRET") != ""
+	// The variables count also where the flag hides them: whoever set one did not mean development.
+	secret := f.NextAuthSecret != "" || os.Getenv("NEXTAUTH_SECRET") != "" || os.Getenv("AUTH_SECRET") != ""
 	switch {
 	case f.Auth != "" && f.Auth != byNextAuth && f.Auth != byDev:
 		return "", usageError{fmt.Sprintf("--auth must be one of nextauth, dev, not %q", f.Auth)}
 	case f.Auth == byNextAuth && !secret:
 		return "", usageError{"--auth=nextauth needs the web app's secret: set NEXTAUTH_SECRET, or give --nextauth-secret"}
 	case f.Auth == byDev && secret:
-		return "", usageError{"--auth=dev believes whoever a caller claims to be, and NEXTAUTH_SECRET says that this is not development; unset one of them"}
+		return "", usageError{"--auth=dev believes whoever a caller claims to be, and NEXTAUTH_SECRET or AUTH_SECRET says that this is not development; unset it, or --auth"}
 	case secret:
 		return byNextAuth, nil
 	case !auth.Loopback(host):
@@ -76,6 +77,10 @@ func (f signInFlags) authenticator(listen string) (httpapi.Authenticator, error)
 		return auth.Dev{}, nil
 	}
 	secrets, err := auth.ParseSecrets(f.NextAuthSecret)
+	if other := os.Getenv("AUTH_SECRET"); err == nil && f.NextAuthSecret == os.Getenv("NEXTAUTH_SECRET") &&
+		other != "" && other != f.NextAuthSecret && !slices.Contains(secrets, other) {
+		return nil, usageError{"NEXTAUTH_SECRET and AUTH_SECRET are different secrets: unset the one that the web app does not use, or set NEXTAUTH_SECRET to both with a comma between"}
+	}
 	if err != nil {
 		return nil, usageError{fmt.Sprintf("--nextauth-secret (NEXTAUTH_SECRET): %v", err)}
 	}

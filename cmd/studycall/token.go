@@ -5,11 +5,12 @@ import (
 	"time"
 
 	"github.com/studycall/studycall/auth"
+	"github.com/studycall/studycall/membership"
 )
 
 type tokenCommand struct {
 	User          string        `env:"STUDYCALL_TOKEN_USER" required:"" placeholder:"ID" help:"The user whom the token names."`
-	Secret        string        `env:"NEXTAUTH_SECRET" placeholder:"SECRET" help:"The web app's secret; the first of several, with commas between. Better in the variable: others see a process's flags."`
+	Secret        string        `env:"NEXTAUTH_SECRET,AUTH_SECRET" placeholder:"SECRET" help:"The web app's secret; the first of several, with commas between. Better in a variable: others see a process's flags."`
 	Name          string        `env:"STUDYCALL_TOKEN_NAME" placeholder:"NAME" help:"The user's name, for whoever reads it from the token; the service does not."`
 	Email         string        `env:"STUDYCALL_TOKEN_EMAIL" placeholder:"EMAIL" help:"The user's address, likewise."`
 	MaxAge        time.Duration `env:"STUDYCALL_TOKEN_MAX_AGE" default:"24h" placeholder:"TIME" help:"How long the token is valid, such as 30m (${default})."`
@@ -27,8 +28,8 @@ func (c *tokenCommand) Validate() error {
 
 // Run prints a session token such as the web app makes, and nothing else: it is for $(…).
 func (c *tokenCommand) Run(s *streams) error {
-	if c.User == "" {
-		return usageError{"--user must not be empty"}
+	if !membership.PossibleID(c.User) {
+		return usageError{fmt.Sprintf("--user %q cannot sign in anywhere: ids have 1 to 200 bytes of UTF-8 and no control characters", c.User)}
 	}
 	if c.Secret == "" {
 		return usageError{"a token is made with the web app's secret: set NEXTAUTH_SECRET, or give --secret"}

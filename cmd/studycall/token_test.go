@@ -71,15 +71,17 @@ func TestTokenAsACookie(t *testing.T) {
 
 func TestTokenTakesTheSecretFromTheEnvironment(t *testing.T) {
 	t.Parallel()
-	cmd := exec.Command(os.Args[0], "token")
-	cmd.Env = append(os.Environ(), asProgram+"=yes", "NEXTAUTH_SECRET=from the environment", "STUDYCALL_TOKEN_USER=user-789")
-	stdout, err := cmd.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	header := http.Header{"Authorization": {"Bearer " + strings.TrimSuffix(string(stdout), "\n")}}
-	if user := signedInAs(t, "from the environment", "", 0, header); user != "user-789" {
-		t.Errorf("%q names %q", stdout, user)
+	for _, name := range []string{"NEXTAUTH_SECRET", "AUTH_SECRET"} {
+		cmd := exec.Command(os.Args[0], "token")
+		cmd.Env = append(os.Environ(), asProgram+"=yes", name+"=from the environment", "STUDYCALL_TOKEN_USER=user-789")
+		stdout, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		header := http.Header{"Authorization": {"Bearer " + strings.TrimSuffix(string(stdout), "\n")}}
+		if user := signedInAs(t, "from the environment", "", 0, header); user != "user-789" {
+			t.Errorf("%s: %q names %q", name, stdout, user)
+		}
 	}
 }
 
@@ -94,7 +96,9 @@ func TestTokenSaysWhatIsMissing(t *testing.T) {
 		{[]string{"--user=user-456", "--secret=hidden,"}, "no secret at place 2 of 2"},
 		{[]string{"--user=user-456", "--secret=hidden, hidden"}, "space beside a comma"},
 		{[]string{"--secret=hidden"}, "--user"},
-		{[]string{"--user=", "--secret=hidden"}, "--user (STUDYCALL_TOKEN_USER) must not be empty"},
+		{[]string{"--user=", "--secret=hidden"}, `--user (STUDYCALL_TOKEN_USER) "" cannot sign in anywhere`},
+		{[]string{"--user=two\nlines", "--secret=hidden"}, "cannot sign in anywhere"},
+		{[]string{"--user=" + strings.Repeat("u", 201), "--secret=hidden"}, "cannot sign in anywhere"},
 		{[]string{"--user=user-456", "--secret=hidden", "--max-age=0s"}, "--max-age (STUDYCALL_TOKEN_MAX_AGE) must be at least 1s"},
 		{[]string{"--user=user-456", "--secret=hidden", "--max-age=soon"}, "--max-age"},
 		{[]string{"--user=user-456", "--secret=hidden", "more"}, "unexpected argument more"},
