@@ -1,0 +1,148 @@
+package httpapi_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/studycall/studycall/httpapi"
+)
+
+// edge is an edge around a handler that answers 418, at a time that goes on only when the test says so.
+func edge(perAddress httpapi.Rate) (http.Handler, *standing) {
+	clock := &standing{fixedNow()}
+	teapot := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+	return httpapi.NewEdge(httpapi.Security{PerAddress: perAddress}, clock.now).Before(teapot), clock
+}
+
+// Connections that are to stay have a limit of their own, of a fifth and a twentieth; whoever opens too many may go on with
+// those that are open, and with everything else.
+func TestAnAddressThatOpensTooMuch(t *testing.T) {
+	t.Parallel()
+	const (
+		handshake = "/socket.io/?EIO=4&transport=polling"
+		poll      = handshake + "&sid=abc"
+	)
+	upgrade := []string{"Connection", "Upgrade", "Upgrade", "websocket"}
+	openings := []struct {
+		path    string
+		headers []string
+	}{
+		{handshake, nil}, {handshake + "&sid=", nil}, {"/socket.io/?EIO=4&transport=websocket", upgrade}, {poll, upgrade},
+		{"/ws", upgrade}, {calls + "events", upgrade},
+	}
+	for _, c := range openings {
+		handler, clock := edge(httpapi.Rate{PerSecond: 20, Burst: 50}) // a connection a second, and 10 at once
+		for i := range 10 {
+			each := openings[i%len(openings)] // all of them count together
+			if got := from(t, handler, someone, "GET", each.path, "", each.headers...); got.status != http.StatusTeapot {
+				t.Fatalf("%d: %s: %+v", i, each.path, got)
+			}
+		}
+		got := from(t, handler, someone, "GET", c.path, "", c.headers...)
+		details := refused(t, c.path, http.StatusTooManyRequests, "RATE_LIMITED", got)
+		if got.header.Get("Retry-After") != "1" || details["limit"] != "address" || got.header.Get("X-Request-Id") == "" ||
+			got.header.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s: %+v", c.path, got)
+		}
+		for range 1000 {
+			for _, method := range []string{"GET", "POST", "OPTIONS"} {
+				if got := from(t, handler, someone, method, poll, ""); got.status != http.StatusTeapot {
+					t.Fatalf("a poll: %s: %+v", method, got)
+				}
+			}
+		}
+		for i := range 50 { // what stays did not count for what does not
+			if got := from(t, handler, someone, "GET", calls+"status", ""); got.status != http.StatusTeapot {
+				t.Fatalf("request %d: %+v", i, got)
+			}
+		}
+		refused(t, "too many requests", http.StatusTooManyRequests, "RATE_LIMITED", from(t, handler, someone, "POST", handshake, ""))
+		if got := from(t, handler, "203.0.113.8:1", "GET", c.path, "", c.headers...); got.status != http.StatusTeapot {
+			t.Errorf("another address: %s: %+v", c.path, got)
+		}
+		clock.at = clock.at.Add(time.Second)
+		if got := from(t, handler, someone, "GET", c.path, "", c.headers...); got.status != http.StatusTeapot {
+			t.Errorf("a second later: %s: %+v", c.path, got)
+		}
+	}
+}
+
+// Twelve members behind one address open what a call takes, by default: two sockets each, by polling and then upgraded, and
+// whatever a page asks for besides; and all of them again after a restart.
+func TestACallBehindOneAddressPasses(t *testing.T) {
+	t.Parallel()
+	handler, _ := edge(httpapi.Rate{PerSecond: 500, Burst: 2000})
+	for i := range 2 * 12 * 2 {
+		for _, path := range []string{"/socket.io/?EIO=4&transport=polling", calls + "status", calls + "history", calls + "stats", "/socket.io/?sid=a"} {
+			if got := from(t, handler, someone, "GET", path, ""); got.status != http.StatusTeapot {
+				t.Fatalf("%d: %s: %+v", i, path, got)
+			}
+		}
+		if got := from(t, handler, someone, "GET", "/socket.io/?sid=a", "", "Upgrade", "websocket"); got.status != http.StatusTeapot {
+			t.Fatalf("%d: upgrade: %+v", i, got)
+		}
+	}
+}
+
+// Whoever has a /48 has fewer households than there are buckets, and all that fill the table cannot empty their own.
+func TestNobodyGetsABurstAnewByCrowding(t *testing.T) {
+	t.Parallel()
+	handler, _ := edge(httpapi.Rate{PerSecond: 1, Burst: 2})
+	ask := func(address string) int { return from(t, handler, address, "GET", "/", "").status }
+	passed := 0
+	for i := range 70_000 {
+		if ask(fmt.Sprintf("[2001:db8:1:%x::1]:1", i%65536)) == http.StatusTeapot {
+			passed++
+		}
+	}
+	if passed != 256*2 {
+		t.Errorf("%d of one /48 passed", passed)
+	}
+
+	limiter, now := httpapi.NewLimiter(httpapi.Rate{PerSecond: 1, Burst: 3}, 100), fixedNow()
+	drained := func(key string) bool { return limiter.Take(key, now) > 0 }
+	for range 3 {
+		for i := range 100 {
+			limiter.Take(fmt.Sprint("attacker-", i), now)
+		}
+	}
+	allowed := 0
+	for i := range 10_000 { // from networks without end
+		if limiter.Take(fmt.Sprint("more-", i), now) == 0 {
+			allowed++
+		}
+	}
+	if allowed != 3 || limiter.Buckets() != 100 {
+		t.Errorf("%d more passed, and %d buckets are kept", allowed, limiter.Buckets())
+	}
+	for i := range 100 {
+		if !drained(fmt.Sprint("attacker-", i)) {
+			t.Fatalf("attacker-%d has a burst anew", i)
+		}
+	}
+	// Once what it knows is full again, there is room for others.
+	now = now.Add(3 * time.Second)
+	for range 3 {
+		if limiter.Take("somebody", now) > 0 {
+			t.Error("somebody is still crowded out")
+		}
+	}
+	if !drained("somebody") {
+		t.Error("somebody has no bucket")
+	}
+}
+
+// The handler takes connections over and sets deadlines: what it writes to must be what the server gave.
+func TestTheEdgeLeavesTheResponseWriterAlone(t *testing.T) {
+	t.Parallel()
+	var got http.ResponseWriter
+	handler := httpapi.NewEdge(httpapi.Security{}, time.Now).Before(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { got = w }))
+	recorder := httptest.NewRecorder()
+	handler.ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
+	if got != http.ResponseWriter(recorder) {
+		t.Errorf("it writes to a %T", got)
+	}
+}
