@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,7 +29,7 @@ type benchFanoutCommand struct {
 
 // Help is shown after the command's own line.
 func (c *benchFanoutCommand) Help() string {
-	return `Starts the program, on an embedded Postgres in a new folder that is removed at the end, and a bare gorilla/websocket server that only copies frames between the members of a room, each as a process of its own on loopback. The same clients load them in turn: with offers of 2.5 KB that go from one member of a call to another, and with who speaks, and microphones muted and unmuted, which go to all others.
+	return `Starts the program, on an embedded Postgres in a new folder that is removed afterwards, and a bare gorilla/websocket server that only copies frames between the members of a room, each as a process of its own on loopback. The same clients load them in turn: with offers of 2.5 KB that go from one member of a call to another, and with who speaks, and microphones muted and unmuted, which go to all others.
 
 What counts is deliveries for each second of the server's own CPU time. That of Postgres is not in it; recording toggles, and all else that the program does for it, is. A message that is lost, doubled or out of order ends the run with an error.
 
@@ -54,37 +55,16 @@ func (c *benchFanoutCommand) Validate() error {
 }
 
 // Run measures, and prints what came of it.
-func (c *benchFanoutCommand) Run(ctx context.Context, s *streams, parsed *kong.Context) (err error) {
+func (c *benchFanoutCommand) Run(ctx context.Context, s *streams, parsed *kong.Context) error {
 	shapes := []fanout.Shape{{Rooms: 12, Peers: 12}, {Rooms: 1000, Peers: 2}}
 	if c.Rooms > 0 {
 		shapes = []fanout.Shape{{Rooms: c.Rooms, Peers: c.Peers}}
-	}
-	dir, err := os.MkdirTemp("", "studycall-bench-")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	//nolint:gosec // started by root, Postgres runs as another user, who must get to the data
-	if err := os.Chmod(dir, 0o711); err != nil {
-		return err
-	}
-	data := filepath.Join(dir, "data")
-	db, err := databaseFlags{DataDir: data}.open(ctx, s.log, mayCreate)
-	if err != nil {
-		return err
-	}
-	defer db.close()
-	if err := db.migrate(ctx); err != nil {
-		return err
 	}
 	progress := newProgress(s, "measuring", int64(len(shapes)*len(fanout.Loads())*c.Rounds))
 	defer progress.Done()
 	var results []fanout.Result
 	for _, shape := range shapes {
-		if _, err := crowd(shape).Write(ctx, db.Pool, func(int) {}); err != nil {
-			return err
-		}
-		result, err := c.measure(ctx, shape, data, environment(parsed), progress)
+		result, err := c.measure(ctx, s.log, shape, environment(parsed), progress)
 		if err != nil {
 			return fmt.Errorf("%d rooms of %d: %w", shape.Rooms, shape.Peers, err)
 		}
@@ -96,8 +76,29 @@ func (c *benchFanoutCommand) Run(ctx context.Context, s *streams, parsed *kong.C
 	return c.print(s.out, results)
 }
 
-// measure starts both servers anew for each shape, so that none bears what the last one left.
-func (c *benchFanoutCommand) measure(ctx context.Context, shape fanout.Shape, data string, environment []string, p *progress) (fanout.Result, error) {
+// measure starts both servers, and the database, anew for each shape, so that none bears what the last one left.
+func (c *benchFanoutCommand) measure(ctx context.Context, log *slog.Logger, shape fanout.Shape, environment []string, p *progress) (result fanout.Result, err error) {
+	dir, err := os.MkdirTemp("", "studycall-bench-")
+	if err != nil {
+		return result, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	//nolint:gosec // started by root, Postgres runs as another user, who must get to the data
+	if err := os.Chmod(dir, 0o711); err != nil {
+		return result, err
+	}
+	data := filepath.Join(dir, "data")
+	db, err := databaseFlags{DataDir: data}.open(ctx, log, mayCreate)
+	if err != nil {
+		return result, err
+	}
+	defer db.close()
+	if err := db.migrate(ctx); err != nil {
+		return result, err
+	}
+	if _, err := crowd(shape).Write(ctx, db.Pool, func(int) {}); err != nil {
+		return result, err
+	}
 	var servers fanout.Servers
 	for server, args := range map[**fanout.Process][]string{
 		&servers.Bare: {"bare"},
@@ -106,7 +107,7 @@ func (c *benchFanoutCommand) measure(ctx context.Context, shape fanout.Shape, da
 	} {
 		process, err := c.start(ctx, environment, args...)
 		if err != nil {
-			return fanout.Result{}, err
+			return result, err
 		}
 		defer process.Stop()
 		*server = process
