@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/studycall/studycall/auth"
-	"github.com/studycall/studycall/postgres"
 )
 
 // proof is a way in which a user shows who they are.
@@ -52,30 +51,35 @@ func proofs() []proof {
 	}
 }
 
-// The matrix's columns: in which order each caller asks. The first word is the route; sessions are the open one's.
-const matrixRoutes = "start status history stats sessions other-session other-stats own-stats join join leave leave"
+// The matrix's columns: in which order each caller asks. The first word is the route; sessions are the open one's. The last
+// three are the doors of the sockets: the feed of events, and joining the room over Socket.IO and over a plain WebSocket.
+const matrixRoutes = "start status history stats sessions other-session other-stats own-stats join join leave leave events socket-join plain-join"
 
 // The matrix, as the contract's table of routes has it. A session is open, in which a steward stays, so that nobody's
 // leave ends it; whoever was ever a member has joined it before and left, but for PENDING, who could not.
 func matrix() map[string]string {
 	const (
-		unknown  = "401 401 401 401 401 401 401 401 401 401 401 401"
-		stranger = "403 403 403 403 403 403 403 404 403 403 404 404" // own-stats: never was a member
-		former   = "403 403 403 403 403 403 403 200 403 403 200 200" // may see their own past, and leave
+		unknown  = "401 401 401 401 401 401 401 401 401 401 401 401 401 401 401"
+		stranger = "403 403 403 403 403 403 403 404 403 403 404 404 403 403 403" // own-stats: never was a member
+		former   = "403 403 403 403 403 403 403 200 403 403 200 200 403 403 403" // may see their own past, and leave
 	)
 	return map[string]string{
-		"":               unknown,
-		"user-unknown":   unknown,
-		"user-suspended": unknown,
-		"user-deleted":   unknown,
-		"user-555":       stranger,
-		"user-pending":   "403 403 403 403 403 403 403 200 403 403 404 404",
-		"user-kicked":    former,
-		"user-900":       former,
-		"user-789":       "200 200 200 200 200 404 403 200 200 200 200 200",
-		"user-100":       "200 200 200 200 200 404 200 200 200 200 200 200",
-		"user-456":       "200 200 200 200 200 404 200 200 200 200 200 200",
-		"user-new":       "200 200 200 200 200 404 403 200 201 200 200 200", // a member who never joined
+		"":                  unknown,
+		"user-unknown":      unknown,
+		"user-suspended":    unknown,
+		"user-deleted":      unknown,
+		"user-555":          stranger,
+		"user-pending":      "403 403 403 403 403 403 403 200 403 403 404 404 403 403 403",
+		"user-kicked":       former,
+		"user-kicked-admin": former, // a role is nothing without its membership
+		"user-kicked-owner": former,
+		"user-left-admin":   former,
+		"user-left-owner":   former,
+		"user-900":          former,
+		"user-789":          "200 200 200 200 200 404 403 200 200 200 200 200 200 200 200",
+		"user-100":          "200 200 200 200 200 404 200 200 200 200 200 200 200 200 200",
+		"user-456":          "200 200 200 200 200 404 200 200 200 200 200 200 200 200 200",
+		"user-new":          "200 200 200 200 200 404 403 200 201 200 200 200 200 200 200", // a member who never joined
 	}
 }
 
@@ -99,25 +103,27 @@ func codeOf(user, route, status string) string {
 	}
 }
 
-// TestEveryRouteForEverybody: on the real program, with every kind of proof.
+// TestEveryRouteForEverybody: on the real program, with every kind of proof, over our own tables and over the web app's.
 func TestEveryRouteForEverybody(t *testing.T) {
 	t.Parallel()
 	for _, how := range proofs() {
-		t.Run(how.name, func(t *testing.T) {
-			t.Parallel()
-			url := exampleURL(t)
-			args := append([]string{"--database-url=" + url}, how.args...)
-			m := &asking{t: t, how: how, client: newClient(t), address: serveHere(t, io.Discard, nil, args...)}
-			m.populate(url)
-			// Another one, which never knew anybody as what they were before.
-			m.address = serveHere(t, io.Discard, nil, args...)
-			for user, statuses := range matrix() {
-				wants := strings.Fields(statuses)
-				for i, route := range strings.Fields(matrixRoutes) {
-					m.mustGet(user, route, wants[i])
+		for name, where := range map[string]func(*testing.T) *registry{"our tables": ourRegistry, "the web app's tables": webRegistry} {
+			t.Run(how.name+", "+name, func(t *testing.T) {
+				t.Parallel()
+				people := where(t)
+				args := append(people.args, how.args...)
+				m := &asking{t: t, how: how, client: newClient(t), address: serveHere(t, io.Discard, nil, args...)}
+				m.populate(people)
+				// Another one, which never knew anybody as what they were before.
+				m.address = serveHere(t, io.Discard, nil, args...)
+				for user, statuses := range matrix() {
+					wants := strings.Fields(statuses)
+					for i, route := range strings.Fields(matrixRoutes) {
+						m.mustGet(user, route, wants[i])
+					}
 				}
-			}
-		})
+			})
+		}
 	}
 }
 
@@ -131,41 +137,42 @@ type asking struct {
 }
 
 // populate has everybody join the session and leave it who once could, and then makes them what they are in the matrix.
-func (m *asking) populate(url string) {
+func (m *asking) populate(people *registry) {
 	m.t.Helper()
-	pool, err := postgres.Connect(m.t.Context(), url)
-	if err != nil {
-		m.t.Fatal(err)
+	once := map[string]string{ // roles
+		"user-steward": "MEMBER", "user-suspended": "MEMBER", "user-kicked": "MEMBER", "user-once": "MEMBER", "user-900": "MEMBER",
+		"user-789": "MEMBER", "user-100": "ADMIN", "user-456": "OWNER", "user-kicked-admin": "ADMIN", "user-kicked-owner": "OWNER",
+		"user-left-admin": "ADMIN", "user-left-owner": "OWNER",
 	}
-	defer pool.Close()
-	exec := func(sql string) {
-		m.t.Helper()
-		if _, err := pool.Exec(m.t.Context(), sql); err != nil {
-			m.t.Fatal(err)
-		}
+	for user, role := range once {
+		people.account(user, "ACTIVE")
+		people.place(user, role, "ACTIVE")
 	}
-	once := []string{"user-steward", "user-suspended", "user-kicked", "user-once", "user-900", "user-789", "user-100", "user-456"}
-	exec(`insert into users (id, name, email) select u, u, u || '@example.com'
-		from unnest('{user-steward,user-suspended,user-deleted,user-pending,user-kicked,user-once,user-new}'::text[]) u`)
-	exec(`insert into study_members (study_id, user_id)
-		select 'study-123', u from unnest('{user-steward,user-suspended,user-kicked,user-once,user-new}'::text[]) u`)
-	exec(`insert into study_members (study_id, user_id, status) values ('study-123', 'user-pending', 'PENDING')`)
-	exec(`update study_members set status = 'ACTIVE' where user_id = 'user-900'`)
+	people.account("user-555", "ACTIVE")
+	people.account("user-deleted", "DELETED")
+	people.account("user-pending", "ACTIVE")
+	people.place("user-pending", "MEMBER", "PENDING")
+	people.account("user-new", "ACTIVE")
+	people.place("user-new", "MEMBER", "ACTIVE")
 	started := m.ask("user-steward", "start")
 	if started.Body.Session == nil {
 		m.t.Fatalf("start: %+v", started)
 	}
 	m.session = started.Body.Session.ID
-	for _, user := range once {
-		m.mustGet(user, "join", "201")
+	m.mustGet("user-steward", "join", "201")
+	for user := range once {
 		if user != "user-steward" {
+			m.mustGet(user, "join", "201")
 			m.mustGet(user, "leave", "200")
 		}
 	}
-	exec(`update users set status = 'SUSPENDED' where id = 'user-suspended'`)
-	exec(`update users set status = 'DELETED' where id = 'user-deleted'`)
-	exec(`update study_members set status = 'KICKED' where user_id = 'user-kicked'`)
-	exec(`update study_members set status = 'LEFT' where user_id = 'user-900'`)
+	people.account("user-suspended", "SUSPENDED")
+	people.place("user-kicked", "MEMBER", "KICKED")
+	people.place("user-900", "MEMBER", "LEFT")
+	people.place("user-kicked-admin", "ADMIN", "KICKED")
+	people.place("user-kicked-owner", "OWNER", "KICKED")
+	people.place("user-left-admin", "ADMIN", "LEFT")
+	people.place("user-left-owner", "OWNER", "LEFT")
 }
 
 func (m *asking) mustGet(user, route, want string) {
@@ -182,6 +189,10 @@ func (m *asking) ask(user, route string) answer {
 	m.t.Helper()
 	method, body := http.MethodGet, ""
 	switch route {
+	case "events":
+		return m.subscribe(user)
+	case "socket-join", "plain-join":
+		return m.joinBySocket(user, route == "plain-join")
 	case "start":
 		method = http.MethodPost
 	case "join", "leave":

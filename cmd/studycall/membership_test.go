@@ -25,6 +25,20 @@ func membershipOf(t *testing.T, args ...string) membershipFlags {
 	return flags
 }
 
+// webSchema makes the web app's tables, and webPeople fills them.
+func webSchema(t *testing.T) string { t.Helper(); return webScript(t, "schema.sql") }
+
+func webPeople(t *testing.T) string { t.Helper(); return webScript(t, "people.sql") }
+
+func webScript(t *testing.T, name string) string {
+	t.Helper()
+	sql, err := os.ReadFile("../../membership/testdata/webapp/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(sql)
+}
+
 func TestHowLongMembersAreRemembered(t *testing.T) {
 	t.Parallel()
 	for args, right := range map[string]bool{
@@ -49,12 +63,8 @@ func TestMembersOfTheWebAppsDatabase(t *testing.T) {
 	if _, _, err := flags.directory(t.Context(), nil, log); err == nil || !strings.Contains(err.Error(), `table "User" is missing; table "Study" is missing; table "StudyMember" is missing`) {
 		t.Errorf("before the web app's migrations: %v", err)
 	}
-	for _, name := range []string{"schema.sql", "people.sql"} {
-		sql, err := os.ReadFile("../../membership/testdata/webapp/" + name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := app.Exec(t.Context(), string(sql)); err != nil {
+	for _, sql := range []string{webSchema(t), webPeople(t)} {
+		if _, err := app.Exec(t.Context(), sql); err != nil {
 			t.Fatal(err)
 		}
 	}

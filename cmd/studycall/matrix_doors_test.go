@@ -1,0 +1,135 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/studycall/studycall/postgres"
+	"github.com/studycall/studycall/postgres/postgrestest"
+	"github.com/studycall/studycall/realtime/realtimetest"
+)
+
+// registry is where a program looks who belongs to study-123, and how it is told.
+type registry struct {
+	t       *testing.T
+	args    []string // of the program
+	pool    *pgxpool.Pool
+	account func(user, status string)
+	place   func(user, role, status string)
+}
+
+func newRegistry(t *testing.T, url, accountSQL, placeSQL string) *registry {
+	t.Helper()
+	pool, err := postgres.Connect(t.Context(), url, postgres.WithMaxConns(2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	people := &registry{t: t, pool: pool}
+	people.account = func(user, status string) { t.Helper(); people.exec(accountSQL, user, status) }
+	people.place = func(user, role, status string) { t.Helper(); people.exec(placeSQL, user, role, status) }
+	return people
+}
+
+func (r *registry) exec(sql string, args ...any) {
+	r.t.Helper()
+	if _, err := r.pool.Exec(r.t.Context(), sql, args...); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// ourRegistry is our own tables, with the example study.
+func ourRegistry(t *testing.T) *registry {
+	t.Helper()
+	url := exampleURL(t)
+	people := newRegistry(t, url,
+		`insert into users (id, name, email, status) values ($1, $1, $1, $2) on conflict (id) do update set status = excluded.status`,
+		`insert into study_members (study_id, user_id, role, status) values ('study-123', $1, $2, $3)
+			on conflict (study_id, user_id) do update set role = excluded.role, status = excluded.status`)
+	people.args = []string{"--database-url=" + url}
+	return people
+}
+
+// webRegistry is a web app's database, as its schema makes it, beside ours, whose own tables know nobody.
+func webRegistry(t *testing.T) *registry {
+	t.Helper()
+	url := postgrestest.Empty(t)
+	people := newRegistry(t, url,
+		`insert into "User" (id, name, email, status, "updatedAt") values ($1, $1, $1, $2::text::"UserStatus", now())
+			on conflict (id) do update set status = excluded.status`,
+		`insert into "StudyMember" (id, "studyId", "userId", role, status) values ('m-' || $1, 'study-123', $1, $2::text::"MemberRole", $3::text::"MemberStatus")
+			on conflict ("studyId", "userId") do update set role = excluded.role, status = excluded.status`)
+	people.exec(webSchema(t))
+	people.account("user-founder", "ACTIVE")
+	people.exec(`insert into "Study" (id, "ownerId", name, description, "updatedAt") values ('study-123', 'user-founder', 'S', '', now())`)
+	people.args = []string{"--database-url=" + postgrestest.NewURL(t), "--membership-url=" + url + "&schema=public"}
+	return people
+}
+
+// proven is what a user's requests have in their headers.
+func (m *asking) proven(user string) http.Header {
+	m.t.Helper()
+	request := &http.Request{Header: http.Header{}}
+	if user != "" {
+		m.how.show(m.t, request, user)
+	}
+	return request.Header
+}
+
+// subscribe opens the feed of events, and tells of it as a route that answered.
+func (m *asking) subscribe(user string) (got answer) {
+	m.t.Helper()
+	header := m.proven(user)
+	var headers []string
+	for name := range header {
+		headers = append(headers, name, header.Get(name))
+	}
+	status, answered, body := upgrade(m.t, m.address, eventsPath, headers...)
+	if status == http.StatusSwitchingProtocols {
+		return answer{Status: http.StatusOK}
+	}
+	got = answer{Status: status, Header: answered, Raw: body}
+	if err := json.Unmarshal([]byte(body), &got.Body); err != nil {
+		m.t.Errorf("the feed of %q: %d %s", user, status, body)
+	}
+	return got
+}
+
+// joinBySocket joins the room, and leaves it again, and tells of it as a route that answered.
+func (m *asking) joinBySocket(user string, plain bool) (got answer) {
+	m.t.Helper()
+	client, err := realtimetest.Dial(m.t, m.address, realtimetest.Options{Header: m.proven(user), Plain: plain})
+	if refused := (*realtimetest.ConnectError)(nil); errors.As(err, &refused) {
+		// A refusal by HTTP is for a plain one; a Socket.IO client would try again.
+		if (refused.Status != 0) != plain || plain && refused.Status != http.StatusUnauthorized {
+			m.t.Errorf("the socket of %q: %v", user, err)
+		}
+		got.Status, got.Body.Code, got.Raw = http.StatusUnauthorized, "AUTH_REQUIRED", refused.Message
+		return got
+	}
+	if err != nil {
+		m.t.Fatalf("the socket of %q: %v", user, err)
+	}
+	defer client.Drop()
+	ack := client.Ask("video:join-room", `{"studyId":"study-123","roomId":"study-study-123-main"}`)
+	var said struct {
+		OK   bool
+		Code string
+	}
+	if err := json.Unmarshal(ack, &said); err != nil {
+		m.t.Fatal(err)
+	}
+	got.Raw, got.Body.Code = string(ack), said.Code
+	switch {
+	case said.OK:
+		got.Status = http.StatusOK
+		client.Must("video:leave-room", `{"roomId":"study-study-123-main"}`)
+	case said.Code == "NOT_STUDY_MEMBER":
+		got.Status = http.StatusForbidden
+	}
+	return got
+}
