@@ -31,7 +31,7 @@ func TestAnAddressThatOpensTooMuch(t *testing.T) {
 		headers []string
 	}{
 		{handshake, nil}, {handshake + "&sid=", nil}, {"/socket.io/?EIO=4&transport=websocket", upgrade}, {poll, upgrade},
-		{"/ws", upgrade}, {calls + "events", upgrade},
+		{"/ws", []string{"Upgrade", "h2c", "Upgrade", "x, WebSocket"}}, {calls + "events", upgrade},
 	}
 	for _, c := range openings {
 		handler, clock := edge(httpapi.Rate{PerSecond: 20, Burst: 50}) // a connection a second, and 10 at once
@@ -55,7 +55,7 @@ func TestAnAddressThatOpensTooMuch(t *testing.T) {
 			}
 		}
 		for i := range 50 { // what stays did not count for what does not
-			if got := from(t, handler, someone, "GET", calls+"status", ""); got.status != http.StatusTeapot {
+			if got := from(t, handler, someone, "GET", calls+"status", "", "Upgrade", "h2c"); got.status != http.StatusTeapot {
 				t.Fatalf("request %d: %+v", i, got)
 			}
 		}

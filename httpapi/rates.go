@@ -3,6 +3,7 @@ package httpapi
 import (
 	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,12 +45,20 @@ func (e *Edge) limitAddress(r *http.Request) error {
 
 // opening reports whether a request asks for a connection that stays: a WebSocket, or Engine.IO's first poll.
 func opening(r *http.Request) bool {
-	return len(r.Header["Upgrade"]) > 0 || engineIO(r) && r.Method == http.MethodGet
+	return webSocket(r) || engineIO(r) && r.Method == http.MethodGet
 }
 
 // polling reports whether a request is Engine.IO's, for a connection that was opened before.
 func polling(r *http.Request) bool {
-	return engineIO(r) && len(r.Header["Upgrade"]) == 0 && r.URL.Query().Get("sid") != ""
+	return engineIO(r) && !webSocket(r) && r.URL.Query().Get("sid") != ""
+}
+
+// webSocket reports whether a request may be taken for one that asks for a WebSocket. Other upgrades, such as the h2c that
+// some clients ask for each time, are nobody's here.
+func webSocket(r *http.Request) bool {
+	return slices.ContainsFunc(r.Header["Upgrade"], func(value string) bool {
+		return strings.Contains(strings.ToLower(value), "websocket")
+	})
 }
 
 func engineIO(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/socket.io/") }

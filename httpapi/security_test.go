@@ -173,6 +173,11 @@ func TestRequestsThatACookieMayHaveBeenMisusedFor(t *testing.T) {
 		{"POST", []string{"Cookie", cookie, "Sec-Fetch-Site", "cross-site"}, 403},
 		{"POST", []string{"Cookie", cookie, "Origin", "https://evil.test"}, 403},
 		{"POST", []string{"Cookie", cookie, "Origin", "null"}, 403},
+		{"POST", []string{"Cookie", cookie, "Referer", "https://evil.test/calls.example.org"}, 403},
+		{"POST", []string{"Cookie", cookie, "Referer", "https://calls.example.org/page"}, 200},
+		{"POST", []string{"Cookie", cookie, "Referer", "https://app.example.com/page"}, 200},
+		{"POST", []string{"Cookie", cookie, "Sec-Fetch-Site", "same-origin", "Sec-Fetch-Site", "cross-site"}, 403},
+		{"POST", []string{"Cookie", cookie, "Origin", "https://app.example.com", "Origin", "https://evil.test"}, 403},
 		{"POST", []string{"Cookie", cookie, "Origin", "https://evil.test", "Authorization", "Basic eDp5"}, 403},
 		{"POST", []string{"Cookie", cookie, "Origin", "https://evil.test", auth.DevHeader, owner}, 403}, // not in development
 		{"POST", []string{"Cookie", cookie, "Origin", "https://evil.test", "Authorization", "Bearer x"}, 200},
