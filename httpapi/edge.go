@@ -40,7 +40,7 @@ func (e *Edge) Before(handler http.Handler) http.Handler {
 		protect(header, secure(r, e.security.Proxies))
 		preflight := e.cors(header, r)
 		if err := e.limitAddress(r); err != nil {
-			answerFailure(w, r, err)
+			_ = answerFailure(w, r, err)
 			return
 		}
 		if preflight {

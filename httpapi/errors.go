@@ -114,12 +114,12 @@ func (s *server) fail(c echo.Context, err error) {
 	status, _ := toClient(err)
 	s.logFailure(c, status, err)
 	if !c.Response().Committed {
-		answerFailure(c.Response(), c.Request(), err)
+		_ = answerFailure(c.Response(), c.Request(), err)
 	}
 }
 
-// answerFailure is the answer to a request that failed.
-func answerFailure(w http.ResponseWriter, r *http.Request, err error) {
+// answerFailure is the answer to a request that failed. The error is that the caller is gone.
+func answerFailure(w http.ResponseWriter, r *http.Request, err error) error {
 	status, known := toClient(err)
 	answer := failure{known.Code.Message(language.Speak(w.Header(), r)), known.Code, known.Details}
 	if answer.Details == nil {
@@ -134,7 +134,7 @@ func answerFailure(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	w.Header().Set(echo.HeaderContentType, echo.MIMEApplicationJSON)
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(answer) // fails only when the caller is gone
+	return json.NewEncoder(w).Encode(answer)
 }
 
 // logFailure logs what an operator has to know of: our own mistakes and a database that is away, but neither what a

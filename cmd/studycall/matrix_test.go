@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -111,7 +112,7 @@ func TestEveryRouteForEverybody(t *testing.T) {
 			t.Run(how.name+", "+name, func(t *testing.T) {
 				t.Parallel()
 				people := where(t)
-				args := append(people.args, how.args...)
+				args := slices.Concat(people.args, how.args)
 				m := &asking{t: t, how: how, client: newClient(t), address: serveHere(t, io.Discard, nil, args...)}
 				m.populate(people)
 				// Another one, which never knew anybody as what they were before.
