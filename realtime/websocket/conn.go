@@ -52,6 +52,11 @@ func (c *Conn) Send(frames ...Frame) {
 		c.mu.Unlock()
 		return
 	}
+	if c.begin(frames) {
+		c.mu.Unlock()
+		c.send(frames[0])
+		return
+	}
 	fits, wake := c.queue.add(frames, c.server.config.Queue, c.server.config.QueueBytes)
 	c.mu.Unlock()
 	switch {
@@ -134,6 +139,7 @@ func (c *Conn) took(raw net.Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.wire.Conn, c.wire.owner = raw, c
+	c.wire.direct.prepare(raw)
 	c.wire.heard.Store(time.Now().UnixNano())
 }
 

@@ -24,6 +24,9 @@ var gathering = sync.Pool{New: func() any { //nolint:gochecknoglobals // a pool 
 // flush writes what waits, and what comes to wait meanwhile.
 func (w *wire) flush() error {
 	c := w.owner
+	if err := w.put(nil); err != nil {
+		return err
+	}
 	for range rounds {
 		c.mu.Lock()
 		taken := c.queue.take()

@@ -21,7 +21,8 @@ const (
 // wire is the network connection as gorilla/websocket sees it. Gorilla lets one goroutine write at a time.
 type wire struct {
 	net.Conn
-	owner *Conn
+	owner  *Conn
+	direct direct
 
 	heard    atomic.Int64 // when bytes last came, in ns since 1970
 	hurried  atomic.Bool  // deadlines may not be moved any more
@@ -65,12 +66,17 @@ func (w *wire) writeClose(frame []byte) error {
 	return err
 }
 
-// put writes bytes, with a fresh deadline.
+// put writes bytes, with a fresh deadline, after what is left of a frame that was written directly.
 func (w *wire) put(p []byte) error {
-	if len(p) == 0 {
+	w.direct.mu.Lock()
+	defer w.direct.mu.Unlock()
+	if len(p) == 0 && len(w.direct.rest) == 0 {
 		return nil
 	}
 	if err := w.extend(); err != nil {
+		return err
+	}
+	if err := w.finish(); err != nil || len(p) == 0 {
 		return err
 	}
 	_, err := w.Conn.Write(p)
