@@ -196,3 +196,31 @@ func TestTheMembershipDatabaseIsAway(t *testing.T) {
 	refused(t, "back", http.StatusForbidden, "NOT_STUDY_MEMBER", w.ask(webKicked, "GET", "status", ""))
 	refused(t, "back", http.StatusUnauthorized, "AUTH_REQUIRED", w.ask("nobody", "GET", "status", ""))
 }
+
+// TestTheMembershipDatabaseSaysNo to a look-up that is right, as while a migration rebuilds a table: as if it were away.
+func TestTheMembershipDatabaseSaysNo(t *testing.T) {
+	t.Parallel()
+	w := newWebWorld(t, postgrestest.Empty(t))
+	session := sessionID(t, w.ask(webOwner, "POST", "start", ""))
+	if got := w.ask(webOwner, "POST", "join", naming(session)); got.status != http.StatusCreated {
+		t.Fatalf("join: %+v", got)
+	}
+	w.changeApp(`alter table "StudyMember" rename to elsewhere`)
+	w.pass(10 * time.Second)
+	for _, door := range doors(session) {
+		if got := w.ask(webOwner, door.method, door.path, door.body); got.status != http.StatusOK {
+			t.Errorf("known: %s: %+v", door.path, got)
+		}
+		for _, user := range []string{webMember, webKicked} {
+			refused(t, door.path, http.StatusServiceUnavailable, "SERVICE_UNAVAILABLE", w.ask(user, door.method, door.path, door.body))
+		}
+	}
+	if log := w.logged.String(); !strings.Contains(log, `"level":"WARN"`) || !strings.Contains(log, "42P01") || strings.Contains(log, `"level":"ERROR"`) {
+		t.Errorf("logged: %s", log)
+	}
+	w.changeApp(`alter table elsewhere rename to "StudyMember"`)
+	if got := w.ask(webMember, "GET", "status", ""); got.status != http.StatusOK {
+		t.Errorf("back: %+v", got)
+	}
+	refused(t, "back", http.StatusForbidden, "NOT_STUDY_MEMBER", w.ask(webKicked, "GET", "status", ""))
+}

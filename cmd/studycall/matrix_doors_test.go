@@ -88,7 +88,13 @@ func (m *asking) subscribe(user string) (got answer) {
 	for name := range header {
 		headers = append(headers, name, header.Get(name))
 	}
-	status, answered, body := upgrade(m.t, m.address, eventsPath, headers...)
+	var status int
+	var answered http.Header
+	var body string
+	eventually(m.t, callPatience, "the log is followed", func() bool { // until then it is a 503 to whoever may
+		status, answered, body = upgrade(m.t, m.address, eventsPath, headers...)
+		return status != http.StatusServiceUnavailable
+	})
 	if status == http.StatusSwitchingProtocols {
 		return answer{Status: http.StatusOK}
 	}
