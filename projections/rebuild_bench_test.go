@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -68,10 +69,11 @@ func copyLog(ctx context.Context, pool *pgxpool.Pool) error {
 	return err
 }
 
-// watchMemory samples what the process has from the system, until the function that it returns is called.
+// watchMemory samples what the process has from the system and has not given back, until the function that it returns is
+// called.
 func watchMemory(b *testing.B) (peak func() uint64) {
 	b.Helper()
-	runtime.GC()
+	debug.FreeOSMemory()
 	var highest atomic.Uint64
 	over, ended := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -81,7 +83,7 @@ func watchMemory(b *testing.B) (peak func() uint64) {
 		for {
 			var m runtime.MemStats
 			runtime.ReadMemStats(&m)
-			highest.Store(max(highest.Load(), m.HeapInuse+m.StackInuse))
+			highest.Store(max(highest.Load(), m.Sys-m.HeapReleased))
 			select {
 			case <-tick.C:
 			case <-over:

@@ -85,3 +85,26 @@ func TestADayThatComesTwice(t *testing.T) {
 	h.rebuild()
 	h.mustHave(before)
 }
+
+// TestDaysInAnyOrder: sessions whose days go backwards by more than any clock does, as another program may have written them.
+// What is live can be rebuilt.
+func TestDaysInAnyOrder(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	for n, day := range []int{10, 12, 3, 12, 3, 11, 20, 3} {
+		id := string(rune('a' + n))
+		fact := domain.Fact{SessionID: id, At: time.Date(2025, 11, day, 3, n, 0, 0, time.UTC)}
+		h.given("study-1",
+			domain.SessionStarted{Fact: fact, StartedBy: "kim"},
+			domain.ParticipantJoined{Fact: fact, ParticipantID: id + "-kim", UserID: "kim"},
+			domain.ParticipantLeft{Fact: fact, UserID: "kim", Reason: domain.Left},
+			domain.SessionEnded{Fact: fact, Reason: domain.EveryoneLeft})
+	}
+	h.caughtUp()
+	before, schema := h.contents(), h.schema()
+	h.rebuild()
+	h.mustHave(before)
+	if d := unlike(h.schema(), schema); d != "" {
+		t.Errorf("the new tables are made otherwise:\n%s", d)
+	}
+}

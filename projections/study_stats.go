@@ -160,6 +160,11 @@ func (p StudyStats) Fold(ctx context.Context, tx pgx.Tx, events []eventstore.Rec
 	if err != nil {
 		return err
 	}
+	return p.add(ctx, tx, sessions)
+}
+
+// add adds sessions to the rows of their days.
+func (p StudyStats) add(ctx context.Context, tx pgx.Tx, sessions []ended) error {
 	var days []addition[dayKey, dayTotal]
 	var userDays []addition[userDayKey, userDayTotal]
 	for _, e := range sessions {

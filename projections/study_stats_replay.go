@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	// daysApart is how far the days of sessions that follow each other may go backwards: sessions of a study never overlap,
-	// but a few time zones have turned their clocks back over midnight.
+	// daysApart is how far the days of sessions that follow each other go backwards: sessions of a study never overlap, but a
+	// few time zones have turned their clocks back over midnight. What is later still, as in a log that another program wrote,
+	// is added in the end.
 	daysApart = 1
 	// studyRows is how many bytes of a study's rows are written together: they are read together, and a year's statistics
 	// are four times as fast when they are not scattered over the table.
@@ -31,15 +32,15 @@ type studyStatsReplay struct {
 	dayTotals      totals[dayKey, dayTotal]
 	userDayTotals  totals[userDayKey, userDayTotal]
 	studies        map[string]*recentDays
-	waiting        int // bytes of rows in studies
+	waiting        int            // bytes of rows in studies
+	spare          []userDayTotal // room for the users of the next day
 	days, userDays rows
-	err            error
+	late           []ended // sessions of days that are written already
 }
 
 // recentDays are a study's latest days, in order, and the rows of those before that wait to be written.
 type recentDays struct {
 	recent         []replayedDay
-	spare          []userDayTotal // room for the users of the next day
 	days, userDays rows
 }
 
@@ -61,11 +62,11 @@ func (r *studyStatsReplay) session(e ended) {
 	})
 	if !found {
 		if last := len(study.recent) - 1; last >= 0 && key.day < study.recent[last].total.day-daysApart {
-			r.err = fmt.Errorf("session %s started days before the one before it", e.session.ID)
+			r.late = append(r.late, e)
 			return
 		}
-		study.recent = slices.Insert(study.recent, at, replayedDay{total: dayTotal{dayKey: key}, users: study.spare})
-		study.spare = nil
+		study.recent = slices.Insert(study.recent, at, replayedDay{total: dayTotal{dayKey: key}, users: r.spare})
+		r.spare = nil
 	}
 	study.recent[at].add(e)
 	r.finish(study, study.recent[len(study.recent)-1].total.day-daysApart)
@@ -95,7 +96,7 @@ func (r *studyStatsReplay) finish(study *recentDays, before day) {
 			study.userDays.add(r.userDayTotals.fields(&d.users[i]))
 		}
 		r.waiting += study.size()
-		study.spare = d.users[:0]
+		r.spare = d.users[:0]
 		study.recent = slices.Delete(study.recent, 0, 1)
 	}
 	if study.size() >= studyRows {
@@ -115,7 +116,7 @@ func (r *studyStatsReplay) write(study *recentDays) {
 	r.waiting -= study.size()
 	r.days.append(study.days)
 	r.userDays.append(study.userDays)
-	study.days.encoded, study.userDays.encoded = study.days.encoded[:0], study.userDays.encoded[:0]
+	study.days, study.userDays = rows{}, rows{} // there may be more studies than there is memory for what each once held
 }
 
 func (r *studyStatsReplay) open(ended) {}
@@ -132,18 +133,37 @@ func (r *studyStatsReplay) rest() writes {
 		r.finish(study, maxDay)
 		r.write(study)
 	}
-	return r.taken()
+	taken := r.taken()
+	return func(ctx context.Context, tx pgx.Tx) error {
+		if err := taken(ctx, tx); err != nil {
+			return err
+		}
+		return r.addLate(ctx, tx)
+	}
 }
 
 func (r *studyStatsReplay) taken() writes {
-	days, userDays, err := r.days.take(), r.userDays.take(), r.err
+	days, userDays := r.days.take(), r.userDays.take()
 	return func(ctx context.Context, tx pgx.Tx) error {
-		if err != nil {
-			return err
-		}
 		if err := days.copyTo(ctx, tx, r.dayTotals.table); err != nil {
 			return err
 		}
 		return userDays.copyTo(ctx, tx, r.userDayTotals.table)
 	}
+}
+
+// addLate adds the late sessions to the rows of their days, as live. The tables have no indexes yet.
+func (r *studyStatsReplay) addLate(ctx context.Context, tx pgx.Tx) error {
+	if len(r.late) == 0 {
+		return nil
+	}
+	if _, err := tx.Exec(ctx, `create unique index late_days on days (study_id, day);
+		create unique index late_user_days on user_days (study_id, day, user_id)`); err != nil {
+		return fmt.Errorf("find the days of late sessions: %w", err)
+	}
+	if err := r.of.add(ctx, tx, r.late); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `drop index late_days, late_user_days`)
+	return err
 }
