@@ -16,10 +16,10 @@ import (
 
 const (
 	// scanPage is how many events Scan reads with one query. Each page is a query of its own, so that no snapshot is held
-	// for as long as a scan of the whole log takes.
-	scanPage = 10_000
+	// for as long as a scan of the whole log takes, and short, so that who gives way to others does so often.
+	scanPage = 2000
 	// pagesAhead is how many pages are read while others are dealt with.
-	pagesAhead = 2
+	pagesAhead = 8
 	// internLimit is how many distinct strings a scan remembers, to have each once.
 	internLimit = 200_000
 )

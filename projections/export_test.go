@@ -1,7 +1,22 @@
 package projections
 
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
 // For the tests beside the package.
 var (
 	FoldInto       = foldInto
 	CheckpointName = checkpointName
 )
+
+// Manners is manners.
+type Manners = manners
+
+// Watch is watch.
+func (m *manners) Watch(ctx context.Context, pool *pgxpool.Pool) { m.watch(ctx, pool) }
+
+// OthersWork is what was seen last.
+func (m *manners) OthersWork() bool { return m.others.Load() }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -99,11 +100,17 @@ func (r *Rebuilder) beside(
 		}
 	}
 	began := time.Now()
-	if err := r.replay(ctx, projections, position); err != nil {
+	m := &manners{}
+	watching, over := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() { m.watch(watching, r.pool) })
+	defer watch.Wait()
+	defer over()
+	if err := r.replay(ctx, m, projections, position); err != nil {
 		return err
 	}
 	r.log.Debug("folded the log", "upTo", position, "took", time.Since(began))
-	if err := r.index(ctx, projections); err != nil {
+	if err := r.index(ctx, m, projections); err != nil {
 		return err
 	}
 	for _, p := range projections {
@@ -189,9 +196,10 @@ func (r *Rebuilder) inShadow(ctx context.Context, p Projection, do func(pgx.Tx) 
 }
 
 // index makes the indexes of the new tables, each projection's on a connection of its own.
-func (r *Rebuilder) index(ctx context.Context, projections []Projection) error {
+func (r *Rebuilder) index(ctx context.Context, m *manners, projections []Projection) error {
 	began := time.Now()
 	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(m.atOnce(len(projections)))
 	for _, p := range projections {
 		group.Go(func() error { return r.indexOne(ctx, p) })
 	}

@@ -22,12 +22,12 @@ type write struct {
 
 // replay folds the log up to and with a position into the new tables of the projections: read ahead, folded in memory,
 // and written with COPY, all three at once.
-func (r *Rebuilder) replay(ctx context.Context, projections []Projection, upTo int64) error {
+func (r *Rebuilder) replay(ctx context.Context, m *manners, projections []Projection, upTo int64) error {
 	group, ctx := errgroup.WithContext(ctx)
 	queue := make(chan write, writesAhead)
 	group.Go(func() error {
 		defer close(queue)
-		return r.foldLog(ctx, projections, upTo, func(w write) error {
+		return r.foldLog(ctx, m, projections, upTo, func(w write) error {
 			select {
 			case queue <- w:
 				return nil
@@ -55,7 +55,9 @@ type chapter struct {
 
 // foldLog folds the log up to and with a position into sessions, and these into replays, and hands on what is to be
 // written.
-func (r *Rebuilder) foldLog(ctx context.Context, projections []Projection, upTo int64, put func(write) error) error {
+func (r *Rebuilder) foldLog(
+	ctx context.Context, m *manners, projections []Projection, upTo int64, put func(write) error,
+) error {
 	replays := make([]Replay, len(projections))
 	for i, p := range projections {
 		replays[i] = p.Replay()
@@ -72,6 +74,7 @@ func (r *Rebuilder) foldLog(ctx context.Context, projections []Projection, upTo 
 				}
 			}
 		}
+		m.giveWay(ctx)
 		r.progress(page[len(page)-1].Position, upTo)
 		return nil
 	})

@@ -41,6 +41,14 @@ const (
 	toServe                  // mayCreate, and no other program serves from the directory
 )
 
+// applicationName is what Postgres calls the connections. A rebuild gives way to those that have another name than its own.
+func (o opening) applicationName() string {
+	if o == toServe {
+		return "studycall"
+	}
+	return "studycall command"
+}
+
 // open connects to the database, starting the embedded server if it is that one and does not run.
 func (f databaseFlags) open(ctx context.Context, log *slog.Logger, how opening) (*database, error) {
 	db := &database{url: f.DatabaseURL, log: log}
@@ -56,7 +64,7 @@ func (f databaseFlags) open(ctx context.Context, log *slog.Logger, how opening) 
 		}
 		db.server, db.url = server, server.URL()
 	}
-	pool, err := postgres.Connect(ctx, db.url)
+	pool, err := postgres.Connect(ctx, db.url, postgres.WithApplicationName(how.applicationName()))
 	if errors.Is(err, postgres.ErrURL) {
 		return nil, usageError{"--database-url: " + err.Error()}
 	}

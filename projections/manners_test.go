@@ -1,0 +1,63 @@
+package projections_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/studycall/studycall/postgres"
+	"github.com/studycall/studycall/postgres/postgrestest"
+	"github.com/studycall/studycall/projections"
+)
+
+// TestARebuildNoticesWhoElseWorks: others, of another name, and not those of its own.
+func TestARebuildNoticesWhoElseWorks(t *testing.T) {
+	t.Parallel()
+	pool := postgrestest.New(t)
+	connect := func(name string) func(context.Context) {
+		t.Helper()
+		other, err := postgres.Connect(t.Context(), pool.Config().ConnString(), postgres.WithApplicationName(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(other.Close)
+		return func(ctx context.Context) {
+			for ctx.Err() == nil {
+				_, _ = other.Exec(ctx, `select pg_sleep(0.1)`) // fails when the test is over
+			}
+		}
+	}
+	ours, others := connect(pool.Config().ConnConfig.RuntimeParams["application_name"]), connect("somebody else")
+	var m projections.Manners
+	var working sync.WaitGroup
+	ctx, over := context.WithCancel(t.Context())
+	defer working.Wait()
+	defer over()
+	working.Go(func() { m.Watch(ctx, pool) })
+	working.Go(func() { ours(ctx) })
+
+	<-time.After(time.Second) // long enough to have seen them
+	if m.OthersWork() {
+		t.Error("what the same program does is taken for somebody else's work")
+	}
+	noticing, stop := context.WithCancel(ctx)
+	working.Go(func() { others(noticing) })
+	becomes(t, &m, true)
+	stop()
+	becomes(t, &m, false)
+}
+
+func becomes(t *testing.T, m *projections.Manners, want bool) {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for m.OthersWork() != want {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("others work: %t", !want)
+		}
+	}
+}
