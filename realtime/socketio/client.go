@@ -23,7 +23,10 @@ type client struct {
 
 // Message is engineio.Handler's.
 func (c *client) Message(_ *engineio.Conn, data []byte, binary bool) {
-	if err := c.take(data, binary); err != nil {
+	switch err := c.take(data, binary); {
+	case errors.Is(err, errTooLarge):
+		c.conn.Close(websocket.TooBig)
+	case err != nil:
 		c.conn.Close(websocket.BadPacket)
 	}
 }
@@ -35,8 +38,8 @@ func (c *client) take(data []byte, binary bool) error {
 		return errPacket
 	case binary:
 		p := c.partial
-		if p.binary = append(p.binary, data); len(p.binary) < p.attachments {
-			return nil
+		if err := p.attach(data, c.server.config.MaxPayload); err != nil || len(p.binary) < p.attachments {
+			return err
 		}
 		c.partial = nil
 		if err := p.complete(); err != nil {
@@ -44,11 +47,18 @@ func (c *client) take(data []byte, binary bool) error {
 		}
 		return c.handle(p)
 	}
-	p, err := decode(data)
+	p, rest, err := decodeHead(data)
 	if err != nil {
 		return err
 	}
+	if p.kind != kindConnect && c.find(p.namespace) == nil { // before anything of it is kept
+		return errPacket
+	}
+	if err := p.take(rest); err != nil {
+		return err
+	}
 	if p.attachments > 0 {
+		p.await()
 		c.partial = &p
 		return nil
 	}
@@ -62,7 +72,7 @@ func (c *client) handle(p *received) error {
 	case p.kind == kindConnect && (s == nil || s.is() != connected):
 		c.connect(p.namespace, p.data)
 		return nil
-	case s == nil || p.kind == kindConnect: // never joined, or joined already
+	case s == nil || p.kind == kindConnect: // left before its attachments came, or joined already
 		return errPacket
 	case s.is() != connected: // it was put out, and did not know yet
 		return nil

@@ -16,21 +16,26 @@ const (
 	maxID = 1<<53 - 1
 )
 
-var errPacket = errors.New("not a packet")
+var (
+	errPacket   = errors.New("not a packet")
+	errTooLarge = errors.New("a packet and its attachments are too large")
+)
 
-// decode reads the text of a packet (Socket.IO protocol, "Packet encoding"): kind, attachments and a dash, namespace and
-// a comma, id, JSON; only the kind is always there. It takes what socket.io-parser takes, but for what that takes by
-// accident of JavaScript's Number: white space as a digit, ids that lose digits, "1e0" attachments.
-func decode(text []byte) (received, error) {
+// decodeHead reads the text of a packet (Socket.IO protocol, "Packet encoding") up to its JSON: kind, attachments and a dash,
+// namespace and a comma, id; only the kind is always there. What follows is for take, which whoever sends to a namespace
+// without having joined it is not worth: the list of an array of 1 MB is 12 MB. Together they take what socket.io-parser
+// takes, but for what that takes by accident of JavaScript's Number: white space as a digit, ids that lose digits, "1e0"
+// attachments.
+func decodeHead(text []byte) (p received, rest []byte, err error) {
 	if len(text) == 0 || text[0] < '0' || text[0] > '6' {
-		return received{}, errPacket
+		return received{}, nil, errPacket
 	}
-	p := received{kind: text[0] - '0', namespace: mainNamespace}
+	p = received{kind: text[0] - '0', namespace: mainNamespace}
 	text = text[1:]
 	if p.kind == kindBinaryEvent || p.kind == kindBinaryAck {
 		count, rest := leadingNumber(text, maxAttachments)
 		if count == 0 || count > maxAttachments || len(rest) == 0 || rest[0] != '-' {
-			return received{}, errPacket
+			return received{}, nil, errPacket
 		}
 		p.kind -= kindBinaryEvent - kindEvent
 		p.attachments, text = int(count), rest[1:]
@@ -41,14 +46,11 @@ func decode(text []byte) (received, error) {
 	}
 	if id, rest := leadingNumber(text, maxID); len(rest) < len(text) {
 		if id > maxID {
-			return received{}, errPacket
+			return received{}, nil, errPacket
 		}
 		p.id, p.hasID, text = id, true, rest
 	}
-	if len(text) == 0 {
-		return p, nil
-	}
-	return p, p.take(text)
+	return p, text, nil
 }
 
 // leadingNumber reads digits, and gives what follows them. A number over the limit is some number over the limit.
@@ -62,8 +64,11 @@ func leadingNumber(text []byte, limit uint64) (number uint64, rest []byte) {
 	return number, text[i:]
 }
 
-// take checks the JSON of a packet against its kind.
+// take checks the JSON of a packet against its kind; data is empty where there is none.
 func (p *received) take(data []byte) error {
+	if len(data) == 0 {
+		return nil
+	}
 	p.data = data
 	switch {
 	case data[0] == '[' && (p.kind == kindEvent || p.kind == kindAck):
@@ -115,11 +120,32 @@ func reserved(event string) bool {
 	}
 }
 
+// await lets go of what a packet need not hold until its attachments came: an element of the list is 24 bytes, of the
+// text perhaps two.
+func (p *received) await() { p.list = nil }
+
+// attach adds an attachment. What has come of the packet may be so many bytes in all.
+func (p *received) attach(data []byte, limit int64) error {
+	p.binary = append(p.binary, data)
+	size := int64(len(p.data))
+	for _, attachment := range p.binary {
+		size += int64(len(attachment))
+	}
+	if size > limit {
+		return errTooLarge
+	}
+	return nil
+}
+
 // complete checks, when all attachments came, that every placeholder stands for one of them. The JSON is decoded only to
 // be looked at.
 func (p *received) complete() error {
 	if p.data == nil {
 		return nil
+	}
+	var err error
+	if p.list, err = rawjson.Array(p.data); err != nil {
+		return err
 	}
 	var data any
 	if err := json.Unmarshal(p.data, &data); err != nil || !p.placed(data) {

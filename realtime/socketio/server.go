@@ -18,7 +18,7 @@ type Config struct {
 	PingTimeout    time.Duration // how long a pong may take [60s]
 	ConnectTimeout time.Duration // how long a client may take to connect to a namespace [45s]
 	UpgradeTimeout time.Duration // how long an upgrade from polling may take [10s]
-	MaxPayload     int64         // bytes of the largest message or polling body taken [1,000,000]
+	MaxPayload     int64         // bytes of the largest message, packet with attachments, or polling body taken [1,000,000]
 	Queue          int           // messages that may wait for one client [1024]
 	QueueBytes     int           // bytes that may wait for one client [4 MiB]
 
@@ -37,6 +37,7 @@ type Server struct {
 // NewServer serves the namespaces, by name ("/" is the main one).
 func NewServer(config Config, namespaces map[string]Namespace) *Server {
 	config.ConnectTimeout = cmp.Or(config.ConnectTimeout, 45*time.Second)
+	config.MaxPayload = cmp.Or(config.MaxPayload, 1_000_000)
 	config.Log = cmp.Or(config.Log, slog.Default())
 	s := &Server{config: config, namespaces: namespaces}
 	s.engine = engineio.NewServer(engineio.Config{

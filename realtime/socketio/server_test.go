@@ -17,8 +17,8 @@ import (
 	"github.com/studycall/studycall/realtime/websocket"
 )
 
-// dial opens a WebSocket and joins the main namespace.
-func (s *site) dial(t *testing.T) *gorilla.Conn {
+// open opens a WebSocket, and joins no namespace.
+func (s *site) open(t *testing.T) *gorilla.Conn {
 	t.Helper()
 	conn, answer, err := gorilla.DefaultDialer.DialContext(t.Context(), "ws://"+s.address+"/socket.io/?EIO=4&transport=websocket", nil)
 	if err != nil {
@@ -30,6 +30,13 @@ func (s *site) dial(t *testing.T) *gorilla.Conn {
 	if _, _, err := conn.ReadMessage(); err != nil {
 		t.Fatal(err)
 	}
+	return conn
+}
+
+// dial opens a WebSocket and joins the main namespace.
+func (s *site) dial(t *testing.T) *gorilla.Conn {
+	t.Helper()
+	conn := s.open(t)
 	send(t, conn, "40")
 	if _, data, err := conn.ReadMessage(); err != nil || !strings.HasPrefix(string(data), `40{"sid":"`) {
 		t.Fatalf("connected with %s, %v", data, err)

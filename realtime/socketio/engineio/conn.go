@@ -76,11 +76,7 @@ func (c *Conn) Send(messages ...Message) {
 
 // Close ends the connection from this side; the code is told where there is a WebSocket. Only the first call counts.
 func (c *Conn) Close(code websocket.CloseCode) {
-	reason := ServerClose
-	if code == websocket.BadPacket {
-		reason = ParseError
-	}
-	c.end(reason, code)
+	c.end(reasonOf(code), code)
 }
 
 // Run calls f soon, as the handler is called: not while it runs. It is false, and f is not called, after the handler was
