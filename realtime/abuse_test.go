@@ -100,3 +100,39 @@ func TestOneSocketIsInAFewRoomsAtMost(t *testing.T) {
 		return w.count(`select count(*) from events where type = 'SessionEnded'`) == 8
 	})
 }
+
+// Leaving the namespace and coming back over the same connection begins no limit anew, and is limited itself.
+func TestLimitsOutliveTheSocket(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	n := w.server(func(c *realtime.Config, _ *presence.Settings, _ *commands.Settings) {
+		c.Rates = realtime.Rates{
+			Messages: realtime.Rate{PerSecond: 0.001, Burst: 30}, Joins: realtime.Rate{PerSecond: 0.001, Burst: 5}, Patience: 1000,
+		}
+	})
+	again := []string{"41", `40{"userId":"kim"}`}
+	kim, lee := n.as("kim"), n.as("kim")
+	for i := range 40 {
+		kim.Emit("x", "{}")
+		if i == 20 {
+			for _, text := range again {
+				must(t, kim.Write(text))
+			}
+		}
+	}
+	if told := string(kim.Expect("error")); !strings.Contains(told, "RATE_LIMITED") {
+		t.Errorf("was told %s", told)
+	}
+	for i := range 40 {
+		text := again[1]
+		if i < 10 { // the fifth time, after the first connect, it is refused
+			text = again[i%2]
+		}
+		if lee.Write(text) != nil {
+			break
+		}
+	}
+	if code := lee.Closed(); code != 4002 {
+		t.Errorf("closed with %d", code)
+	}
+}

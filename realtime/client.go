@@ -28,7 +28,7 @@ type client struct {
 	link     link
 
 	// limits is the connection's own goroutine's.
-	limits limits
+	limits *limits
 
 	mu      sync.Mutex
 	rooms   map[string]*room    // by id
@@ -36,9 +36,9 @@ type client struct {
 	studies map[string]struct{} // of which it is told who is there
 }
 
-func newClient(id string, user membership.User, language domain.Language, l link, rates Rates) *client {
+func newClient(id string, user membership.User, language domain.Language, l link, limits *limits) *client {
 	return &client{
-		id: id, user: user, language: language, link: l, limits: newLimits(rates),
+		id: id, user: user, language: language, link: l, limits: limits,
 		rooms: map[string]*room{}, studies: map[string]struct{}{},
 	}
 }

@@ -36,14 +36,14 @@ const (
 	hangUp
 )
 
-// limits count one socket's messages. It is not safe for concurrent use.
+// limits count one connection's messages. It is not safe for concurrent use.
 type limits struct {
 	messages, bytes, joins bucket
 	patience, over         int
 }
 
-func newLimits(rates Rates) limits {
-	return limits{
+func newLimits(rates Rates) *limits {
+	return &limits{
 		messages: newBucket(rates.Messages), bytes: newBucket(rates.Bytes), joins: newBucket(rates.Joins),
 		patience: rates.Patience,
 	}

@@ -25,6 +25,10 @@ func (l socketLink) close(code websocket.CloseCode) { l.socket.CloseTransport(co
 // found out, the connection is closed, and socket.io-client tries again by itself.
 func (n namespace) Connect(ctx context.Context, socket *socketio.Socket, r *http.Request, payload json.RawMessage) error {
 	s := n.server
+	limits := s.limitsOf(socket.Connection())
+	if limits.take(time.Now(), len(payload), true) != pass {
+		return &socketio.ConnectError{Message: "Too many connects"}
+	}
 	claimed, err := parseClaims(payload)
 	if err != nil {
 		return &socketio.ConnectError{Message: err.Error()}
@@ -40,8 +44,18 @@ func (n namespace) Connect(ctx context.Context, socket *socketio.Socket, r *http
 		socket.CloseTransport(websocket.Internal)
 		return err
 	}
-	socket.Data = newClient(socket.ID(), user, language.Preferred(r.Header.Values("Accept-Language")), socketLink{socket}, s.Rates)
+	socket.Data = newClient(socket.ID(), user, language.Preferred(r.Header.Values("Accept-Language")), socketLink{socket}, limits)
 	return nil
+}
+
+// limitsOf are those of a connection: leaving and coming back, which counts as a join, does not begin them anew.
+func (s *Server) limitsOf(connection *socketio.Connection) *limits {
+	l, has := connection.Data.(*limits)
+	if !has {
+		l = newLimits(s.Rates)
+		connection.Data = l
+	}
+	return l
 }
 
 // Connected implements socketio.Namespace.

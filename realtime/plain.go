@@ -46,7 +46,7 @@ func (s *Server) servePlain(w http.ResponseWriter, r *http.Request) {
 		s.answer(w, r, err)
 		return
 	}
-	c := newClient(s.NewID(), user, language.Preferred(r.Header.Values("Accept-Language")), nil, s.Rates)
+	c := newClient(s.NewID(), user, language.Preferred(r.Header.Values("Accept-Language")), nil, newLimits(s.Rates))
 	if err := s.plain.Serve(w, r, &plain{s, c}); err != nil {
 		s.Log.Debug("no WebSocket", "error", err)
 	}

@@ -26,7 +26,7 @@ func BenchmarkHandle(b *testing.B) {
 	members := make([]*client, 12)
 	for i := range members {
 		id := strings.Repeat(string(rune('a'+i)), 20)
-		members[i] = newClient(id, membership.User{ID: id}, domain.Korean, encoding{}, Rates{})
+		members[i] = newClient(id, membership.User{ID: id}, domain.Korean, encoding{}, newLimits(Rates{}))
 		s.rooms.enter(members[i], "study-go-main", "go", func(r *room) {
 			r.entered(&member{client: members[i], since: time.Now()}, domain.Participant{UserID: id})
 		})

@@ -132,7 +132,7 @@ func (c *Client) take(frame []byte) error {
 		}
 		c.change(func() { c.acks[id] = args[0] })
 		return nil
-	case text == "6":
+	case text == "6", strings.HasPrefix(text, "40"), strings.HasPrefix(text, "44"): // the latter two by Write alone
 		return nil
 	default:
 		return fmt.Errorf("the frame %q", text)

@@ -11,6 +11,9 @@ import (
 	"github.com/studycall/studycall/realtime/websocket"
 )
 
+// maxRefused is how many CONNECTs of one client are refused before it is closed. socket.io-client does not try again by itself.
+const maxRefused = 5
+
 // client is one connection, with its sockets: one for each namespace. Its methods are called one at a time.
 type client struct {
 	server  *Server
@@ -19,6 +22,9 @@ type client struct {
 	timer   *time.Timer // for the first CONNECT
 	sockets []*Socket   // a few at most
 	partial *received   // waits for attachments
+	refused int         // CONNECTs
+
+	connection Connection
 }
 
 // Message is engineio.Handler's.
@@ -138,7 +144,7 @@ func (c *client) ask(s *Socket, auth json.RawMessage) error {
 	return s.handler.Connect(ctx, s, c.request, auth)
 }
 
-// refuse tells the client why it was not let in.
+// refuse tells the client why it was not let in. One that asks again and again is closed.
 func (c *client) refuse(namespace string, err error) {
 	var known *ConnectError
 	if !errors.As(err, &known) {
@@ -153,6 +159,9 @@ func (c *client) refuse(namespace string, err error) {
 		text = []byte(`{"message":"server error"}`) // Data is not JSON
 	}
 	c.conn.Send(encodePlain(kindConnectError, namespace, text).messages...)
+	if c.refused++; c.refused >= maxRefused {
+		c.conn.Close(websocket.RateLimited)
+	}
 }
 
 // Closed is engineio.Handler's.

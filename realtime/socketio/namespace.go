@@ -12,7 +12,7 @@ import (
 type Namespace interface {
 	// Connect decides whether the socket may connect. r is the connection's first HTTP request, auth the payload of the
 	// CONNECT packet, nil if there was none. A *ConnectError is told to the client as it is, any other error as "server
-	// error"; the transport stays open, and socket.io-client does not try again. ctx ends with the connection.
+	// error"; the transport stays open until the fifth of a connection, and socket.io-client does not try again. ctx ends with the connection.
 	// Nothing may be sent to the socket yet.
 	Connect(ctx context.Context, s *Socket, r *http.Request, auth json.RawMessage) error
 	// Connected comes when the client's answer has been queued, before any event.

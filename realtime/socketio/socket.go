@@ -26,6 +26,13 @@ type Socket struct {
 	asked   map[uint64]asked
 }
 
+// Connection is what all sockets of one client have in common, those that it left and those that were refused included.
+type Connection struct {
+	// Data is the namespaces', from the first Connect on: to count what must not begin anew with each CONNECT, for one. It may
+	// be used while one of their methods runs.
+	Data any
+}
+
 // state is how far a socket's life has come.
 type state uint8
 
@@ -42,6 +49,9 @@ func newSocket(c *client, namespace string, handler Namespace) *Socket {
 
 // ID is the socket's id: 20 characters, not guessable, another one than the connection's.
 func (s *Socket) ID() string { return s.id }
+
+// Connection is the same for all sockets of this client.
+func (s *Socket) Connection() *Connection { return &s.client.connection }
 
 // Send queues a packet that was encoded for this socket's namespace. When it does not fit in the queue the connection is
 // closed with websocket.TooSlow; to a socket that is gone it does nothing.
