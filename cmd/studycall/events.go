@@ -50,13 +50,16 @@ func (c *eventsCommand) Run(ctx context.Context, s *streams) error {
 		return out.Flush()
 	}
 	last, err := c.past(ctx, store, show)
+	if c.Follow && ctx.Err() != nil {
+		return nil // following ends so
+	}
 	if err != nil || !c.Follow {
 		return err
 	}
 	for tail := store.Tail(last); ; {
 		events, err := tail.Next(ctx)
 		if ctx.Err() != nil {
-			return nil // following ends so
+			return nil
 		}
 		if err != nil {
 			return err
