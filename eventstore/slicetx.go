@@ -30,6 +30,7 @@ type sliceBeginner struct {
 	pool      *pgxpool.Pool
 	types     *types
 	committed func(position int64)
+	lost      func(error) // what was handled could not be committed, or not be rolled back
 }
 
 // BeginTx implements watermill-sql's Beginner.
@@ -38,7 +39,7 @@ func (b sliceBeginner) BeginTx(ctx context.Context, _ *stdsql.TxOptions) (waterm
 	if err != nil {
 		return nil, err
 	}
-	return &sliceTx{tx: tx, types: b.types, committed: b.committed}, nil
+	return &sliceTx{tx: tx, types: b.types, committed: b.committed, lost: b.lost}, nil
 }
 
 // ExecContext implements watermill-sql's Beginner, which has it for publishers only.
@@ -59,6 +60,7 @@ type sliceTx struct {
 	tx        pgx.Tx
 	types     *types
 	committed func(position int64)
+	lost      func(error)
 	events    []Recorded // of the slice, from QueryContext on
 
 	mu       sync.Mutex // held by the handler while it works, and by whoever ends the transaction
@@ -123,11 +125,11 @@ func (t *sliceTx) Commit() error {
 	if t.position == 0 {
 		return t.end(t.tx.Rollback)
 	}
-	if err := t.end(t.tx.Commit); err != nil {
-		return err
+	err := t.end(t.tx.Commit)
+	if err == nil {
+		t.committed(t.position)
 	}
-	t.committed(t.position)
-	return nil
+	return err
 }
 
 // Rollback implements watermill-sql's Tx.
@@ -137,11 +139,16 @@ func (t *sliceTx) Rollback() error {
 	return t.end(t.tx.Rollback)
 }
 
+// end ends the transaction. watermill-sql only logs what its commit or rollback fails with, and takes the slice for handled.
 func (t *sliceTx) end(end func(context.Context) error) error {
 	t.ended = true
 	ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
 	defer cancel()
-	return end(ctx)
+	err := end(ctx)
+	if err != nil {
+		t.lost(fmt.Errorf("end the slice's transaction: %w", err))
+	}
+	return err
 }
 
 // sliceRows are the one row that watermill-sql is to make a message of: the position of the last of some events. Without

@@ -35,7 +35,7 @@ func (s *Store) Subscriber(ctx context.Context, name string) (message.Subscriber
 	feed := &sliceFeed{store: s, name: name, log: log, done: ctx.Done()}
 	feed.limit.Store(sliceLimit)
 	never := time.Duration(0)
-	beginner := sliceBeginner{pool: s.pool, types: s.types, committed: feed.succeeded}
+	beginner := sliceBeginner{pool: s.pool, types: s.types, committed: feed.succeeded, lost: feed.lose}
 	subscriber, err := watermillsql.NewSubscriber(beginner, watermillsql.SubscriberConfig{
 		ConsumerGroup:  name,
 		AckDeadline:    &never, // at its deadline watermill-sql would commit half-written work
@@ -66,16 +66,21 @@ type sliceFeed struct {
 
 	limit    atomic.Int64 // events per slice; 1 after a failure, to find the event that failed
 	failures atomic.Int64 // in a row
-	// Used by the subscriber's goroutine alone: the head when the last query was made, a call to look since then, and what
-	// the log was told of a trouble that is not over.
+	// Used by the subscriber's goroutine alone: the head when the last query was made, a call to look since then, why the
+	// last transaction could not be ended, and what the log was told of a trouble that is not over.
 	seen   int64
 	called <-chan struct{}
+	lost   error
 	told   string
 }
 
 // HandleError implements watermill-sql's BackoffManager, which is asked after every slice how long to wait. It does the
 // waiting itself, as long as there is nothing to read or before what failed is tried again, since it knows what ends it.
 func (f *sliceFeed) HandleError(_ watermill.LoggerAdapter, noMsg bool, err error) time.Duration {
+	if err == nil {
+		err = f.lost
+	}
+	f.lost = nil
 	if err == nil {
 		f.failures.Store(0)
 		if noMsg && f.told == waiting {
@@ -91,6 +96,9 @@ func (f *sliceFeed) HandleError(_ watermill.LoggerAdapter, noMsg bool, err error
 	}
 	return 0
 }
+
+// lose takes what the end of a transaction failed with, which watermill-sql does not pass on, to the HandleError that follows.
+func (f *sliceFeed) lose(err error) { f.lost = err }
 
 // waitForRetry waits before what failed is tried again, or until somebody asks for that.
 func (f *sliceFeed) waitForRetry(pause time.Duration, asked <-chan struct{}) {
