@@ -10,9 +10,10 @@ import (
 // Namespace is what a server does for the sockets of one namespace. One value serves all its sockets: calls for one
 // connection come one at a time, those for different connections concurrently.
 type Namespace interface {
-	// Connect decides whether the socket may connect. r is the connection's first HTTP request, auth the payload of the
-	// CONNECT packet, nil if there was none. A *ConnectError is told to the client as it is, any other error as "server
-	// error"; the transport stays open until the fifth of a connection, and socket.io-client does not try again. ctx ends with the connection.
+	// Connect decides whether the socket may connect. r is the connection's first HTTP request, with those of its headers that
+	// say who is calling, auth the payload of the CONNECT packet, nil if there was none. A *ConnectError is told to the client
+	// as it is, any other error as "server error"; the transport stays open until the fifth refusal, and socket.io-client does
+	// not try again. ctx ends with the connection.
 	// Nothing may be sent to the socket yet.
 	Connect(ctx context.Context, s *Socket, r *http.Request, auth json.RawMessage) error
 	// Connected comes when the client's answer has been queued, before any event.

@@ -25,8 +25,12 @@ type Config struct {
 	Log         *slog.Logger             // nil is slog.Default
 }
 
-// ErrClosed says that the server takes no more connections.
-var ErrClosed = errors.New("the server takes no more connections")
+var (
+	// ErrClosed says that the server takes no more connections.
+	ErrClosed = errors.New("the server takes no more connections")
+	// ErrHeaders refuses a request with more than MaxHeaders.
+	ErrHeaders = errors.New("the request's headers are too large")
+)
 
 // Handler is told what happens on one connection, by the connection's own goroutine, one call at a time.
 type Handler interface {
@@ -68,8 +72,12 @@ func IsUpgrade(r *http.Request) bool { return websocket.IsWebSocketUpgrade(r) }
 
 // Serve upgrades the request and returns as soon as that is done, so that what net/http held for the request is let go;
 // from then on h is told of the connection. When it returns an error the request has been answered (400, 403 or 405 as
-// the request deserves, 503 with ErrClosed) and h hears nothing.
+// the request deserves, 431 with ErrHeaders, 503 with ErrClosed) and h hears nothing.
 func (s *Server) Serve(w http.ResponseWriter, r *http.Request, h Handler) error {
+	if HeadersTooLarge(r) {
+		http.Error(w, ErrHeaders.Error(), http.StatusRequestHeaderFieldsTooLarge)
+		return ErrHeaders
+	}
 	c := &Conn{server: s, handler: h, upgraded: make(chan error, 1)}
 	if !s.enter(c) {
 		http.Error(w, ErrClosed.Error(), http.StatusServiceUnavailable)

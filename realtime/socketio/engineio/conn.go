@@ -31,12 +31,7 @@ type Conn struct {
 }
 
 func newConn(s *Server, r *http.Request) *Conn {
-	// Of the request only what says who is calling is kept.
-	kept := &http.Request{
-		Method: r.Method, URL: r.URL, Host: r.Host, Header: r.Header, RemoteAddr: r.RemoteAddr, TLS: r.TLS,
-		Proto: r.Proto, ProtoMajor: r.ProtoMajor, ProtoMinor: r.ProtoMinor, RequestURI: r.RequestURI,
-	}
-	return &Conn{server: s, id: NewID(), request: kept, done: make(chan struct{})}
+	return &Conn{server: s, id: NewID(), request: kept(r), done: make(chan struct{})}
 }
 
 // ID is the connection's id (sid), not guessable: who knows it can send and receive in the client's place.

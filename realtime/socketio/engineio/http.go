@@ -4,6 +4,8 @@ import (
 	"net/http"
 
 	gorilla "github.com/gorilla/websocket"
+
+	"github.com/studycall/studycall/realtime/websocket"
 )
 
 // ServeHTTP answers handshakes, polls, posts and upgrades. Who may read the answers (CORS) is the caller's to say.
@@ -12,6 +14,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	transport, id := query.Get("transport"), query.Get("sid")
 	upgrade := gorilla.IsWebSocketUpgrade(r)
 	switch {
+	case websocket.HeadersTooLarge(r):
+		headersTooLarge.answer(w)
 	case transport != "polling" && transport != "websocket":
 		unknownTransport.answer(w)
 	case query.Get("EIO") != "4":

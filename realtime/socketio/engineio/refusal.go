@@ -17,6 +17,7 @@ const (
 	forbidden
 	badVersion
 	tooLarge
+	headersTooLarge
 	unavailable
 )
 
@@ -35,6 +36,8 @@ func (f refusal) parts() (status, code int, message string) {
 		return http.StatusBadRequest, 5, "Unsupported protocol version"
 	case tooLarge:
 		return http.StatusRequestEntityTooLarge, 3, "Payload too large"
+	case headersTooLarge:
+		return http.StatusRequestHeaderFieldsTooLarge, 3, "Headers too large"
 	case unavailable:
 		return http.StatusServiceUnavailable, 3, "Service unavailable"
 	default:

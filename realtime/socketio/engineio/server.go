@@ -30,7 +30,7 @@ type Server struct {
 }
 
 // NewServer makes a server without connections. Accept is called for each new one, which it may send to at once; r
-// is its first HTTP request, without a body or a context, and may be kept.
+// is its first HTTP request, without a body or a context and with few of its headers, and may be kept.
 func NewServer(config Config, accept func(c *Conn, r *http.Request) Handler) *Server {
 	config = config.withDefaults()
 	return &Server{
