@@ -165,7 +165,7 @@ func TestWhoIsNotLetIn(t *testing.T) {
 // not held up.
 func TestSlowPollerIsClosed(t *testing.T) {
 	t.Parallel()
-	s := start(t, socketio.Config{Queue: 100})
+	s := start(t, socketio.Config{QueueBytes: 1000})
 	flood := socketio.EncodeEvent("/", "flood")
 	s.main.event = func(socket *socketio.Socket, _ string, _ socketio.Args, _ socketio.Ack) {
 		for range 101 {

@@ -18,6 +18,23 @@ func Headed(head string, parts ...[]byte) Frame { return encode(0x81, head, part
 // Binary is a frame of bytes. It copies them.
 func Binary(data []byte) Frame { return encode(0x82, "", [][]byte{data}) }
 
+// Joined is frames that are sent one after the other, as one: for what has waited elsewhere, and is to pass a queue that
+// counts its frames. It has no payload.
+func Joined(frames ...Frame) Frame {
+	size := 0
+	for _, frame := range frames {
+		size += frame.Size()
+	}
+	wire := make([]byte, 0, size)
+	for _, frame := range frames {
+		wire = append(wire, frame.wire...)
+	}
+	return Frame{wire, size}
+}
+
+// Size is how many bytes the frame has on the wire.
+func (f Frame) Size() int { return len(f.wire) }
+
 // Payload is the message without the frame's header. It must not be changed.
 func (f Frame) Payload() []byte { return f.wire[f.header:] }
 

@@ -14,7 +14,7 @@ type Config struct {
 	PingTimeout    time.Duration // how long a pong may take [60s]
 	UpgradeTimeout time.Duration // how long an upgrade from polling may take [10s]
 	MaxPayload     int64         // bytes of the largest message or polling body taken [1,000,000]
-	Queue          int           // messages that may wait for one client [1024]
+	Queue          int           // messages that may wait for one WebSocket [1024]
 	QueueBytes     int           // bytes that may wait for one client [4 MiB]
 
 	CheckOrigin func(*http.Request) bool  // asked on every new connection and upgrade; nil allows every origin

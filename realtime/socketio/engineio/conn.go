@@ -95,11 +95,7 @@ func send(socket *websocket.Conn, messages []Message) {
 		socket.Send(messages[0].frame)
 		return
 	}
-	frames := make([]websocket.Frame, len(messages))
-	for i, m := range messages {
-		frames[i] = m.frame
-	}
-	socket.Send(frames...)
+	socket.Send(framesOf(messages)...)
 }
 
 // forget takes the connection out of the server's list.

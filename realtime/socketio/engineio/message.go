@@ -27,8 +27,16 @@ func (m Message) appendTo(body []byte) []byte {
 	return base64.StdEncoding.AppendEncode(append(body, kindBinary), m.frame.Payload())
 }
 
-// size is how much the message takes while it waits, in bytes.
-func (m Message) size() int { return len(m.frame.Payload()) }
+// size is how much the message takes while it waits, in bytes: no less than a WebSocket's queue counts for it.
+func (m Message) size() int { return m.frame.Size() }
 
 // control is a packet without data, in either transport's form.
 func control(kind byte) Message { return Message{websocket.Headed(string(rune(kind)))} }
+
+func framesOf(messages []Message) []websocket.Frame {
+	frames := make([]websocket.Frame, len(messages))
+	for i, m := range messages {
+		frames[i] = m.frame
+	}
+	return frames
+}

@@ -29,13 +29,14 @@ type polling struct {
 	answered bool // it had the answer to its last poll
 }
 
-// add queues messages, all or none.
+// add queues messages, all or none. However many there are: between two polls a round trip passes, in which those of a room
+// may send a thousand each and keep to their limits. What bounds them is bytes.
 func (p *polling) add(messages []Message, config *Config) bool {
 	size := 0
 	for _, m := range messages {
 		size += m.size()
 	}
-	if len(p.queue)+len(messages) > config.Queue || p.bytes+size > config.QueueBytes {
+	if p.bytes+size > config.QueueBytes {
 		return false
 	}
 	p.queue = append(p.queue, messages...)

@@ -111,7 +111,7 @@ func (c *Conn) upgrade(t *candidate) bool {
 	t.timer.Stop()
 	p.candidate = nil
 	if len(p.queue) > 0 {
-		send(t.socket, p.queue)
+		t.socket.Send(websocket.Joined(framesOf(p.queue)...)) // more than its queue would count
 		p.queue, p.bytes = nil, 0
 	}
 	c.socket.Store(t.socket)
