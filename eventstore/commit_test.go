@@ -22,7 +22,9 @@ func TestAFailingCommitStopsItsProjection(t *testing.T) {
 	stop := follow(t, s, "seen", table.apply)
 	defer stop()
 
-	refusals := func() int64 { return query[int64](t, s.pool, `select case when is_called then last_value else 0 end from refusals`)[0] }
+	refusals := func() int64 {
+		return query[int64](t, s.pool, `select case when is_called then last_value else 0 end from refusals`)[0]
+	}
 	waitUntil(t, "the error is recorded", func() bool {
 		_, failure := checkpoint(t, s, "seen")
 		return strings.Contains(failure, "boom")
