@@ -7,20 +7,20 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// What others than the new tables' owner may do with a projection's live schema ($1), its tables and their columns, as
-// statements that grant the same on the new ones in $2. Where nothing was ever granted, the catalogue has null for what the
-// owner may, who is another role than the new tables' owner when an operator rebuilds.
+// What others than the owner may do with a projection's live schema ($1), its tables and their columns, as statements that
+// grant the same on the new ones in $2, which have the same owner by then. Where nothing was ever granted, the catalogue has
+// null.
 const grantsSQL = `
 	with granted as (
 		select made.nspowner as owner, acl.grantee, acl.is_grantable,
 			format('%s on schema %I', acl.privilege_type, made.nspname) as privilege
-		from pg_namespace made, pg_namespace live, aclexplode(coalesce(live.nspacl, acldefault('n', live.nspowner))) acl
+		from pg_namespace made, pg_namespace live, aclexplode(live.nspacl) acl
 		where made.oid = to_regnamespace($2::text) and live.oid = to_regnamespace($1::text)
 		union all
 		select made.relowner, acl.grantee, acl.is_grantable, format('%s on %s', acl.privilege_type, made.oid::regclass)
 		from pg_class made
 		join pg_class live on live.relname = made.relname and live.relkind = 'r' and live.relnamespace = to_regnamespace($1::text),
-			aclexplode(coalesce(live.relacl, acldefault('r', live.relowner))) acl
+			aclexplode(live.relacl) acl
 		where made.relkind = 'r' and made.relnamespace = to_regnamespace($2::text)
 		union all
 		select made.relowner, acl.grantee, acl.is_grantable,

@@ -56,18 +56,3 @@ func TestASwapCarriesGrants(t *testing.T) {
 	h.mustBeTheLog()
 	h.mustBeTidy()
 }
-
-// TestARebuildByAnotherRoleLeavesTheOwnerIn: an operator's, beside a server that made the tables.
-func TestARebuildByAnotherRoleLeavesTheOwnerIn(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t)
-	h.givenSome()
-	server := h.role()
-	h.exec(`alter schema history owner to ` + server + `; alter table history.sessions owner to ` + server)
-	h.rebuild()
-	may := h.column(`select p from unnest('{select,insert,update,delete}'::text[]) p
-		where has_table_privilege($1, 'history.sessions', p) and has_schema_privilege($1, 'history', 'usage')`, server)
-	if len(may) != 4 {
-		t.Errorf("the server may only %v", may)
-	}
-}

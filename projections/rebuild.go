@@ -42,9 +42,14 @@ func NewRebuilder(pool *pgxpool.Pool, store *eventstore.Store, log *slog.Logger,
 }
 
 // Rebuild folds the log from its beginning into new tables, and puts them in the place of the live ones, each projection
-// in one transaction. When ctx ends, or anything fails, the live tables that have not been replaced yet are as they were.
-// The error is ErrRebuilding where another process is at it.
+// in one transaction. Owners and grants stay as they are. When ctx ends, or anything fails, the live tables that have not
+// been replaced yet are as they were. The error is ErrRebuilding where another process is at it.
 func (r *Rebuilder) Rebuild(ctx context.Context, projections ...Projection) error {
+	for _, p := range projections {
+		if err := r.mayReplace(ctx, p); err != nil {
+			return err
+		}
+	}
 	return r.beside(ctx, projections, r.head, r.swap)
 }
 

@@ -86,6 +86,9 @@ func (r *Rebuilder) swapIn(ctx context.Context, tx pgx.Tx, p Projection, positio
 			return err
 		}
 	}
+	if err := carryOwners(ctx, tx, p); err != nil {
+		return err
+	}
 	if err := carryGrants(ctx, tx, p); err != nil {
 		return err
 	}
