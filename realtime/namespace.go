@@ -81,16 +81,11 @@ func (n namespace) Event(socket *socketio.Socket, event string, args socketio.Ar
 	n.server.handle(clientOf(socket), event, data, bytes, reply)
 }
 
-// Disconnected implements socketio.Namespace. A client that fell silent was last there when it was last heard; else the
-// connection has just broken.
-func (n namespace) Disconnected(socket *socketio.Socket, reason socketio.Reason, lastHeard time.Time) {
+// Disconnected implements socketio.Namespace.
+func (n namespace) Disconnected(socket *socketio.Socket, _ socketio.Reason, lastThere time.Time) {
 	s, c := n.server, clientOf(socket)
-	at := s.Now()
-	if reason == socketio.PingTimeout {
-		at = at.Add(-time.Since(lastHeard))
-	}
 	s.clients.remove(c)
-	s.gone(c, at)
+	s.gone(c, s.Now().Add(-time.Since(lastThere)))
 }
 
 // clientOf is what Connect made of the socket.

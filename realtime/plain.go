@@ -121,11 +121,8 @@ func (p *plain) Message(conn *websocket.Conn, data []byte, binary bool) {
 }
 
 // Closed implements websocket.Handler.
-func (p *plain) Closed(conn *websocket.Conn, cause error) {
-	s, at := p.server, p.server.Now()
-	if errors.Is(cause, websocket.Silent) {
-		at = at.Add(-time.Since(conn.LastHeard()))
-	}
+func (p *plain) Closed(conn *websocket.Conn, _ error) {
+	s := p.server
 	s.clients.remove(p.client)
-	s.gone(p.client, at)
+	s.gone(p.client, s.Now().Add(-time.Since(conn.LastThere())))
 }

@@ -85,7 +85,7 @@ func (c *client) handle(p *received) error {
 	}
 	switch p.kind {
 	case kindDisconnect:
-		s.leave(ClientDisconnect)
+		s.leave(time.Now(), ClientDisconnect)
 		s.tell()
 		c.remove(s)
 	case kindEvent:
@@ -165,10 +165,10 @@ func (c *client) refuse(namespace string, err error) {
 }
 
 // Closed is engineio.Handler's.
-func (c *client) Closed(_ *engineio.Conn, reason engineio.Reason) {
+func (c *client) Closed(conn *engineio.Conn, reason engineio.Reason) {
 	c.timer.Stop()
 	for _, s := range c.sockets {
-		s.leave(reasonOf(reason))
+		s.leave(conn.LastThere(), reasonOf(reason))
 		s.tell()
 	}
 }

@@ -20,8 +20,10 @@ type Namespace interface {
 	Connected(s *Socket)
 	// Event is an event of the client's. What it gets may be kept.
 	Event(s *Socket, event string, args Args, ack Ack)
-	// Disconnected comes last, exactly once after Connected. lastHeard is when bytes last came from the client.
-	Disconnected(s *Socket, reason Reason, lastHeard time.Time)
+	// Disconnected comes last, exactly once after Connected; an event that is being handled may have held it up. lastThere is
+	// until when the client was there: until either side said so, or the connection was seen to break; but of a client that
+	// fell silent, or took nothing any more, until it was last heard.
+	Disconnected(s *Socket, reason Reason, lastThere time.Time)
 }
 
 // Args are the arguments of an event or an ack.

@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"sync"
+	"time"
 
 	"github.com/studycall/studycall/realtime/socketio/engineio"
 	"github.com/studycall/studycall/realtime/websocket"
@@ -21,7 +22,8 @@ type Socket struct {
 
 	mu      sync.Mutex
 	state   state
-	reason  Reason // why it is gone
+	reason  Reason    // why it is gone
+	there   time.Time // until when the client was there, if it is gone
 	lastAck uint64
 	asked   map[uint64]asked
 }
@@ -69,7 +71,7 @@ func (s *Socket) Emit(event string, args Args) { s.Send(EncodeArgs(s.namespace, 
 // Disconnect tells the client that it is put out of the namespace (socket.io-client does not come back by itself). The
 // connection stays open for its other namespaces.
 func (s *Socket) Disconnect() {
-	if s.leave(ServerDisconnect, encodePlain(kindDisconnect, s.namespace, nil).messages...) {
+	if s.leave(time.Now(), ServerDisconnect, encodePlain(kindDisconnect, s.namespace, nil).messages...) {
 		s.client.conn.Run(s.tell)
 	}
 }
@@ -77,14 +79,15 @@ func (s *Socket) Disconnect() {
 // CloseTransport closes the whole connection, with the code if it is on a WebSocket.
 func (s *Socket) CloseTransport(code websocket.CloseCode) { s.client.conn.Close(code) }
 
-// leave makes a connected socket gone, with last words to the client. It is false for any other.
-func (s *Socket) leave(reason Reason, words ...engineio.Message) bool {
+// leave makes a connected socket gone, which was there until the given time, with last words to the client. It is false for
+// any other.
+func (s *Socket) leave(there time.Time, reason Reason, words ...engineio.Message) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state != connected {
 		return false
 	}
-	s.state, s.reason = gone, reason
+	s.state, s.reason, s.there = gone, reason, there
 	if len(words) > 0 {
 		s.client.conn.Send(words...)
 	}
@@ -108,7 +111,7 @@ func (s *Socket) tell() {
 		waiting.timer.Stop()
 		waiting.answered(Args{}, ErrNoAck)
 	}
-	s.handler.Disconnected(s, s.reason, s.client.conn.LastHeard())
+	s.handler.Disconnected(s, s.reason, s.there)
 }
 
 // is says how far the socket's life has come.

@@ -28,6 +28,7 @@ type Conn struct {
 	queue queue
 	code  CloseCode // with which this side closes
 	cause error     // why it ends, the first reason that showed
+	there time.Time // until when the peer was there, once it ends
 
 	closing atomic.Bool // Close was called: nothing more is queued or handled
 }
@@ -90,9 +91,7 @@ func (c *Conn) Close(code CloseCode) {
 	first := !c.closing.Swap(true)
 	if first {
 		c.code = code
-		if c.cause == nil {
-			c.cause = code
-		}
+		c.blame(code)
 	}
 	session := c.session
 	c.mu.Unlock()
@@ -103,6 +102,25 @@ func (c *Conn) Close(code CloseCode) {
 
 // LastHeard is when bytes last came from the peer.
 func (c *Conn) LastHeard() time.Time { return time.Unix(0, c.wire.heard.Load()) }
+
+// LastThere is until when the peer of a connection that has ended was there: until either side closed it, or it was seen to
+// break; but of a peer that fell silent, or took nothing any more, until it was last heard.
+func (c *Conn) LastThere() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.there
+}
+
+// blame notes why the connection ends, if that is the first reason. The caller holds the mutex.
+func (c *Conn) blame(cause error) {
+	if c.cause != nil {
+		return
+	}
+	c.cause, c.there = cause, time.Now()
+	if errors.Is(cause, Silent) || errors.Is(cause, TooSlow) || c.wire.late.Load() {
+		c.there = c.LastHeard()
+	}
+}
 
 // tooSlow closes a connection whose queue is full: what waits is given up, and the peer has a moment to take what is
 // being written and then the code.
@@ -187,9 +205,7 @@ func (c *Conn) failed(err error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.cause == nil {
-		c.cause = err
-	}
+	c.blame(err)
 }
 
 // isSilent says whether the peer was heard so long ago that it must have missed a ping.
@@ -208,6 +224,9 @@ func (c *Conn) ended() {
 	c.closing.Store(true)
 	c.mu.Lock()
 	c.queue.drop()
+	if c.there.IsZero() {
+		c.there = time.Now()
+	}
 	cause := c.cause
 	c.mu.Unlock()
 	c.guard(func() { c.handler.Closed(c, cause) })

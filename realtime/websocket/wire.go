@@ -1,9 +1,11 @@
 package websocket
 
 import (
+	"errors"
 	"io"
 	"net"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -13,6 +15,8 @@ const (
 	linger = 2 * time.Second
 	// slowWait is how long a peer that is too slow may take to accept what is being written and the close code.
 	slowWait = time.Second
+	// atOnce is how quickly a read fails when the connection was broken before: while the last message was handled.
+	atOnce = 2 * time.Millisecond
 
 	closeFrame = 0x88 // first byte of a close frame (RFC 6455, section 5.5.1)
 	wakeFrame  = 0x81 // first byte of a wake-up, with a zero after it
@@ -25,6 +29,7 @@ type wire struct {
 	direct direct
 
 	heard    atomic.Int64 // when bytes last came, in ns since 1970
+	late     atomic.Bool  // the connection failed, and it is not known when: some time after bytes last came
 	hurried  atomic.Bool  // deadlines may not be moved any more
 	told     atomic.Bool  // a close frame was written
 	farewell atomic.Bool  // a close frame was read
@@ -33,23 +38,38 @@ type wire struct {
 
 // Read is net.Conn's.
 func (w *wire) Read(p []byte) (int, error) {
+	began := time.Now()
 	n, err := w.Conn.Read(p)
-	if n > 0 {
-		w.heard.Store(time.Now().UnixNano())
+	switch now := time.Now(); {
+	case n > 0:
+		w.heard.Store(now.UnixNano())
+	case err != nil && (now.Sub(began) < atOnce || !isBroken(err)):
+		w.late.Store(true)
 	}
 	return n, err
 }
 
 // Write gets whole frames: a wake-up, control frames, and before them the answer to the upgrade.
 func (w *wire) Write(p []byte) (int, error) {
+	var err error
 	switch {
 	case len(p) == 2 && p[0] == wakeFrame && p[1] == 0:
-		return len(p), w.flush()
+		err = w.flush()
 	case p[0] == closeFrame:
-		return len(p), w.writeClose(p)
+		err = w.writeClose(p)
 	default:
-		return len(p), w.put(p)
+		err = w.put(p)
 	}
+	if err != nil && !isBroken(err) {
+		w.late.Store(true)
+	}
+	return len(p), err
+}
+
+// isBroken says whether the peer's side, or this one, hung up just now; any other failure is that of a peer that is gone
+// since nobody knows when.
+func isBroken(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, net.ErrClosed)
 }
 
 // writeClose writes a close frame, after what waits if it is this side that closes.

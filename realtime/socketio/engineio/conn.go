@@ -26,8 +26,9 @@ type Conn struct {
 	polling *polling // nil when it began on a WebSocket
 	beat    heartbeat
 	ended   bool
-	reason  Reason // why it ended
-	told    bool   // the handler knows that it ended
+	reason  Reason    // why it ended
+	there   time.Time // until when the client was there, once it ended
+	told    bool      // the handler knows that it ended
 }
 
 func newConn(s *Server, r *http.Request) *Conn {
@@ -40,8 +41,16 @@ func (c *Conn) ID() string { return c.id }
 // Done is closed when the connection ends, before the handler is told.
 func (c *Conn) Done() <-chan struct{} { return c.done }
 
-// LastHeard is when bytes last came from the client.
-func (c *Conn) LastHeard() time.Time {
+// LastThere is until when the client of a connection that has ended was there: until either side closed it, or it was seen to
+// break; but of a client that fell silent, or took nothing any more, until it was last heard.
+func (c *Conn) LastThere() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.there
+}
+
+// lastHeard is when bytes last came from the client.
+func (c *Conn) lastHeard() time.Time {
 	heard := time.Unix(0, c.heard.Load())
 	if socket := c.socket.Load(); socket != nil && socket.LastHeard().After(heard) {
 		return socket.LastHeard()

@@ -84,15 +84,24 @@ func (c *Conn) hasEnded() bool {
 	}
 }
 
-// end ends the connection, for the first reason that is given, and has the handler told of it. It does not wait for
-// that: who calls may be the handler, or hold locks that the handler takes.
+// end ends the connection, now, or when the client was last heard if it is because that was too long ago. See endAt.
 func (c *Conn) end(reason Reason, code websocket.CloseCode) {
+	at := time.Now()
+	if code == websocket.Silent || code == websocket.TooSlow {
+		at = c.lastHeard()
+	}
+	c.endAt(at, reason, code)
+}
+
+// endAt ends the connection, for the first reason that is given, and has the handler told of it. It does not wait for
+// that: who calls may be the handler, or hold locks that the handler takes. The client was there until the given time.
+func (c *Conn) endAt(there time.Time, reason Reason, code websocket.CloseCode) {
 	c.mu.Lock()
 	if c.ended {
 		c.mu.Unlock()
 		return
 	}
-	c.ended, c.reason = true, reason
+	c.ended, c.reason, c.there = true, reason, there
 	close(c.done)
 	c.stopBeating()
 	socket := c.socket.Load()

@@ -20,7 +20,7 @@ func (t *transport) Message(_ *websocket.Conn, data []byte, binary bool) {
 }
 
 // Closed is websocket.Handler's.
-func (t *transport) Closed(_ *websocket.Conn, cause error) { t.conn.socketClosed(cause) }
+func (t *transport) Closed(socket *websocket.Conn, cause error) { t.conn.socketClosed(socket, cause) }
 
 // receiveFrame takes a message of the connection's WebSocket.
 func (c *Conn) receiveFrame(data []byte, binary bool) {
@@ -36,8 +36,8 @@ func (c *Conn) receiveFrame(data []byte, binary bool) {
 }
 
 // socketClosed is told that the connection's WebSocket ended.
-func (c *Conn) socketClosed(cause error) {
+func (c *Conn) socketClosed(socket *websocket.Conn, cause error) {
 	if c.server.find(c.id) == c { // else it never began, or has ended
-		c.end(reasonOf(cause), websocket.Normal)
+		c.endAt(socket.LastThere(), reasonOf(cause), websocket.Normal)
 	}
 }

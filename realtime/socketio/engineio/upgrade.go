@@ -51,9 +51,9 @@ func (t *candidate) Message(socket *websocket.Conn, data []byte, binary bool) {
 }
 
 // Closed is websocket.Handler's.
-func (t *candidate) Closed(_ *websocket.Conn, cause error) {
+func (t *candidate) Closed(socket *websocket.Conn, cause error) {
 	if t.won {
-		t.conn.socketClosed(cause)
+		t.conn.socketClosed(socket, cause)
 		return
 	}
 	t.conn.drop(t)
