@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -108,7 +109,7 @@ func (r *recordings) add(what string) {
 
 func TestTheRecorderKeepsEachParticipantsOrderThroughFailures(t *testing.T) {
 	t.Parallel()
-	r := newRecorder()
+	r := newRecorder(slog.New(slog.NewTextHandler(t.Output(), nil)))
 	defer r.close()
 	var written recordings
 	failures := map[string]int{}
@@ -149,7 +150,7 @@ func TestTheRecorderKeepsEachParticipantsOrderThroughFailures(t *testing.T) {
 
 func TestTheRecorderIsBounded(t *testing.T) {
 	t.Parallel()
-	r := newRecorder()
+	r := newRecorder(slog.New(slog.NewTextHandler(t.Output(), nil)))
 	stuck := record{do: func(context.Context) error { return eventstore.ErrUnavailable }, done: func(error) {}}
 	kim := participant{"go", "kim"}
 	for range participantRecords {

@@ -3,21 +3,20 @@ package realtime
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/studycall/studycall/eventstore"
-	"github.com/studycall/studycall/membership"
-	"github.com/studycall/studycall/postgres"
 )
 
 const (
 	// participantRecords is how many records of one participant may wait: more than anybody does by hand in an outage.
 	participantRecords = 1000
-	// waitingRecords is how many may wait in all, at some 300 bytes each.
+	// waitingRecords is how many may wait in all, at some 300 bytes each; who has few of them may add to them all the same.
 	waitingRecords = 100_000
+	// userRecords is how many of one user's records may wait, in all studies, whatever others have: in an outage, a few who
+	// toggle as fast as they may must not take the places of all.
+	userRecords = 200
 	// recordTimeout bounds one attempt.
 	recordTimeout = 10 * time.Second
 	// firstRetry and slowestRetry are the pauses between attempts while the database is away.
@@ -42,6 +41,8 @@ type record struct {
 	once bool
 	// begun is set by whoever decides the record's fate first: the recorder that begins, or the caller who gives up.
 	begun *atomic.Bool
+	// must says that nothing but the record itself may refuse it.
+	must bool
 }
 
 // recorder writes records, those of one participant in the order in which they were added, those of different ones
@@ -50,45 +51,62 @@ type recorder struct {
 	//nolint:containedctx // the lifetime of the goroutines
 	ctx  context.Context
 	stop context.CancelFunc
+	log  *slog.Logger
 
 	mu      sync.Mutex
 	queues  map[participant][]record // the first is under way
 	waiting int
+	users   map[string]int // how many of these are of each user
 	closed  bool
 	idle    chan struct{} // closed when nothing waits; nil when nobody asks
 	running sync.WaitGroup
 }
 
-func newRecorder() *recorder {
+func newRecorder(log *slog.Logger) *recorder {
 	ctx, stop := context.WithCancel(context.Background())
-	return &recorder{ctx: ctx, stop: stop, queues: map[participant][]record{}}
+	return &recorder{ctx: ctx, stop: stop, log: log, queues: map[participant][]record{}, users: map[string]int{}}
 }
 
 // add queues a record, or gives errRecorderFull. done is told later, or, with errRecorderStopped, at once.
 func (r *recorder) add(p participant, rec record) error {
 	r.mu.Lock()
-	if len(r.queues[p]) >= participantRecords || r.waiting >= waitingRecords {
-		r.mu.Unlock()
+	defer r.mu.Unlock()
+	if len(r.queues[p]) >= participantRecords || r.waiting >= waitingRecords && r.users[p.userID] >= userRecords {
 		return errRecorderFull
 	}
-	r.mu.Unlock()
-	r.mustAdd(p, rec)
+	r.queue(p, rec)
 	return nil
 }
 
-// mustAdd is add for what must not be lost and is bounded otherwise: there is at most one leave for each join.
+// mustAdd is add for what must not be lost and is bounded otherwise: there is at most one leave for each join. It is tried
+// again whatever went wrong, unless the record refuses it: a leave that a cancelled statement or a deadlock ended would
+// otherwise keep its user in the call for ever.
 func (r *recorder) mustAdd(p participant, rec record) {
+	rec.must = true
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.queue(p, rec)
+}
+
+// queue puts a record at the end of the participant's. The caller holds the lock.
+func (r *recorder) queue(p participant, rec record) {
 	if r.closed {
 		go rec.done(errRecorderStopped)
 		return
 	}
 	r.waiting++
+	r.users[p.userID]++
 	r.queues[p] = append(r.queues[p], rec)
 	if len(r.queues[p]) == 1 {
 		r.running.Go(func() { r.work(p) })
 	}
+}
+
+// busy reports whether something of the participant's waits, or is under way.
+func (r *recorder) busy(p participant) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.queues[p]) > 0
 }
 
 // try does something in its turn among the participant's records, once, and gives its error; that of ctx if its turn does not
@@ -135,6 +153,9 @@ func (r *recorder) more(p participant) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.waiting--
+	if r.users[p.userID]--; r.users[p.userID] == 0 {
+		delete(r.users, p.userID)
+	}
 	if r.waiting == 0 && r.idle != nil {
 		close(r.idle)
 		r.idle = nil
@@ -145,27 +166,6 @@ func (r *recorder) more(p participant) bool {
 	}
 	r.queues[p] = r.queues[p][1:]
 	return true
-}
-
-// write tries until the database answers, whatever it says.
-func (r *recorder) write(rec record) error {
-	pause := firstRetry
-	for {
-		if r.ctx.Err() != nil {
-			return errRecorderStopped
-		}
-		ctx, cancel := context.WithTimeout(r.ctx, recordTimeout)
-		err := rec.do(ctx)
-		cancel()
-		if rec.once || !away(err) {
-			return err
-		}
-		select {
-		case <-time.After(pause + rand.N(pause)): //nolint:gosec // spreads attempts
-		case <-r.ctx.Done():
-		}
-		pause = min(2*pause, slowestRetry)
-	}
 }
 
 // flush waits until nothing waits; ctx's error when that comes first.
@@ -195,10 +195,4 @@ func (r *recorder) close() {
 	r.mu.Unlock()
 	r.stop()
 	r.running.Wait()
-}
-
-// away reports whether the same may well succeed a little later.
-func away(err error) bool {
-	return errors.Is(err, eventstore.ErrUnavailable) || errors.Is(err, eventstore.ErrClosed) ||
-		errors.Is(err, membership.ErrUnavailable) || errors.Is(err, context.Canceled) || postgres.Unavailable(err)
 }

@@ -46,6 +46,13 @@ type Recheck interface {
 	ActiveAccounts(ctx context.Context, userIDs []string) (map[string]bool, error)
 }
 
+// Calls are the queries of sessions. See projections.SessionQueries.
+type Calls interface {
+	// Open gives a study's open session, as fresh as the log, and the position of the latest event in it; its ID is empty when
+	// there is none.
+	Open(ctx context.Context, studyID string) (domain.Session, int64, error)
+}
+
 // Users are looked up for their names and accounts; unknown ids are missing from the answer. See membership.Directory.
 type Users interface {
 	Users(ctx context.Context, ids []string) (map[string]membership.User, error)
@@ -61,8 +68,10 @@ type Config struct {
 	Commands Commands
 	Access   Access
 	// Recheck is asked once in Look. What it knows from before has to be younger by that than what Access may know.
-	Recheck       Recheck
-	Users         Users
+	Recheck Recheck
+	Users   Users
+	// Calls tell in what state people on other servers are.
+	Calls         Calls
 	Authenticator Authenticator
 	// Origins are the web pages that may connect with their user's cookies; nil lists none.
 	Origins *auth.Origins
@@ -99,13 +108,16 @@ type Server struct {
 	feeds    *feed.Feeds
 	announce *announcer
 	draining atomic.Bool
+
+	// stray are the leases without a member that the latest look found, and when; lookAtLeases alone has it.
+	stray map[presence.Lease]time.Time
 }
 
 // New makes the server. Run it, and when it is over, Drain and Close it.
 func New(config Config) *Server {
 	s := &Server{
 		Config: config, handlers: handlers(), clients: newClients(), rooms: newRooms(config.Elsewhere),
-		studies: newStudies(), recorder: newRecorder(),
+		studies: newStudies(), recorder: newRecorder(config.Log),
 	}
 	s.socketIO = socketio.NewServer(socketio.Config{
 		PingInterval: config.PingInterval, PingTimeout: config.PingTimeout, ConnectTimeout: config.ConnectTimeout,
