@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/studycall/studycall/commands"
@@ -45,20 +43,26 @@ func (s *Server) joinRoom(c *client, data json.RawMessage, ack answer) error {
 	ctx, cancel := context.WithTimeout(context.Background(), joinTimeout)
 	defer cancel()
 	var joined commands.Joined
+	var elsewhere []awayPeer
 	// In its turn: what the participant did before, as far as it waits for the database, decides what is joined.
 	err = s.recorder.try(ctx, participant{studyID, c.user.ID}, func(ctx context.Context) (err error) {
-		joined, err = s.joinSession(ctx, c, studyID)
-		return err
+		if joined, err = s.joinSession(ctx, c, studyID); err != nil {
+			return err
+		}
+		peers, err := s.Presence.Elsewhere(ctx, []string{studyID})
+		s.missed(err, "other servers' peers")
+		elsewhere = s.awayPeers(ctx, joined.Session, peers)
+		return nil
 	})
 	if err != nil {
 		return err
 	}
-	elsewhere := s.peersElsewhere(ctx, studyID, joined.Session)
 	s.rooms.enter(c, roomID, studyID, func(r *room) {
 		m := &member{client: c, sessionID: joined.Session.ID, joinedAt: joined.Participant.JoinedAt, since: time.Now()}
 		r.entered(m, joined.Participant)
 		r.setAway(elsewhere)
 		r.tellState(c)
+		r.tellOwn(m)
 	})
 	acknowledge(c, ack, nil)
 	return nil
@@ -126,34 +130,6 @@ func (s *Server) forget(l presence.Lease) {
 	})
 }
 
-// peersElsewhere are the peers on other servers, in the state that the record has them in. Without them a call goes on.
-func (s *Server) peersElsewhere(ctx context.Context, studyID string, session domain.Session) []peerShape {
-	leases, err := s.Presence.Elsewhere(ctx, []string{studyID})
-	if err != nil || len(leases) == 0 {
-		s.missed(err, "other servers' peers")
-		return nil
-	}
-	ids := make([]string, len(leases))
-	for i, l := range leases {
-		ids[i] = l.UserID
-	}
-	users, err := s.Users.Users(ctx, ids)
-	s.missed(err, "the names of other servers' peers")
-	shapes := make([]peerShape, 0, len(leases))
-	for _, l := range leases {
-		p := session.Participant(l.UserID)
-		if !p.InCall() {
-			continue // about to join, or to be found gone
-		}
-		shapes = append(shapes, peerShape{
-			SocketID: l.SocketID, UserID: l.UserID, User: shapeOf(l.UserID, users[l.UserID]),
-			IsMuted: p.Muted.Running(), IsVideoOff: p.CameraOff.Running(), IsSharingScreen: p.Sharing.Running(),
-			JoinedAt: instant(p.JoinedAt),
-		})
-	}
-	return shapes
-}
-
 // missed logs what could not be looked up and is done without.
 func (s *Server) missed(err error, what string) {
 	if err != nil {
@@ -171,21 +147,4 @@ func (r *room) joinedAgain(c *client) bool {
 	r.mu.Unlock()
 	r.flush()
 	return in
-}
-
-// setAway notes the sockets of other servers. The caller holds the lock.
-func (r *room) setAway(elsewhere []peerShape) {
-	r.away = make(map[string]peerShape, len(elsewhere))
-	for _, p := range elsewhere {
-		r.away[p.SocketID] = p
-	}
-}
-
-// tellState tells a client who is in the room. The caller holds the lock.
-func (r *room) tellState(c *client) {
-	peers := r.peers(c.id)
-	for _, id := range slices.Sorted(maps.Keys(r.away)) {
-		peers = append(peers, r.away[id])
-	}
-	r.outbox = append(r.outbox, delivery{message: newMessage(eventRoomState, roomState{peers}), to: []*client{c}})
 }

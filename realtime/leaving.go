@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/realtime/presence"
 	"github.com/studycall/studycall/realtime/websocket"
 )
@@ -48,13 +47,13 @@ func (s *Server) gone(c *client, at time.Time) {
 		}
 	}
 	for _, studyID := range c.attends() {
-		s.leaveStudy(c, studyID)
+		s.studies.leave(c, studyID, s.Now())
 	}
 }
 
 // removed puts a client out whose user may no longer be in the study. Of several sockets each may record it.
 func (s *Server) removed(c *client, r *room, at time.Time) {
-	m := s.out(c, r, at)
+	m := s.putOut(c, r, at)
 	if m == nil {
 		return
 	}
@@ -67,34 +66,30 @@ func (s *Server) removed(c *client, r *room, at time.Time) {
 	})
 }
 
-// out takes a client out of a room and tells the room; nil if it was not in. If it shared its screen and its user is still
-// there by another socket, the sharing is over: a participant who is gone altogether may come back with it.
+// putOut is out for a client that did not ask for it, and stays connected: it is told of its own socket what the others are.
+func (s *Server) putOut(c *client, r *room, at time.Time) *member {
+	m := s.out(c, r, at)
+	if m != nil {
+		c.send(newMessage(eventUserLeft, m.peer()))
+	}
+	return m
+}
+
+// out takes a client out of a room and tells the room; nil if it was not in. If it shared its screen, that is over, also for
+// who comes back: the new socket has no screen to show until its user picks one.
 func (s *Server) out(c *client, r *room, at time.Time) *member {
 	if r == nil {
 		return nil
 	}
 	stopped := false
 	m := s.rooms.leave(c, r, func(m *member) {
-		if p := m.person; p.sharer == c.id && p.sockets > 0 {
-			p.sharing.set(false)
-			p.sharer, stopped = "", true
-			r.tellShare(c.id, p.userID, false)
+		if m.person.sharer == c.id {
+			_, _ = r.share(m, false) // refuses nobody to stop
+			stopped = true
 		}
 	})
-	if m == nil {
-		return nil
-	}
 	if stopped {
-		lease := leaseOf(c, r.studyID)
-		s.recorder.mustAdd(participant{r.studyID, c.user.ID}, record{
-			do: func(ctx context.Context) error {
-				_, err := s.Commands.SetScreenShare(ctx, commands.SetScreenShare{
-					StudyID: r.studyID, SessionID: m.sessionID, UserID: c.user.ID, At: at,
-				})
-				return err
-			},
-			done: func(err error) { s.recorded("stop a screen share", lease, err) },
-		})
+		s.recordStop(m, at)
 	}
 	return m
 }

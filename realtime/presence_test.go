@@ -53,6 +53,13 @@ func TestWhoIsBackWithinTheGraceNeverLeft(t *testing.T) {
 		t.Errorf("kim was told %s", got)
 	}
 	kim.Expect("video:peer-video-changed")
+	// And so it is told of itself.
+	if got := string(again.Expect("video:peer-audio-changed")); got != `{"socketId":"`+again.ID+`","userId":"lee","isMuted":true}` {
+		t.Errorf("lee was told %s", got)
+	}
+	if got := string(again.Expect("video:peer-video-changed")); got != `{"socketId":"`+again.ID+`","userId":"lee","isVideoOff":true}` {
+		t.Errorf("lee was told %s", got)
+	}
 	var state struct {
 		Participants []struct{ IsMuted, IsVideoOff bool }
 	}
@@ -236,18 +243,22 @@ func TestKickedAndSuspended(t *testing.T) {
 	kim.Told()
 	w.exec(`update study_members set status = 'KICKED' where user_id = 'lee'`)
 	kim.Expect("video:user-left")
-	// Whichever server looks first tells its socket so; the other one may find no more than that the lease is gone.
+	// Whichever server looks first tells its socket why; the other one may find no more than that the lease is gone.
 	told := 0
 	for _, c := range []*realtimetest.Client{lee, tab} {
+		out := false
 		w.eventually("lee is put out", func() bool {
 			for _, e := range c.Told() {
 				if e.Name == "error" && strings.Contains(string(e.Data), `"NOT_STUDY_MEMBER"`) {
 					told++
-					return true
 				}
+				out = out || e.Name == "video:user-left" && string(e.Data) == `{"socketId":"`+c.ID+`","userId":"lee"}`
 			}
-			return c.IsClosed()
+			return out
 		})
+		if c.IsClosed() {
+			t.Error("lee's connection was closed")
+		}
 	}
 	if told == 0 {
 		t.Error("lee was not told why")
@@ -282,23 +293,12 @@ func TestJoinsOverREST(t *testing.T) {
 	join(started.SessionID, "lee")
 	join(started.SessionID, "park")
 	// Whoever joins again, or by a socket, stays.
-	kim := n.in("kim")
-	park := n.in("park")
+	n.in("kim")
+	n.in("park")
 	join(started.SessionID, "park")
 	last := join(started.SessionID, "lee")
 	w.happened("SessionStarted kim", "ParticipantJoined lee", "ParticipantJoined park", "ParticipantJoined kim", "ParticipantLeft lee expired")
 	near(t, "lee's leave", w.left("lee").At, last, time.Millisecond)
-	// A leave over REST puts the sockets out.
-	at := time.Now()
-	_, err = n.commands.LeaveSession(t.Context(), commands.LeaveSession{StudyID: study, SessionID: started.SessionID, UserID: "park", Reason: domain.Left, At: at})
-	must(t, err)
-	must(t, n.present.LeftWithout(t.Context(), study, "park", at))
-	kim.Expect("video:user-left")
-	if code := park.Closed(); code != 1012 {
-		t.Errorf("park was closed with %d", code)
-	}
-	w.happened("SessionStarted kim", "ParticipantJoined lee", "ParticipantJoined park", "ParticipantJoined kim", "ParticipantLeft lee expired",
-		"ParticipantLeft park left")
 }
 
 func TestWhatWasLeftLyingAroundExpires(t *testing.T) {

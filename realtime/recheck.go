@@ -58,7 +58,7 @@ func (s *Server) lookAtMembers(ctx context.Context, feeds []*feed.Subscriber) er
 	for _, studyID := range studyIDs {
 		for _, c := range s.studies.in(studyID) {
 			if out(studyID, c.user.ID) {
-				s.leaveStudy(c, studyID)
+				s.studies.leave(c, studyID, s.Now())
 			}
 		}
 	}

@@ -19,13 +19,10 @@ type room struct {
 	people  map[string]*person // by user id; those who have a member
 	order   uint64             // of the next member
 
-	// away are the sockets that other servers have in the room, as of the latest look, by id; their toggles are as of the
-	// latest join.
-	away map[string]peerShape
+	// away are the sockets that other servers have in the room, as of the latest look or join, by id.
+	away map[string]awayPeer
 
-	// outbox is what was told to the room and is not sent yet; whoever is sending goes on until it is empty.
-	outbox  []delivery
-	sending bool
+	outbox outbox
 }
 
 // member is one socket in the room.
@@ -46,28 +43,25 @@ type person struct {
 	muted   toggle
 	off     toggle // the camera
 	sharing toggle
-	// sharer is the socket that shares the screen; set while sharing is.
+	// sharer is the socket that shares the screen. While sharing is on and there is none, it is another server's, or was a killed
+	// one's: see refreshAway.
 	sharer string
 }
 
 // toggle is what the room was told, and how often it changed, so that a refusal that comes late takes back only what it
-// is about.
+// is about; and what the record has by now, which is what it is taken back to.
 type toggle struct {
-	on      bool
-	changes uint64
+	on, recorded bool
+	changes      uint64
 }
+
+// recordedAs is a toggle as the record has it.
+func recordedAs(on bool) toggle { return toggle{on: on, recorded: on} }
 
 func (t *toggle) set(on bool) uint64 {
 	t.on = on
 	t.changes++
 	return t.changes
-}
-
-// delivery is a message on its way to some clients.
-type delivery struct {
-	message *message
-	to      []*client
-	room    bool // and to the room's sockets on other servers
 }
 
 // tell queues a message for every member but the one with the socket id (""; for all). The caller holds the lock, and calls
@@ -79,32 +73,22 @@ func (r *room) tell(m *message, except string) {
 			to = append(to, member.client)
 		}
 	}
-	r.outbox = append(r.outbox, delivery{m, to, true})
+	r.outbox.add(delivery{m, to, true})
+}
+
+// tellOnly is tell for one client.
+func (r *room) tellOnly(c *client, m *message) {
+	r.outbox.add(delivery{message: m, to: []*client{c}})
 }
 
 // flush sends what was told to the room, in order, without holding the lock.
 func (r *room) flush() {
-	for {
-		r.mu.Lock()
-		if r.sending || len(r.outbox) == 0 {
-			r.mu.Unlock()
-			return
+	r.outbox.send(&r.mu, func(d delivery) {
+		d.toClients()
+		if d.room {
+			r.elsewhere.Tell(r.id, d.message.event, d.message.data())
 		}
-		deliveries := r.outbox
-		r.outbox, r.sending = nil, true
-		r.mu.Unlock()
-		for _, d := range deliveries {
-			for _, c := range d.to {
-				c.send(d.message)
-			}
-			if d.room {
-				r.elsewhere.Tell(r.id, d.message.event, d.message.data())
-			}
-		}
-		r.mu.Lock()
-		r.sending = false
-		r.mu.Unlock()
-	}
+	})
 }
 
 // member is the one with the socket id, nil if there is none.
@@ -127,10 +111,9 @@ func (r *room) entered(m *member, p domain.Participant) {
 	m.room = r
 	known := r.people[p.UserID]
 	if known == nil {
-		known = &person{userID: p.UserID}
-		known.muted.on, known.off.on, known.sharing.on = p.Muted.Running(), p.CameraOff.Running(), p.Sharing.Running()
-		if known.sharing.on {
-			known.sharer = m.client.id
+		known = &person{
+			userID: p.UserID, muted: recordedAs(p.Muted.Running()), off: recordedAs(p.CameraOff.Running()),
+			sharing: recordedAs(p.Sharing.Running()),
 		}
 		r.people[p.UserID] = known
 	}
@@ -146,24 +129,27 @@ func (r *room) entered(m *member, p domain.Participant) {
 	if known.off.on {
 		r.tell(m.videoChanged(), m.client.id)
 	}
-	if known.sharer == m.client.id {
-		r.tellShare(m.client.id, p.UserID, true)
+}
+
+// tellOwn tells a new member in which state it is, where that is not the one in which everybody begins: who comes back within
+// the grace would else show a microphone as on that the record has as muted. The caller holds the lock.
+func (r *room) tellOwn(m *member) {
+	if m.person.muted.on {
+		r.tellOnly(m.client, m.audioChanged())
+	}
+	if m.person.off.on {
+		r.tellOnly(m.client, m.videoChanged())
 	}
 }
 
-// left takes a member out and tells the others; nil if it was not in.
-func (r *room) left(socketID string) *member {
-	m := r.members[socketID]
-	if m == nil {
-		return nil
-	}
-	delete(r.members, socketID)
+// left takes a member out and tells the others. The caller holds the lock.
+func (r *room) left(m *member) {
+	delete(r.members, m.client.id)
 	m.person.sockets--
 	if m.person.sockets == 0 {
 		delete(r.people, m.person.userID)
 	}
-	r.tell(newMessage(eventUserLeft, peer{socketID, m.person.userID}), socketID)
-	return m
+	r.tell(newMessage(eventUserLeft, m.peer()), m.client.id)
 }
 
 // peers are the members but the one with the socket id, in the order in which they came.
@@ -186,12 +172,14 @@ func (r *room) peers(socketID string) []peerShape {
 	return shapes
 }
 
+func (m *member) peer() peer { return peer{m.client.id, m.person.userID} }
+
 func (m *member) audioChanged() *message {
-	return newMessage(eventAudioChanged, audioChanged{peer{m.client.id, m.person.userID}, m.person.muted.on})
+	return newMessage(eventAudioChanged, audioChanged{m.peer(), m.person.muted.on})
 }
 
 func (m *member) videoChanged() *message {
-	return newMessage(eventVideoChanged, videoChanged{peer{m.client.id, m.person.userID}, m.person.off.on})
+	return newMessage(eventVideoChanged, videoChanged{m.peer(), m.person.off.on})
 }
 
 // tellShare tells that a socket shares its screen, or does no longer: as documented, and as the web app also listens.

@@ -33,20 +33,19 @@ func (rs *rooms) enter(c *client, id, studyID string, do func(*room)) {
 	r.flush()
 }
 
-// leave takes a client out of a room, tells the others, and gives what it was there; nil if it was not in. do, unless nil,
-// does what else has to be done at that moment.
-func (rs *rooms) leave(c *client, r *room, do func(*member)) *member {
+// leave takes a client out of a room, tells the others, and gives what it was there; nil if it was not in. first does what
+// has to be done, and told, before that.
+func (rs *rooms) leave(c *client, r *room, first func(*member)) *member {
 	rs.mu.Lock()
 	r.mu.Lock()
-	m := r.left(c.id)
+	m := r.members[c.id]
 	if m != nil {
+		first(m)
+		r.left(m)
 		if len(r.members) == 0 && rs.byID[r.id] == r {
 			delete(rs.byID, r.id)
 		}
 		c.leave(r)
-		if do != nil {
-			do(m)
-		}
 	}
 	r.mu.Unlock()
 	rs.mu.Unlock()

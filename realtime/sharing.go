@@ -3,6 +3,7 @@ package realtime
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/studycall/studycall/commands"
@@ -26,27 +27,33 @@ func (s *Server) shareScreen(c *client, data json.RawMessage, is bool, ack answe
 	}
 	return s.toggle(c, roomID, ack, change{
 		apply: func(r *room, m *member) (uint64, error) { return r.share(m, is) },
-		undo: func(r *room, m *member, number uint64) {
-			if m.person.sharing.changes == number {
-				_, _ = r.share(m, !is) // whoever else shares by now has won
+		undo: func(r *room, m *member) {
+			if r.members[m.client.id] == m {
+				_, _ = r.share(m, m.person.sharing.recorded) // whoever else shares by now has won
 			}
 		},
+		of: func(m *member) *toggle { return &m.person.sharing },
+		to: is,
 		record: func(ctx context.Context, r *room, m *member, at time.Time) error {
-			_, err := s.Commands.SetScreenShare(ctx, commands.SetScreenShare{
-				StudyID: r.studyID, SessionID: m.sessionID, UserID: c.user.ID, Sharing: is, At: at,
-			})
-			return err
+			return s.setScreenShare(ctx, m, is, at)
 		},
 	})
 }
 
-// share notes that a member shares the screen, or does no longer, and tells the room. The caller holds the lock.
+func (s *Server) setScreenShare(ctx context.Context, m *member, is bool, at time.Time) error {
+	_, err := s.Commands.SetScreenShare(ctx, commands.SetScreenShare{
+		StudyID: m.room.studyID, SessionID: m.sessionID, UserID: m.person.userID, Sharing: is, At: at,
+	})
+	return err
+}
+
+// share notes that a member shares the screen, or that its person does no longer, and tells the room. A share that another of
+// the person's sockets has moves to this one: of both the room is told. The caller holds the lock.
 func (r *room) share(m *member, is bool) (uint64, error) {
 	p := m.person
-	if p.sharing.on == is {
+	if is && p.sharer == m.client.id || !is && !p.sharing.on {
 		return 0, nil
 	}
-	sharer := p.sharer
 	if is {
 		for _, other := range r.members {
 			if other.client.id == other.person.sharer && other.person != p {
@@ -55,13 +62,32 @@ func (r *room) share(m *member, is bool) (uint64, error) {
 				}}
 			}
 		}
-		sharer = m.client.id
 	}
-	number := p.sharing.set(is)
-	p.sharer = ""
+	if p.sharer != "" {
+		r.tellShare(p.sharer, p.userID, false)
+		p.sharer = ""
+	}
 	if is {
-		p.sharer = sharer
+		p.sharer = m.client.id
+		r.tellShare(p.sharer, p.userID, true)
 	}
-	r.tellShare(sharer, p.userID, is)
-	return number, nil
+	return p.sharing.set(is), nil
+}
+
+// recordStop records that a person's share is over, for whom nobody waits.
+func (s *Server) recordStop(m *member, at time.Time) {
+	lease := leaseOf(m.client, m.room.studyID)
+	s.recorder.mustAdd(participant{lease.StudyID, lease.UserID}, record{
+		do: func(ctx context.Context) error {
+			err := s.setScreenShare(ctx, m, false, at)
+			if errors.Is(err, domain.ErrParticipantNotFound) || errors.Is(err, domain.ErrSessionEnded) {
+				return nil // a leave has ended it before
+			}
+			return err
+		},
+		done: func(err error) {
+			s.recorded("stop a screen share", lease, err)
+			m.room.keep(&m.person.sharing, false, err)
+		},
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync"
+	"time"
 )
 
 // studyLimit is of how many studies one socket may ask who is there.
@@ -20,53 +21,62 @@ type studies struct {
 type audience struct {
 	clients map[*client]struct{}
 	sockets map[string]int // by user id
+	outbox  outbox         // under the lock of the studies
 }
 
 func newStudies() *studies { return &studies{byID: map[string]*audience{}} }
 
-// join puts a client in. It gives how many users are there, the other clients, and whether its user was not there before.
-func (st *studies) join(c *client, studyID string) (online int, others []*client, first bool) {
+// join puts a client in at a moment, and tells it how many users are there, and the others, if its user was not there before.
+func (st *studies) join(c *client, studyID string, at time.Time) {
 	st.mu.Lock()
-	defer st.mu.Unlock()
 	a := st.byID[studyID]
 	if a == nil {
-		a = &audience{map[*client]struct{}{}, map[string]int{}}
+		a = &audience{clients: map[*client]struct{}{}, sockets: map[string]int{}}
 		st.byID[studyID] = a
 	}
 	if _, in := a.clients[c]; !in {
-		first = a.sockets[c.user.ID] == 0
-		a.sockets[c.user.ID]++
 		a.clients[c] = struct{}{}
 		c.mu.Lock()
 		c.studies[studyID] = struct{}{}
 		c.mu.Unlock()
+		if a.sockets[c.user.ID]++; a.sockets[c.user.ID] == 1 {
+			a.tell(eventUserOnline, c, at)
+		}
 	}
-	return len(a.sockets), a.but(c), first
+	a.outbox.add(delivery{message: newMessage(eventStudyJoined, studyJoined{studyID, len(a.sockets)}), to: []*client{c}})
+	st.mu.Unlock()
+	a.outbox.send(&st.mu, delivery.toClients)
 }
 
-// leave takes a client out. It gives the other clients, and whether its user is no longer there.
-func (st *studies) leave(c *client, studyID string) (others []*client, last bool) {
+// leave takes a client out at a moment, and tells the others if its user is no longer there.
+func (st *studies) leave(c *client, studyID string, at time.Time) {
 	st.mu.Lock()
-	defer st.mu.Unlock()
 	a := st.byID[studyID]
 	if a == nil {
-		return nil, false
+		st.mu.Unlock()
+		return
 	}
-	if _, in := a.clients[c]; !in {
-		return nil, false
+	if _, in := a.clients[c]; in {
+		delete(a.clients, c)
+		c.mu.Lock()
+		delete(c.studies, studyID)
+		c.mu.Unlock()
+		if a.sockets[c.user.ID]--; a.sockets[c.user.ID] == 0 {
+			delete(a.sockets, c.user.ID)
+			a.tell(eventUserOffline, c, at)
+		}
+		if len(a.clients) == 0 {
+			delete(st.byID, studyID)
+		}
 	}
-	delete(a.clients, c)
-	c.mu.Lock()
-	delete(c.studies, studyID)
-	c.mu.Unlock()
-	if a.sockets[c.user.ID]--; a.sockets[c.user.ID] == 0 {
-		delete(a.sockets, c.user.ID)
-		last = true
-	}
-	if len(a.clients) == 0 {
-		delete(st.byID, studyID)
-	}
-	return a.but(c), last
+	st.mu.Unlock()
+	a.outbox.send(&st.mu, delivery.toClients)
+}
+
+// tell tells all but a client what became of its user. The caller holds the lock.
+func (a *audience) tell(event string, c *client, at time.Time) {
+	m := newMessage(event, userPresence{c.user.ID, shapeOf(c.user.ID, c.user), instant(at)})
+	a.outbox.add(delivery{message: m, to: a.but(c)})
 }
 
 // in are the clients in a study.
@@ -118,25 +128,7 @@ func (s *Server) joinStudy(c *client, data json.RawMessage, ack answer) error {
 	if len(c.attends()) >= studyLimit {
 		return invalid("studyId", fmt.Sprintf("must be one of at most %d studies", studyLimit))
 	}
-	online, others, first := s.studies.join(c, studyID)
-	c.send(newMessage(eventStudyJoined, studyJoined{studyID, online}))
-	if first {
-		s.tellPresence(eventUserOnline, c, others)
-	}
+	s.studies.join(c, studyID, s.Now())
 	acknowledge(c, ack, nil)
 	return nil
-}
-
-// leaveStudy is for a client who is gone, or no longer a member.
-func (s *Server) leaveStudy(c *client, studyID string) {
-	if others, last := s.studies.leave(c, studyID); last {
-		s.tellPresence(eventUserOffline, c, others)
-	}
-}
-
-func (s *Server) tellPresence(event string, c *client, others []*client) {
-	m := newMessage(event, userPresence{c.user.ID, shapeOf(c.user.ID, c.user), instant(s.Now())})
-	for _, other := range others {
-		other.send(m)
-	}
 }

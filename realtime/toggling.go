@@ -16,8 +16,11 @@ import (
 type change struct {
 	// apply changes the room's state and tells the room, under its lock. It gives the number of the change, 0 for none.
 	apply func(r *room, m *member) (uint64, error)
-	// undo takes the change with that number back, unless it is not the latest; under the lock too.
-	undo func(r *room, m *member, number uint64)
+	// undo goes back to what the record has, and tells the room; under the lock too.
+	undo func(r *room, m *member)
+	// of is what changes, and to is the value that it is changed to.
+	of func(m *member) *toggle
+	to bool
 	// record carries out the command.
 	record func(ctx context.Context, r *room, m *member, at time.Time) error
 }
@@ -30,7 +33,8 @@ func (s *Server) toggleAudio(c *client, data json.RawMessage, ack answer) error 
 	of := func(m *member) *toggle { return &m.person.muted }
 	return s.toggle(c, roomID, ack, change{
 		apply: func(r *room, m *member) (uint64, error) { return r.toggled(m, muted, of, (*member).audioChanged), nil },
-		undo:  func(r *room, m *member, n uint64) { r.untoggled(m, n, of, (*member).audioChanged) },
+		undo:  func(r *room, m *member) { r.toggled(m, of(m).recorded, of, (*member).audioChanged) },
+		of:    of, to: muted,
 		record: func(ctx context.Context, r *room, m *member, at time.Time) error {
 			_, err := s.Commands.SetAudio(ctx, commands.SetAudio{
 				StudyID: r.studyID, SessionID: m.sessionID, UserID: c.user.ID, Muted: muted, At: at,
@@ -48,7 +52,8 @@ func (s *Server) toggleVideo(c *client, data json.RawMessage, ack answer) error 
 	of := func(m *member) *toggle { return &m.person.off }
 	return s.toggle(c, roomID, ack, change{
 		apply: func(r *room, m *member) (uint64, error) { return r.toggled(m, off, of, (*member).videoChanged), nil },
-		undo:  func(r *room, m *member, n uint64) { r.untoggled(m, n, of, (*member).videoChanged) },
+		undo:  func(r *room, m *member) { r.toggled(m, of(m).recorded, of, (*member).videoChanged) },
+		of:    of, to: off,
 		record: func(ctx context.Context, r *room, m *member, at time.Time) error {
 			_, err := s.Commands.SetVideo(ctx, commands.SetVideo{
 				StudyID: r.studyID, SessionID: m.sessionID, UserID: c.user.ID, Off: off, At: at,
@@ -96,6 +101,7 @@ func (s *Server) toggle(c *client, roomID string, ack answer, ch change) error {
 
 // toggled is told how the recording of a change ended.
 func (s *Server) toggled(c *client, r *room, m *member, number uint64, ch change, err error, ack answer) {
+	r.keep(ch.of(m), ch.to, err)
 	if err == nil {
 		acknowledge(c, ack, nil)
 		return
@@ -108,14 +114,25 @@ func (s *Server) toggled(c *client, r *room, m *member, number uint64, ch change
 	s.refuse(c, s.named(err), ack)
 }
 
-// takeBack undoes what the room was told and the record refused.
+// keep notes what the record has, if it was written.
+func (r *room) keep(t *toggle, on bool, err error) {
+	if err != nil {
+		return
+	}
+	r.mu.Lock()
+	t.recorded = on
+	r.mu.Unlock()
+}
+
+// takeBack undoes what the room was told and the record refused, unless it changed again since: then the fate of the latest
+// change decides, and of several that are refused in a row the last goes back to what the record has.
 func (s *Server) takeBack(r *room, m *member, number uint64, ch change) {
 	if number == 0 {
 		return
 	}
 	r.mu.Lock()
-	if r.members[m.client.id] == m {
-		ch.undo(r, m, number)
+	if r.people[m.person.userID] == m.person && ch.of(m).changes == number {
+		ch.undo(r, m)
 	}
 	r.mu.Unlock()
 	r.flush()
@@ -153,11 +170,4 @@ func (r *room) toggled(m *member, on bool, of func(*member) *toggle, changed fun
 		}
 	}
 	return number
-}
-
-// untoggled takes a change back, if it is the latest.
-func (r *room) untoggled(m *member, number uint64, of func(*member) *toggle, changed func(*member) *message) {
-	if t := of(m); t.changes == number {
-		r.toggled(m, !t.on, of, changed)
-	}
 }

@@ -129,8 +129,9 @@ func (w *world) server(tunes ...tune) *node {
 	n := &node{world: w, pool: pool, store: store}
 	n.commands, err = commands.New(store, access, rules, rand.Text)
 	must(t, err)
-	n.present = presence.New(pool, n.commands, projections.NewSessionQueries(pool, store), settings, log)
-	config.Commands, config.Presence = n.commands, n.present
+	sessions := projections.NewSessionQueries(pool, store)
+	n.present = presence.New(pool, n.commands, sessions, settings, log)
+	config.Commands, config.Calls, config.Presence = n.commands, sessions, n.present
 	n.live = realtime.New(config)
 	n.http = httptest.NewServer(n.live.Routes(http.NotFoundHandler()))
 	n.url = n.http.URL

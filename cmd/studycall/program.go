@@ -147,6 +147,7 @@ func (p *program) wire(ctx context.Context, c serveCommand, callers httpapi.Auth
 		Access:        access,
 		Recheck:       membership.NewAccess(members.Younger(look)),
 		Users:         members,
+		Calls:         sessions,
 		Authenticator: callers,
 		Origins:       c.AllowedOrigins.Origins,
 		Presence:      present,

@@ -13,20 +13,31 @@ const beatTimeout = 3 * time.Second
 // while, or its clock.
 const missedBeats = 5
 
-const beatSQL = `insert into servers (server_id, last_seen, said_at) values ($1, clock_timestamp(), $2)
-	on conflict (server_id) do update set last_seen = excluded.last_seen, said_at = excluded.said_at`
+// What is there before it is said again is by the database's clock, like the sweep's judgement. Null is a server that is new,
+// or was taken away.
+const beatSQL = `
+	with before as (select clock_timestamp() - last_seen as silence from servers where server_id = $1)
+	insert into servers (server_id, last_seen, said_at) values ($1, clock_timestamp(), $2)
+	on conflict (server_id) do update set last_seen = excluded.last_seen, said_at = excluded.said_at
+	returning coalesce((select silence from before) < $3 * interval '1 microsecond', false)`
 
 // beat says that this server lives, and notes since when it could do so.
 func (r *Registry) beat(ctx context.Context) error {
+	r.beating.Lock()
+	defer r.beating.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, beatTimeout)
 	defer cancel()
-	_, err := r.pool.Exec(ctx, beatSQL, r.settings.ServerID, r.settings.Now())
+	var heard bool // within the grace time
+	err := r.pool.QueryRow(ctx, beatSQL, r.settings.ServerID, r.settings.Now(), microseconds(r.settings.Grace)).Scan(&heard)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
 	if err != nil {
 		r.steady = time.Time{}
 		return fmt.Errorf("say that this server lives: %w", err)
+	}
+	if !heard && !r.beaten.IsZero() {
+		r.revived = now
 	}
 	if r.steady.IsZero() || now.Sub(r.beaten) > missedBeats*r.settings.Beat+beatTimeout {
 		r.steady = now

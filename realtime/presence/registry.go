@@ -59,9 +59,13 @@ type Registry struct {
 	// slots bounds the transactions that hold a connection of the pool while a command needs another one.
 	slots chan struct{}
 
-	mu     sync.Mutex
-	steady time.Time // since when contact with the database is unbroken; zero: it is not
-	beaten time.Time // the latest beat
+	// beating is held for a beat, so that whoever has beaten knows what all beats before it have found.
+	beating sync.Mutex
+
+	mu      sync.Mutex
+	steady  time.Time // since when contact with the database is unbroken; zero: it is not
+	beaten  time.Time // the latest beat
+	revived time.Time // when this server was last found to have been silent for the grace time; zero: it was not, as far as Held told
 }
 
 // New makes the registry. It does nothing by itself until Run.

@@ -1,0 +1,109 @@
+package realtime_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/studycall/studycall/commands"
+	"github.com/studycall/studycall/domain"
+	"github.com/studycall/studycall/realtime/presence"
+)
+
+// leaves does what a leave over REST does.
+func (n *node) leaves(user string) {
+	t := n.world.t
+	t.Helper()
+	at := time.Now()
+	started, err := n.commands.StartSession(t.Context(), commands.StartSession{StudyID: study, UserID: user, At: at})
+	must(t, err)
+	_, err = n.commands.LeaveSession(t.Context(), commands.LeaveSession{
+		StudyID: study, SessionID: started.SessionID, UserID: user, Reason: domain.Left, At: at,
+	})
+	must(t, err)
+	must(t, n.present.LeftWithout(t.Context(), study, user, at))
+}
+
+// Who leaves over REST stays out: the socket is told so, and stays connected, so that no client reconnects and joins again.
+func TestALeaveOverRESTPutsTheSocketsOut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	n := w.server()
+	kim, park := n.in("kim"), n.in("park")
+	kim.Told()
+	n.leaves("park")
+	gone := `{"socketId":"` + park.ID + `","userId":"park"}`
+	if got := string(kim.Expect("video:user-left")); got != gone {
+		t.Errorf("kim was told %s", got)
+	}
+	if got := string(park.Expect("video:user-left")); got != gone {
+		t.Errorf("park was told %s", got)
+	}
+	if code := park.Refused("video:toggle-audio", muted); code != "PERMISSION_DENIED" {
+		t.Errorf("a toggle: %s", code)
+	}
+	// The connection stands, and is good for another join, if park wants it.
+	park.Must("video:join-room", inRoom)
+	kim.Expect("video:user-joined")
+	w.happened("SessionStarted kim", "ParticipantJoined kim", "ParticipantJoined park", "ParticipantLeft park left",
+		"ParticipantJoined park")
+}
+
+// What others swept while this server was silent are not its users' wishes: they are to come back.
+func TestWhoseServerWasTakenForDeadReconnects(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	n := w.server()
+	kim, park := n.in("kim"), n.in("park")
+	w.server() // sweeps
+	silenced, err := w.pool.Begin(t.Context())
+	must(t, err)
+	_, err = silenced.Exec(t.Context(), `select from servers where server_id = (select server_id from connections limit 1) for update`)
+	must(t, err)
+	w.eventually("the other server has swept", func() bool { return w.count(`select count(*) from connections`) == 0 })
+	must(t, silenced.Rollback(t.Context()))
+	for _, c := range []interface{ Closed() int }{kim, park} {
+		if code := c.Closed(); code != 1012 {
+			t.Errorf("closed with %d", code)
+		}
+	}
+}
+
+// A leave that the database cancels once (57014 is not its being away) is tried again, and is stamped with its true time.
+func TestALeaveThatIsCancelledOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	n := w.server()
+	kim, lee := n.in("kim"), n.in("lee")
+	w.exec(`create sequence attempts`)
+	w.exec(`create function cancel() returns trigger language plpgsql as $$ begin
+		if nextval('attempts') = 1 then raise exception using errcode = '57014', message = 'canceling statement'; end if;
+		return old; end $$`)
+	w.exec(`create trigger cancelled before delete on connections for each row execute function cancel()`)
+	left := time.Now()
+	lee.Must("video:leave-room", theRoom)
+	kim.Expect("video:user-left")
+	w.happened("SessionStarted kim", "ParticipantJoined kim", "ParticipantJoined lee", "ParticipantLeft lee left")
+	near(t, "lee's leave", w.left("lee").At, left, slack)
+	if tries := w.count(`select last_value from attempts`); tries != 2 {
+		t.Errorf("%d attempts", tries)
+	}
+}
+
+// A lease that no socket has, as after a leave that could not be carried out, does not keep its user in the call.
+func TestALeaseWithoutASocketIsLost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	n := w.server()
+	n.in("kim")
+	at := time.Now()
+	started, err := n.commands.StartSession(t.Context(), commands.StartSession{StudyID: study, UserID: "lee", At: at})
+	must(t, err)
+	must(t, n.present.Join(t.Context(), presence.Lease{StudyID: study, UserID: "lee", SocketID: "nobody's"}, started.SessionID, at))
+	_, err = n.commands.JoinSession(t.Context(), commands.JoinSession{StudyID: study, SessionID: started.SessionID, UserID: "lee", At: at})
+	must(t, err)
+	w.happened("SessionStarted kim", "ParticipantJoined kim", "ParticipantJoined lee", "ParticipantLeft lee disconnected")
+	near(t, "lee's leave", w.left("lee").At, at, slack)
+	if n := w.count(`select count(*) from connections`); n != 1 {
+		t.Errorf("%d leases are left", n)
+	}
+}
