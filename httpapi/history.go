@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"math"
 	"net/http"
 
@@ -52,15 +53,12 @@ func (s *server) history(c echo.Context, caller membership.User) error {
 	if err != nil {
 		return err
 	}
-	if err := awaitPosition(c, s.History.WaitFor); err != nil {
-		return err
-	}
-	ctx := c.Request().Context()
-	found, err := s.History.Page(ctx, studyID, page)
+	var found projections.PastSessions
+	err = read(c, s.History.WaitFor, func(ctx context.Context) (position int64, err error) {
+		found, err = s.History.Page(ctx, studyID, page)
+		return found.Position, err
+	})
 	if err != nil {
-		return err
-	}
-	if err := mustReach(c, found.Position); err != nil {
 		return err
 	}
 	var ids []string
@@ -70,7 +68,7 @@ func (s *server) history(c echo.Context, caller membership.User) error {
 			ids = append(ids, p.UserID)
 		}
 	}
-	known, err := s.lookUp(ctx, ids)
+	known, err := s.lookUp(c.Request().Context(), ids)
 	if err != nil {
 		return err
 	}

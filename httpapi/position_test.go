@@ -1,12 +1,16 @@
 package httpapi_test
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/studycall/studycall/httpapi"
+	"github.com/studycall/studycall/projections"
 )
 
 func TestEveryAnswerCarriesItsPosition(t *testing.T) {
@@ -61,44 +65,94 @@ func TestAQueryWaitsForThePositionAskedFor(t *testing.T) {
 	}
 }
 
-// TestTablesThatACrashTookBackDoNotAnswerForThem: after a crash of Postgres the folds of its last moments may be gone, which
-// this server had heard of. Whoever insists on them gets no older answer, until they are folded again.
+// crash has the tables be as after a crash of Postgres, which took back folds that this server had heard of, and keeps
+// everybody from folding them again until goOn.
+func (w *world) crash() (goOn func()) {
+	w.tb.Helper()
+	folds, err := w.pool.Begin(w.tb.Context())
+	must(w.tb, err)
+	w.tb.Cleanup(func() { _ = folds.Rollback(context.Background()) })
+	_, err = folds.Exec(w.tb.Context(), `lock table sessions.sessions, history.sessions, user_stats.totals, study_stats.days in share mode`)
+	must(w.tb, err)
+	w.exec(`update checkpoints set position = 1`)
+	return func() {
+		must(w.tb, folds.Rollback(w.tb.Context()))
+		w.exec(`select pg_notify('studycall_wake', '')`)
+	}
+}
+
+// TestTablesThatACrashTookBackDoNotAnswerForThem: whoever insists on what they held gets no older answer, until it is folded
+// again.
 func TestTablesThatACrashTookBackDoNotAnswerForThem(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	insist := w.past("study-123", meeting{id: "s", start: clock("2025-11-19T00:00:00Z"), present: everybody(time.Second, member)})
 	paths := []string{"status", "sessions/s", "sessions/unknown", "history", "stats", "stats/users/" + member}
-	var answers []int
+	answers := map[string]int{}
 	for _, path := range paths {
-		answers = append(answers, w.ask(member, "GET", path, "", insist...).status)
+		answers[path] = w.ask(member, "GET", path, "", insist...).status
 	}
-	crashed, err := w.pool.Begin(t.Context())
-	must(t, err)
-	defer func() { _ = crashed.Rollback(t.Context()) }()
-	// Nobody folds anything, and everybody reads.
-	_, err = crashed.Exec(t.Context(), `lock table sessions.sessions, history.sessions, user_stats.totals, study_stats.days in share mode`)
-	must(t, err)
-	w.exec(`update checkpoints set position = 1`)
+	goOn := w.crash()
 
-	for i, path := range paths {
-		got := w.ask(member, "GET", path, "", insist...)
-		details := refused(t, path, http.StatusServiceUnavailable, "SERVICE_UNAVAILABLE", got)
-		if details["field"] != "Min-Event-Position" || details["reason"] != "is not reached any more, and will be in a moment" ||
-			got.header.Get("Retry-After") == "" {
-			t.Errorf("%s: %+v", path, got)
-		}
-		if got := w.ask(member, "GET", path, ""); got.status != answers[i] {
+	var asking sync.WaitGroup
+	for _, path := range paths {
+		asking.Go(func() {
+			got := w.ask(member, "GET", path, "", insist...)
+			details := refused(t, path, http.StatusServiceUnavailable, "SERVICE_UNAVAILABLE", got)
+			if details["field"] != "Min-Event-Position" || details["reason"] != "was not reached within 2s" || got.header.Get("Retry-After") == "" {
+				t.Errorf("%s: %+v", path, got)
+			}
+		})
+		if got := w.ask(member, "GET", path, ""); got.status != answers[path] {
 			t.Errorf("%s, not insisting: %+v", path, got)
 		}
 	}
-	must(t, crashed.Rollback(t.Context()))
-	w.exec(`select pg_notify('studycall_wake', '')`)
-	for i, path := range paths {
-		for deadline := time.Now().Add(10 * time.Second); w.ask(member, "GET", path, "", insist...).status != answers[i]; {
-			if time.Now().After(deadline) {
-				t.Fatalf("%s: it is not folded again", path)
-			}
+	asking.Wait()
+	goOn()
+	for _, path := range paths {
+		if got := w.ask(member, "GET", path, "", insist...); got.status != answers[path] {
+			t.Errorf("%s, recovered: %+v", path, got)
 		}
+	}
+}
+
+// lookedAt is a history that tells when a page was looked at.
+type lookedAt struct {
+	httpapi.History
+	looks chan struct{}
+}
+
+func (l lookedAt) Page(ctx context.Context, study string, page projections.HistoryPage) (projections.PastSessions, error) {
+	found, err := l.History.Page(ctx, study, page)
+	select {
+	case l.looks <- struct{}{}:
+	default:
+	}
+	return found, err
+}
+
+// TestWhatACrashTookBackIsLookedForAgain: who insists is answered as soon as it is folded again.
+func TestWhatACrashTookBackIsLookedForAgain(t *testing.T) {
+	t.Parallel()
+	looks := make(chan struct{})
+	w := newWorld(t, func(c *httpapi.Config) { c.History = lookedAt{c.History, looks} })
+	insist := w.past("study-123", meeting{id: "s", start: clock("2025-11-19T00:00:00Z"), present: everybody(time.Second, member)})
+	if got := w.ask(member, "GET", "history", "", insist...); got.status != http.StatusOK {
+		t.Fatalf("%+v", got)
+	}
+	goOn := w.crash()
+	answered := make(chan answer, 1)
+	go func() { answered <- w.ask(member, "GET", "history", "", insist...) }()
+	for range 2 {
+		select {
+		case <-looks:
+		case early := <-answered:
+			t.Fatalf("answered before anything was folded again: %+v", early)
+		}
+	}
+	goOn()
+	if got := <-answered; got.status != http.StatusOK || !strings.Contains(got.body, `"id":"s"`) {
+		t.Errorf("%+v", got)
 	}
 }
 

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -26,20 +27,21 @@ func (s *server) session(c echo.Context, caller membership.User) error {
 	if err != nil {
 		return err
 	}
-	if err := awaitPosition(c, s.Sessions.WaitFor); err != nil {
-		return err
-	}
 	sessionID := pathID(c, "sessionId")
 	if !membership.PossibleID(sessionID) {
 		return domain.ErrSessionNotFound
 	}
-	ctx := c.Request().Context()
-	session, position, err := s.Sessions.Session(ctx, studyID, sessionID)
-	if err != nil && !errors.Is(err, domain.ErrSessionNotFound) {
-		return err
-	}
-	if late := mustReach(c, position); late != nil {
-		return late // also where it is not known yet
+	var session domain.Session
+	var position int64
+	err = read(c, s.Sessions.WaitFor, func(ctx context.Context) (_ int64, err error) {
+		session, position, err = s.Sessions.Session(ctx, studyID, sessionID)
+		if errors.Is(err, domain.ErrSessionNotFound) {
+			err = nil // it may not be known yet
+		}
+		return position, err
+	})
+	if err == nil && session.ID == "" {
+		err = domain.ErrSessionNotFound
 	}
 	if err != nil {
 		return err
@@ -48,7 +50,7 @@ func (s *server) session(c echo.Context, caller membership.User) error {
 	for _, p := range session.Participants {
 		ids = append(ids, p.UserID)
 	}
-	known, err := s.lookUp(ctx, ids)
+	known, err := s.lookUp(c.Request().Context(), ids)
 	if err != nil {
 		return err
 	}

@@ -1,10 +1,12 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/membership"
 )
 
@@ -36,15 +38,13 @@ func (s *server) status(c echo.Context, caller membership.User) error {
 	if err != nil {
 		return err
 	}
-	if err := awaitPosition(c, s.Sessions.WaitFor); err != nil {
-		return err
-	}
-	ctx := c.Request().Context()
-	session, position, err := s.Sessions.Open(ctx, studyID)
+	var session domain.Session
+	var position int64
+	err = read(c, s.Sessions.WaitFor, func(ctx context.Context) (_ int64, err error) {
+		session, position, err = s.Sessions.Open(ctx, studyID)
+		return position, err
+	})
 	if err != nil {
-		return err
-	}
-	if err := mustReach(c, position); err != nil {
 		return err
 	}
 	showPosition(c, position)
@@ -57,7 +57,7 @@ func (s *server) status(c echo.Context, caller membership.User) error {
 			ids = append(ids, p.UserID)
 		}
 	}
-	known, err := s.lookUp(ctx, ids)
+	known, err := s.lookUp(c.Request().Context(), ids)
 	if err != nil {
 		return err
 	}

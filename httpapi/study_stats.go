@@ -53,18 +53,15 @@ func (s *server) studyStats(c echo.Context, caller membership.User) error {
 	if err != nil {
 		return err
 	}
-	if err := awaitPosition(c, s.StudyStats.WaitFor); err != nil {
-		return err
-	}
-	ctx := c.Request().Context()
-	found, err := s.StudyStats.Summary(ctx, studyID, daysOf(period), s.Now())
+	var found projections.StudySummary
+	err = read(c, s.StudyStats.WaitFor, func(ctx context.Context) (position int64, err error) {
+		found, err = s.StudyStats.Summary(ctx, studyID, daysOf(period), s.Now())
+		return found.Position, err
+	})
 	if err != nil {
 		return err
 	}
-	if err := mustReach(c, found.Position); err != nil {
-		return err
-	}
-	active, err := s.activeUser(ctx, found.MostActive)
+	active, err := s.activeUser(c.Request().Context(), found.MostActive)
 	if err != nil {
 		return err
 	}

@@ -1,12 +1,14 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/membership"
+	"github.com/studycall/studycall/projections"
 )
 
 type userStatsAnswer struct {
@@ -32,17 +34,15 @@ func (s *server) userStats(c echo.Context, caller membership.User) error {
 	if err := s.Access.SelfOrStaff(ctx, studyID, caller.ID, userID); err != nil {
 		return err
 	}
-	if err := awaitPosition(c, s.UserStats.WaitFor); err != nil {
-		return err
-	}
 	if err := s.Access.EverMember(ctx, studyID, userID); err != nil {
 		return err
 	}
-	found, err := s.UserStats.Summary(ctx, studyID, userID)
+	var found projections.UserSummary
+	err := read(c, s.UserStats.WaitFor, func(ctx context.Context) (position int64, err error) {
+		found, err = s.UserStats.Summary(ctx, studyID, userID)
+		return found.Position, err
+	})
 	if err != nil {
-		return err
-	}
-	if err := mustReach(c, found.Position); err != nil {
 		return err
 	}
 	showPosition(c, found.Position)
