@@ -13,6 +13,7 @@ type Config struct {
 	PingInterval   time.Duration // between a pong and the next ping [25s]
 	PingTimeout    time.Duration // how long a pong may take [60s]
 	UpgradeTimeout time.Duration // how long an upgrade from polling may take [10s]
+	PollGap        time.Duration // how long after the answer to a poll the next may come [30s: 4 MiB over 1.1 Mbit/s]
 	MaxPayload     int64         // bytes of the largest message or polling body taken [1,000,000]
 	Queue          int           // messages that may wait for one WebSocket [1024]
 	QueueBytes     int           // bytes that may wait for one client [4 MiB]
@@ -31,6 +32,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.UpgradeTimeout == 0 {
 		c.UpgradeTimeout = 10 * time.Second
+	}
+	if c.PollGap == 0 {
+		c.PollGap = 30 * time.Second
 	}
 	if c.MaxPayload == 0 {
 		c.MaxPayload = 1_000_000

@@ -1,7 +1,9 @@
 package engineio
 
 import (
+	"errors"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/studycall/studycall/realtime/websocket"
@@ -19,15 +21,17 @@ func (c *Conn) poll(w http.ResponseWriter, r *http.Request) {
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // where it can be set
 	hold := time.NewTimer(time.Hour)
 	defer hold.Stop()
-	for {
+	for r.Context().Err() == nil { // what waits is not for a client that is gone
 		body, wait, refused := c.pollResult(early)
 		switch {
 		case refused != 0:
 			refused.answer(w)
 			return
 		case body != nil:
-			if answer(w, body) != nil {
-				c.end(TransportClose, websocket.Normal)
+			if err := answer(w, body); err != nil {
+				c.pollBroke(err)
+			} else { // a connection that ends now may just be a proxy's, which makes one for each request
+				c.pollAnswered()
 			}
 			return
 		}
@@ -36,11 +40,52 @@ func (c *Conn) poll(w http.ResponseWriter, r *http.Request) {
 		case <-c.polling.wake:
 		case <-hold.C:
 		case <-r.Context().Done():
-			c.stopPoll()
-			c.end(TransportClose, websocket.Normal)
-			return
 		}
 	}
+	c.stopPoll()
+	c.pollBroke(nil)
+}
+
+// pollBroke is told that a poll's connection broke, by an error of writing the answer if there is one. A client that
+// polls does not go on after that. One that has changed to its WebSocket since has no more to do with its polls.
+func (c *Conn) pollBroke(err error) {
+	if c.socket.Load() != nil {
+		return
+	}
+	at := time.Now()
+	if errors.Is(err, os.ErrDeadlineExceeded) { // it took nothing
+		at = c.lastHeard()
+	}
+	c.endAt(at, TransportClose, websocket.Normal)
+}
+
+// pollAnswered begins to wait for the next poll.
+func (c *Conn) pollAnswered() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p := c.polling; !c.ended && !p.getting && c.socket.Load() == nil {
+		p.stopMissing()
+		p.missing = time.AfterFunc(c.server.config.PollGap, c.pollMissing)
+	}
+}
+
+// pollMissing is called by the timer when the next poll has not come. The client has died in between, where no broken connection
+// shows it, unless it is still posting or changing to a WebSocket.
+func (c *Conn) pollMissing() {
+	c.mu.Lock()
+	p, gap := c.polling, c.server.config.PollGap
+	if c.ended || p.getting || c.socket.Load() != nil {
+		c.mu.Unlock()
+		return
+	}
+	heard := c.lastHeard()
+	if p.posting || p.candidate != nil || time.Since(heard) < gap {
+		p.missing.Reset(gap)
+		c.mu.Unlock()
+		return
+	}
+	c.mu.Unlock()
+	c.endAt(heard, TransportClose, websocket.Normal)
 }
 
 // startPoll says whether the poll may wait, and whether it came before any upgrade was tried.
@@ -60,6 +105,7 @@ func (c *Conn) startPoll() (early bool, refused refusal) {
 		return false, badRequest
 	}
 	p.getting = true
+	p.stopMissing()
 	early = p.candidate == nil
 	c.mu.Unlock()
 	return early, 0

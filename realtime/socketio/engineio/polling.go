@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -21,6 +22,7 @@ type polling struct {
 	wake    chan struct{} // tells the waiting poll to look again
 	getting bool          // a poll is waiting or being answered
 	posting bool          // a post is being read or handled
+	missing *time.Timer   // due when the next poll should have come; nil before the first answer
 
 	candidate *candidate // the WebSocket that the client tries
 	probed    time.Time  // when that answered a probe, zero before
@@ -53,9 +55,16 @@ func (p *polling) look() {
 	}
 }
 
+func (p *polling) stopMissing() {
+	if p.missing != nil {
+		p.missing.Stop()
+	}
+}
+
 // end wakes the waiting poll, closes the WebSocket that is being tried, and says whether another poll has to be answered.
 func (p *polling) end() (linger bool) {
 	p.look()
+	p.stopMissing()
 	if p.candidate != nil {
 		p.candidate.giveUp()
 	}
@@ -82,6 +91,11 @@ func answer(w http.ResponseWriter, body []byte) error {
 	w.Header().Set("Content-Type", "text/plain; charset=UTF-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	_, err := w.Write(body) //nolint:gosec // as plain text, to the one client that may read it
-	return err
+	if _, err := w.Write(body); err != nil { //nolint:gosec // as plain text, to the one client that may read it
+		return err
+	}
+	if err := http.NewResponseController(w).Flush(); !errors.Is(err, http.ErrNotSupported) {
+		return err // else a small answer to a dead client would fail where nobody sees it
+	}
+	return nil
 }

@@ -1,49 +1,29 @@
 package engineio
 
 import (
-	"context"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"reflect"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/studycall/studycall/realtime/websocket"
 )
-
-// silent is a Handler that does nothing.
-type silent struct{}
-
-func (silent) Message(*Conn, []byte, bool) {}
-func (silent) Closed(*Conn, Reason)        {}
 
 // Given a request with headers of all kinds, then the connection keeps those that say who is calling; given more than 64 KB,
 // there is no connection.
 func TestWhatIsKeptOfARequest(t *testing.T) {
 	t.Parallel()
 	accepted := make(chan *http.Request, 1)
-	s := NewServer(Config{}, func(_ *Conn, r *http.Request) Handler {
+	s, url := serve(t, Config{}, func(_ *Conn, r *http.Request) Handler {
 		accepted <- r
-		return silent{}
-	})
-	server := httptest.NewServer(s)
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := s.Close(ctx, websocket.Restart); err != nil {
-			t.Error(err)
-		}
-		server.Close()
+		return make(ended, 1)
 	})
 	open := func(headers http.Header) int {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/?EIO=4&transport=polling&userId=kim", nil)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"&userId=kim", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.Header = headers
-		answer, err := server.Client().Do(r)
+		r.Header, r.Close = headers, true
+		answer, err := http.DefaultClient.Do(r)
 		if err != nil {
 			t.Fatal(err)
 		}

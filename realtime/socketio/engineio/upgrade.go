@@ -110,6 +110,7 @@ func (c *Conn) upgrade(t *candidate) bool {
 	}
 	t.timer.Stop()
 	p.candidate = nil
+	p.stopMissing()
 	if len(p.queue) > 0 {
 		t.socket.Send(websocket.Joined(framesOf(p.queue)...)) // more than its queue would count
 		p.queue, p.bytes = nil, 0
