@@ -44,7 +44,7 @@ func TestLastThere(t *testing.T) {
 			heard := time.Now()
 			<-time.After(pause)
 			test.end(t, c, peer)
-			wait(t, h.closed)
+			_ = wait(t, h.closed) // whatever the cause
 			if there := c.LastThere(); there.After(heard) == test.late || there.After(time.Now()) || there.Before(heard.Add(-pause)) {
 				t.Errorf("was there until %v after it was last heard", there.Sub(heard))
 			}
@@ -71,7 +71,7 @@ func TestLastThereOfWhoHangsUpMeanwhile(t *testing.T) {
 	_ = peer.Close()
 	<-time.After(300 * time.Millisecond)
 	close(handled)
-	wait(t, h.closed)
+	_ = wait(t, h.closed) // whatever the cause
 	if there := c.LastThere(); there.After(began) || there.Before(began.Add(-time.Second)) {
 		t.Errorf("was there until %v after it hung up", there.Sub(began))
 	}

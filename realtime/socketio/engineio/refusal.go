@@ -50,5 +50,5 @@ func (f refusal) answer(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_, _ = fmt.Fprintf(w, `{"code":%d,"message":%q}`, code, message) //nolint:gosec // constants; it fails when the client is gone
+	_, _ = fmt.Fprintf(w, `{"code":%d,"message":%q}`, code, message) // fails when the client is gone
 }
