@@ -151,7 +151,6 @@ func TestEveryCodeHasAReason(t *testing.T) {
 		websocket.Normal: false, websocket.Protocol: false, websocket.NotUTF8: false, websocket.TooBig: false,
 		websocket.Internal: true, websocket.Restart: true, websocket.TooSlow: true, websocket.RateLimited: true,
 		websocket.Removed: false, websocket.BadPacket: false, websocket.NotJoined: true, websocket.Silent: true,
-		websocket.Unauthorized: false,
 	}
 	reasons := map[string]bool{}
 	for code, want := range reconnect {

@@ -16,19 +16,18 @@ type CloseCode uint16
 //
 //nolint:errname // codes first of all
 const (
-	Normal       CloseCode = 1000 // either side is done: do not reconnect
-	Protocol     CloseCode = 1002 // the frames break RFC 6455: a fault of the client, do not reconnect
-	NotUTF8      CloseCode = 1007 // a text message is not UTF-8: do not reconnect
-	TooBig       CloseCode = 1009 // a message is over the limit: do not reconnect only to send it again
-	Internal     CloseCode = 1011 // a fault of ours: reconnect, with backoff
-	Restart      CloseCode = 1012 // this server drains: reconnect now, another one answers
-	TooSlow      CloseCode = 4001 // what waited for the client passed the limit: reconnect and ask for the state anew
-	RateLimited  CloseCode = 4002 // the client sent too much, too fast: reconnect after a minute
-	Removed      CloseCode = 4003 // the user may no longer be here: do not reconnect
-	BadPacket    CloseCode = 4004 // a message could not be understood: a fault of the client, do not reconnect
-	NotJoined    CloseCode = 4005 // the client connected and then asked for nothing in time: reconnect when needed
-	Silent       CloseCode = 4006 // no answer to a ping in time: reconnect
-	Unauthorized CloseCode = 4007 // no proof, or a bad one, of who is calling: sign in before reconnecting
+	Normal      CloseCode = 1000 // either side is done: do not reconnect
+	Protocol    CloseCode = 1002 // the frames break RFC 6455: a fault of the client, do not reconnect
+	NotUTF8     CloseCode = 1007 // a text message is not UTF-8: do not reconnect
+	TooBig      CloseCode = 1009 // a message is over the limit: do not reconnect only to send it again
+	Internal    CloseCode = 1011 // a fault of ours: reconnect, with backoff
+	Restart     CloseCode = 1012 // this server drains: reconnect now, another one answers
+	TooSlow     CloseCode = 4001 // what waited for the client passed the limit: reconnect and ask for the state anew
+	RateLimited CloseCode = 4002 // the client sent too much, too fast: reconnect after a minute
+	Removed     CloseCode = 4003 // the user may no longer be here: do not reconnect
+	BadPacket   CloseCode = 4004 // a message could not be understood: a fault of the client, do not reconnect
+	NotJoined   CloseCode = 4005 // by Socket.IO, the client connected and then to no namespace in time: reconnect when needed
+	Silent      CloseCode = 4006 // no answer to a ping in time: reconnect
 )
 
 // Reconnect says whether a client that was closed with this code should connect again by itself.
@@ -68,8 +67,6 @@ func (c CloseCode) Reason() string {
 		return "nothing asked for in time"
 	case Silent:
 		return "ping timeout, reconnect"
-	case Unauthorized:
-		return "unauthorized"
 	default:
 		return ""
 	}
