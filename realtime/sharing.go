@@ -34,7 +34,7 @@ func (s *Server) shareScreen(c *client, data json.RawMessage, is bool, ack answe
 		},
 		of: func(m *member) *toggle { return &m.person.sharing },
 		to: is,
-		record: func(ctx context.Context, r *room, m *member, at time.Time) error {
+		record: func(ctx context.Context, _ *room, m *member, at time.Time) error {
 			return s.setScreenShare(ctx, m, is, at)
 		},
 	})

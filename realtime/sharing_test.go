@@ -5,7 +5,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/domain"
+	"github.com/studycall/studycall/realtime"
+	"github.com/studycall/studycall/realtime/presence"
 )
 
 // A share moves with its person from one socket to another, and what the old one does later is not about it.
@@ -70,6 +73,11 @@ func (w *world) stopped(user string) (at time.Time) {
 	return at
 }
 
+// unlimited lets a test ask again and again.
+func unlimited(c *realtime.Config, _ *presence.Settings, _ *commands.Settings) {
+	c.Rates = realtime.Rates{}
+}
+
 // sharers are the sockets that a room's state has as sharing.
 func sharers(t *testing.T, state json.RawMessage) (ids []string) {
 	t.Helper()
@@ -93,7 +101,7 @@ func sharers(t *testing.T, state json.RawMessage) (ids []string) {
 func TestAShareOnAnotherServer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	one, two := w.server(), w.server()
+	one, two := w.server(), w.server(unlimited)
 	park, lee := two.in("park"), one.in("lee")
 	lee.Must("video:screen-share-start", theRoom)
 	park.Told()
@@ -124,7 +132,7 @@ func TestAShareOnAnotherServer(t *testing.T) {
 func TestPeersWhoComeLaterOnAnotherServer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	one, two := w.server(), w.server()
+	one, two := w.server(), w.server(unlimited)
 	park, kim := two.in("park"), one.in("kim")
 	joined := time.Now()
 	kim.Must("video:toggle-audio", muted)
