@@ -109,6 +109,9 @@ func TestAttackersDisturbNobody(t *testing.T) {
 	})
 
 	took := latencies(t, kim, lee, 100)
+	var memory runtime.MemStats // while they are connected, in the midst of it
+	runtime.GC()
+	runtime.ReadMemStats(&memory)
 	close(over)
 	attackers.Wait()
 	// What a lock, a queue or a time-out that they share would cost shows in seconds; the rest is the machine.
@@ -116,10 +119,8 @@ func TestAttackersDisturbNobody(t *testing.T) {
 	if took[90] > time.Second {
 		t.Errorf("one in ten took more than %v", took[90])
 	}
-	var memory runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&memory)
-	if memory.HeapAlloc > 200<<20 {
+	t.Logf("%d MB are in use under attack, the attackers' own included", memory.HeapAlloc>>20)
+	if memory.HeapAlloc > 128<<20 {
 		t.Errorf("%d MB are in use", memory.HeapAlloc>>20)
 	}
 	w.eventually("the attackers are out", func() bool { return w.count(`select count(*) from connections where user_id like 'u%'`) == 0 })
