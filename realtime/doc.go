@@ -20,9 +20,13 @@
 //
 // Toggles and leaves are told to the room at once and then recorded, each participant's in order, with the time at which
 // they happened; the ack comes when that is durable. While the database is away they wait in memory. A toggle that the
-// record refuses is taken back, and the room is told so.
+// record refuses is taken back to what the record has, and the room is told so. A leave is tried again until it is
+// recorded, whatever the database said; a share ends with the socket that shares.
+//
+// Who comes to a study and goes is told in the order in which the count changes, on each server for its own sockets.
 //
 // # Locks
 //
-// A room's lock is held for a few assignments, never while something is sent, read or written.
+// Under the lock of a room, or of the studies, state changes and what is told of it is encoded and put in line: memory alone,
+// in proportion to the members (12 by default). Nothing is sent, read, written or waited for under it.
 package realtime
