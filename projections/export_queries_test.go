@@ -2,7 +2,10 @@ package projections
 
 // The statements of the queries, for the tests that look at their plans.
 const (
-	HistorySQL    = historySQL
-	UserStatsSQL  = userStatsSQL
-	StudyStatsSQL = studyStatsSQL
+	HistorySQL     = historySQL
+	UserStatsSQL   = userStatsSQL
+	StudyStatsSQL  = studyStatsSQL
+	OpenSessionSQL = openSessionSQL
+	SessionSQL     = sessionSQL
+	OpenCallsSQL   = openCallsSQL
 )

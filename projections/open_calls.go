@@ -6,12 +6,14 @@ import (
 	"github.com/studycall/studycall/domain"
 )
 
-// The index of open sessions holds nothing else, so the past costs nothing.
+// The index of open sessions holds nothing else, and "offset 0" has each one's participants looked up by their key, so the
+// past costs nothing: left the choice, the planner reads all participants there ever were (of 121,200, with 300 calls open,
+// 22 ms instead of 4).
 const openCallsSQL = `
 	select c.position, s.study_id, ` + sessionColumns + `, ` + participantColumns + `
 	from checkpoints c
 	left join sessions.sessions s on s.ended_at is null
-	left join sessions.participants p on p.session_id = s.id
+	left join lateral (select * from sessions.participants where session_id = s.id offset 0) p on true
 	where c.name = $1
 	order by s.study_id, p.ordinal`
 
