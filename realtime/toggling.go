@@ -33,7 +33,7 @@ func (s *Server) toggleAudio(c *client, data json.RawMessage, ack answer) error 
 	of := func(m *member) *toggle { return &m.person.muted }
 	return s.toggle(c, roomID, ack, change{
 		apply: func(r *room, m *member) (uint64, error) { return r.toggled(m, muted, of, (*member).audioChanged), nil },
-		undo:  func(r *room, m *member) { r.toggled(m, of(m).recorded, of, (*member).audioChanged) },
+		undo:  func(r *room, m *member) { r.untoggled(m, of, (*member).audioChanged) },
 		of:    of, to: muted,
 		record: func(ctx context.Context, r *room, m *member, at time.Time) error {
 			_, err := s.Commands.SetAudio(ctx, commands.SetAudio{
@@ -52,7 +52,7 @@ func (s *Server) toggleVideo(c *client, data json.RawMessage, ack answer) error 
 	of := func(m *member) *toggle { return &m.person.off }
 	return s.toggle(c, roomID, ack, change{
 		apply: func(r *room, m *member) (uint64, error) { return r.toggled(m, off, of, (*member).videoChanged), nil },
-		undo:  func(r *room, m *member) { r.toggled(m, of(m).recorded, of, (*member).videoChanged) },
+		undo:  func(r *room, m *member) { r.untoggled(m, of, (*member).videoChanged) },
 		of:    of, to: off,
 		record: func(ctx context.Context, r *room, m *member, at time.Time) error {
 			_, err := s.Commands.SetVideo(ctx, commands.SetVideo{
@@ -170,4 +170,9 @@ func (r *room) toggled(m *member, on bool, of func(*member) *toggle, changed fun
 		}
 	}
 	return number
+}
+
+// untoggled goes back to what the record has.
+func (r *room) untoggled(m *member, of func(*member) *toggle, changed func(*member) *message) {
+	r.toggled(m, of(m).recorded, of, changed)
 }
