@@ -35,18 +35,20 @@ func TestBenchFanout(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	got := results[0]
-	if got.Shape != (fanout.Shape{Rooms: 2, Peers: 3}) || len(got.Loads) != 3 || got.Memory.InRoom == 0 {
+	if got.Shape != (fanout.Shape{Rooms: 2, Peers: 3}) || len(got.Loads) != 6 || got.Memory.InRoom == 0 {
 		t.Errorf("got %s", out)
 	}
 	for name, perMessage := range map[string]int64{"relay": 1, "speaking": 2, "toggles": 2} {
-		l := got.Load(name)
-		if l == nil || len(l.Rounds) != 1 || !(l.Bare > 0) || !(l.Program > 0) || !(l.Ratio > 0) {
-			t.Fatalf("%s: %+v", name, l)
-		}
-		bare, program := l.Rounds[0].Bare, l.Rounds[0].Program
-		if bare.Sent < 6 || program.Sent < 6 || bare.Deliveries != bare.Sent*perMessage ||
-			program.Deliveries != program.Sent*perMessage || l.Deliveries != bare.Deliveries+program.Deliveries {
-			t.Errorf("%s: %+v", name, l)
+		for _, burst := range []int{1, 4} {
+			l, turn := got.Load(name, burst), int64(6*burst) // all members send
+			if l == nil || len(l.Rounds) != 1 || !(l.Bare > 0) || !(l.Program > 0) || !(l.Ratio > 0) {
+				t.Fatalf("%s in bursts of %d: %+v", name, burst, l)
+			}
+			bare, program := l.Rounds[0].Bare, l.Rounds[0].Program
+			if bare.Sent < turn || program.Sent < turn || bare.Deliveries != bare.Sent*perMessage ||
+				program.Deliveries != program.Sent*perMessage || l.Deliveries != bare.Deliveries+program.Deliveries {
+				t.Errorf("%s in bursts of %d: %+v", name, burst, l)
+			}
 		}
 	}
 	left, err := os.ReadDir(folder)
@@ -56,7 +58,7 @@ func TestBenchFanout(t *testing.T) {
 	var told strings.Builder
 	people := benchFanoutCommand{Rounds: 1}
 	if err := people.print(&told, results); err != nil || !strings.Contains(told.String(), "2 rooms of 3") ||
-		strings.Count(told.String(), "\n") != 8 {
+		strings.Count(told.String(), "\n") != 13 {
 		t.Errorf("for people it is\n%s%v", told.String(), err)
 	}
 }

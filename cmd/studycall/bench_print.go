@@ -15,24 +15,23 @@ func (c *benchFanoutCommand) print(out io.Writer, results []fanout.Result) error
 		_, _ = fmt.Fprintf(out, "%d rooms of %d, %d rounds of %v for each server; medians\n",
 			r.Shape.Rooms, r.Shape.Peers, c.Rounds, c.Each)
 		table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-		_, _ = fmt.Fprintln(table, "load\tbare, deliveries/CPU-s\tstudycall\tratio\tbar\t")
+		_, _ = fmt.Fprintln(table, "load\tburst\tbare, deliveries/CPU-s\tstudycall\tratio\tbar\t")
 		deliveries := int64(0)
 		for _, l := range r.Loads {
-			bar := ""
-			if l.Bar > 0 {
-				bar = fmt.Sprint(l.Bar)
-			}
-			_, _ = fmt.Fprintf(table, "%s\t%.0f\t%.0f\t%.2f\t%s\t\n", l.Name, l.Bare, l.Program, l.Ratio, bar)
+			_, _ = fmt.Fprintf(table, "%s\t%d\t%.0f\t%.0f\t%.2f\t%v\t\n", l.Title, l.Burst, l.Bare, l.Program, l.Ratio, l.Bar)
 			deliveries += l.Deliveries
 		}
 		if err := table.Flush(); err != nil {
 			return err
 		}
-		recording := r.Load("toggles").PerMessage() - r.Load("speaking").PerMessage()
-		_, err := fmt.Fprintf(out, "%d deliveries, each compared with what was due; none was lost. Recording a toggle takes %v of the server's CPU time.\n"+
-			"Of the bare server's memory an idle connection takes %.1f KB; of studycall's %.1f KB more (bar: 25), and in a call, with what is known of that, %.1f KB more.\n\n",
-			deliveries, recording.Round(100*time.Nanosecond), kilobytes(r.Memory.Bare),
-			kilobytes(r.Memory.Connected-r.Memory.Bare), kilobytes(r.Memory.InRoom-r.Memory.Bare))
+		_, _ = fmt.Fprintf(out, "%d deliveries, each compared with what was due; none was lost, doubled or out of order.\n", deliveries)
+		for _, burst := range fanout.Bursts() {
+			recording := r.Load("toggles", burst).PerMessage() - r.Load("speaking", burst).PerMessage()
+			_, _ = fmt.Fprintf(out, "In bursts of %d, recording a toggle takes %v of the server's CPU time.\n",
+				burst, recording.Round(100*time.Nanosecond))
+		}
+		_, err := fmt.Fprintf(out, "Of the bare server's memory an idle connection takes %.1f KB; of studycall's %.1f KB more (bar: 25), and in a call, with what is known of that, %.1f KB more.\n\n",
+			kilobytes(r.Memory.Bare), kilobytes(r.Memory.Connected-r.Memory.Bare), kilobytes(r.Memory.InRoom-r.Memory.Bare))
 		if err != nil {
 			return err
 		}

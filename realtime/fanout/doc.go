@@ -4,11 +4,11 @@
 //
 // # The load
 //
-// A room's clients take turns together: every one of them sends one message, then all wait for what is due to them, and
-// then the next turn begins. So no queue ever holds more than a turn, rooms do not wait for one another, and a turn is
-// a room at its busiest: all speak at once. No room takes more than maxTurns a second, which is below what one socket may
-// send. Every delivery is compared byte for byte with what is due, and turns are numbered in it or alternate: what is lost,
-// doubled or out of order fails the run.
+// A room's clients take turns together: every one of them sends a burst, of one message or some, then all wait for what is
+// due to them, and then the next turn begins. So no queue ever holds more than a turn, rooms do not wait for one another, and
+// a turn is a room at its busiest: all speak at once. No member sends more than maxRate messages a second, which is below what
+// one socket may send. Every delivery is compared byte for byte with what is due next from its sender, and messages are
+// numbered or alternate: what is lost, doubled or out of order fails the run.
 //
 // It speaks to the servers over sockets alone, and knows nothing of the program but what clients are told.
 package fanout

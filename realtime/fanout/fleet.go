@@ -41,7 +41,7 @@ func newFleet(w wire, shape Shape) *fleet {
 	f := &fleet{}
 	for number := range shape.Rooms {
 		f.rooms = append(f.rooms, &room{
-			number: number, id: "study-" + StudyID(number) + "-main", wire: w, patience: patience, turns: map[string]uint64{},
+			number: number, id: "study-" + StudyID(number) + "-main", wire: w, patience: patience, sent: map[string]uint64{},
 		})
 	}
 	return f
@@ -79,7 +79,8 @@ func (f *fleet) run(ctx context.Context, l Load, long time.Duration) (sent, deli
 		return err
 	})
 	seats := int64(len(f.rooms[0].peers))
-	sent, deliveries = turns.Load()*seats, turns.Load()*seats
+	sent = turns.Load() * seats * int64(l.Burst)
+	deliveries = sent
 	if !l.relayed() {
 		deliveries *= seats - 1
 	}

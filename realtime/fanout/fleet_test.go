@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -10,17 +11,6 @@ import (
 
 	"github.com/gorilla/websocket"
 )
-
-func load(t *testing.T, name string) Load {
-	t.Helper()
-	for _, l := range Loads() {
-		if l.Name == name {
-			return l
-		}
-	}
-	t.Fatalf("there is no load %s", name)
-	return Load{}
-}
 
 // connected is a fleet of the bare server's protocol.
 func connected(t *testing.T, handler http.Handler, shape Shape) *fleet {
@@ -37,13 +27,14 @@ func connected(t *testing.T, handler http.Handler, shape Shape) *fleet {
 
 func TestEveryDeliveryOfTheBareServerIsCounted(t *testing.T) {
 	t.Parallel()
-	for name, perMessage := range map[string]int64{"relay": 1, "speaking": 3, "toggles": 3} {
-		t.Run(name, func(t *testing.T) {
+	perMessage := map[string]int64{"relay": 1, "speaking": 3, "toggles": 3}
+	for _, l := range Loads() {
+		t.Run(fmt.Sprint(l.Name, l.Burst), func(t *testing.T) {
 			t.Parallel()
-			f := connected(t, Bare(), Shape{Rooms: 3, Peers: 4})
+			f, turn := connected(t, Bare(), Shape{Rooms: 3, Peers: 4}), int64(4*l.Burst)
 			for range 2 { // the second run goes on where the first one ended
-				sent, deliveries, err := f.run(t.Context(), load(t, name), 50*time.Millisecond)
-				if err != nil || sent < 2*12 || sent%4 != 0 || deliveries != sent*perMessage {
+				sent, deliveries, err := f.run(t.Context(), l, 50*time.Millisecond)
+				if err != nil || sent < 2*3*turn || sent%turn != 0 || deliveries != sent*perMessage[l.Name] {
 					t.Errorf("%d sent, %d deliveries: %v", sent, deliveries, err)
 				}
 			}
@@ -51,13 +42,13 @@ func TestEveryDeliveryOfTheBareServerIsCounted(t *testing.T) {
 	}
 }
 
-// fault is what a server does wrong with the message that has the number.
-type fault func(pass func([]byte), message []byte)
+// fault is what a server does wrong with a message. It may look at the sender's next one, which is empty once that is gone.
+type fault func(pass func([]byte), message []byte, next func() []byte)
 
-// faulty is a bare server for one room of two, that does a fault to the tenth message.
+// faulty is a bare server for one room of two, that does a fault to the tenth message of the first seat: in bursts of 4, the
+// second of the third burst.
 func faulty(wrong fault) http.Handler {
 	var conns [2]atomic.Pointer[bareConn]
-	var messages atomic.Int64
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conn, err := (&websocket.Upgrader{}).Upgrade(w, r, nil)
 		if err != nil {
@@ -67,13 +58,17 @@ func faulty(wrong fault) http.Handler {
 		seat := int(r.URL.Query().Get("seat")[0] - '0')
 		conns[seat].Store(&bareConn{conn: conn})
 		conns[seat].Load().write([]byte(welcome))
-		for {
-			_, message, err := conn.ReadMessage()
-			if err != nil {
+		next := func() []byte {
+			_, message, _ := conn.ReadMessage() // nothing, when the client is gone
+			return message
+		}
+		for number := 1; ; number++ {
+			message := next()
+			if len(message) == 0 {
 				return
 			}
-			if other := conns[1-seat].Load().write; messages.Add(1) == 10 {
-				wrong(other, message)
+			if other := conns[1-seat].Load().write; seat == 0 && number == 10 {
+				wrong(other, message, next)
 			} else {
 				other(message)
 			}
@@ -84,21 +79,25 @@ func faulty(wrong fault) http.Handler {
 func TestWhatAServerDoesWrongIsFound(t *testing.T) {
 	t.Parallel()
 	for name, wrong := range map[string]fault{
-		"it loses a message":   func(func([]byte), []byte) {},
-		"it doubles a message": func(pass func([]byte), message []byte) { pass(message); pass(message) },
-		"it changes a byte": func(pass func([]byte), message []byte) {
+		"it loses a message":   func(func([]byte), []byte, func() []byte) {},
+		"it doubles a message": func(pass func([]byte), message []byte, _ func() []byte) { pass(message); pass(message) },
+		"it changes a byte": func(pass func([]byte), message []byte, _ func() []byte) {
 			message[len(message)-4]++
 			pass(message)
 		},
-		"it cuts a message": func(pass func([]byte), message []byte) { pass(message[:len(message)-1]) },
+		"it cuts a message": func(pass func([]byte), message []byte, _ func() []byte) { pass(message[:len(message)-1]) },
+		"it swaps two": func(pass func([]byte), message []byte, next func() []byte) {
+			pass(next()) // of a burst of one there is none, and the turn never ends
+			pass(message)
+		},
 	} {
-		for _, kind := range []string{"relay", "toggles"} {
-			t.Run(name+" of "+kind, func(t *testing.T) {
+		for _, l := range Loads() {
+			t.Run(fmt.Sprintf("%s of %s in bursts of %d", name, l.Name, l.Burst), func(t *testing.T) {
 				t.Parallel()
 				f := connected(t, faulty(wrong), Shape{Rooms: 1, Peers: 2})
 				f.rooms[0].patience = 200 * time.Millisecond
-				_, _, err := f.run(t.Context(), load(t, kind), 300*time.Millisecond)
-				if err == nil || !strings.Contains(err.Error(), "of "+kind) {
+				_, _, err := f.run(t.Context(), l, 300*time.Millisecond)
+				if err == nil || !strings.Contains(err.Error(), "of "+l.Name) {
 					t.Errorf("got %v", err)
 				}
 			})

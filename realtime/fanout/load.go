@@ -8,9 +8,12 @@ import (
 
 // Load is something that clients send, and what others are told of it.
 type Load struct {
-	Name string `json:"name"`
-	// Bar is what the ratio to the bare server must reach; 0: there is no bar.
-	Bar float64 `json:"bar,omitempty"`
+	Name  string `json:"name"`
+	Title string `json:"title"` // what it is, for people
+	// Burst is how many messages a member sends one after the other in a turn, each in a frame and a write of its own.
+	Burst int `json:"burst"`
+	// Bar is what the ratio to the bare server must reach.
+	Bar float64 `json:"bar"`
 
 	event, told, field string // the event sent, the event told, the field with what it is about
 	// sdp is in relayed messages, which go to one other member, numbered. All else goes to all others, alternately true and
@@ -20,17 +23,30 @@ type Load struct {
 	recorded bool
 }
 
-// Loads are what is measured, in this order. Speaking is fanned out as toggles are and never recorded: what toggles cost more
-// is the recording, all of it but what Postgres itself does.
+// Bursts are how large bursts are: one message by itself, and as many as clients send at once when a call starts and they
+// find their candidates.
+func Bursts() []int { return []int{1, 4} }
+
+// Loads are what is measured, in this order, each with every one of Bursts. Speaking is fanned out as toggles are and never
+// recorded: what toggles cost more is the recording, all of it but what Postgres itself does.
 func Loads() []Load {
-	return []Load{
-		{Name: "relay", Bar: 0.8, event: "video:offer", told: "video:offer", field: "offer", sdp: sdp()},
-		{Name: "speaking", event: "video:speaking", told: "video:user-speaking", field: "speaking"},
+	var all []Load
+	for _, l := range []Load{
+		{Name: "relay", Title: "relay", Bar: 0.8, event: "video:offer", told: "video:offer", field: "offer", sdp: sdp()},
 		{
-			Name: "toggles", Bar: 1.5, event: "video:toggle-audio", told: "video:peer-audio-changed", field: "isMuted",
-			recorded: true,
+			Name: "speaking", Title: "toggles' fan-out, not recorded", Bar: 1.5, event: "video:speaking",
+			told: "video:user-speaking", field: "speaking",
 		},
+		{
+			Name: "toggles", Title: "toggles, recorded", Bar: 1.5, event: "video:toggle-audio",
+			told: "video:peer-audio-changed", field: "isMuted", recorded: true,
+		},
+	} {
+		for _, l.Burst = range Bursts() {
+			all = append(all, l)
+		}
 	}
+	return all
 }
 
 // sdp is as large as an offer of audio and video, 2.5 KB, and as full of escapes.
@@ -41,12 +57,12 @@ func sdp() string {
 
 func (l Load) relayed() bool { return l.sdp != "" }
 
-// content is what every member sends in the turn with the number.
-func (l Load) content(turn uint64) string {
+// content is what every member sends in its message with the number.
+func (l Load) content(message uint64) string {
 	if l.relayed() {
-		return fmt.Sprintf(`{"type":"offer","turn":"%012d","sdp":"%s"}`, turn, l.sdp)
+		return fmt.Sprintf(`{"type":"offer","message":"%012d","sdp":"%s"}`, message, l.sdp)
 	}
-	return strconv.FormatBool(turn%2 == 1)
+	return strconv.FormatBool(message%2 == 1)
 }
 
 // appendAsk appends what a member sends to the program, to the member or, unless relayed, the room with the id.

@@ -51,10 +51,10 @@ type Memory struct {
 	InRoom    int64 `json:"inRoom"`
 }
 
-// Load is the result of the load with the name, nil if it was not measured.
-func (r *Result) Load(name string) *LoadResult {
+// Load is the result of the load with the name and the burst, nil if it was not measured.
+func (r *Result) Load(name string, burst int) *LoadResult {
 	for i := range r.Loads {
-		if r.Loads[i].Name == name {
+		if r.Loads[i].Name == name && r.Loads[i].Burst == burst {
 			return &r.Loads[i]
 		}
 	}
