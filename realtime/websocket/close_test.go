@@ -120,14 +120,14 @@ func TestTheConnectionBreaks(t *testing.T) {
 func TestPings(t *testing.T) {
 	t.Parallel()
 	silent, lively := newRecorder(nil), newRecorder(echo)
-	config := websocket.Config{PingPeriod: 20 * time.Millisecond, PongWait: 200 * time.Millisecond}
+	config := websocket.Config{PingPeriod: 20 * time.Millisecond, PongWait: 500 * time.Millisecond}
 	_, silentURL := serve(t, config, silent)
 	_, livelyURL := serve(t, config, lively)
 	quiet := dial(t, silentURL)
 	quiet.SetPingHandler(func(string) error { return nil })
 	alive := dial(t, livelyURL)
 	go func() { _, _, _ = quiet.ReadMessage() }()
-	stillThere := time.After(600 * time.Millisecond)
+	stillThere := time.After(1200 * time.Millisecond)
 	got := make(chan string, 1)
 	go func() {
 		_, data, _ := alive.ReadMessage() // answers pings meanwhile

@@ -28,7 +28,7 @@ func TestLastThere(t *testing.T) {
 			}
 		}, true},
 		"takes one write too long": {func(_ *testing.T, c *websocket.Conn, _ *gorilla.Conn) {
-			c.Send(websocket.Text(bytes.Repeat([]byte("x"), 30_000_000)))
+			c.Send(websocket.Text(bytes.Repeat([]byte("x"), 12_000_000)))
 		}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
