@@ -242,9 +242,10 @@ func TestAFeedEndsWithWhatItRestsOn(t *testing.T) {
 // TestCallsAreAnnounced: to the members who are in the study, on whichever server they are.
 func TestCallsAreAnnounced(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	here, there := w.server(), w.server()
-	for name, watching := range map[string]*node{"here": here, "there": there} {
+	for _, name := range []string{"here", "there"} {
+		w := newWorld(t)
+		here, there := w.server(), w.server()
+		watching := map[string]*node{"here": here, "there": there}[name]
 		watching.subscribe("kim", "") // it follows the log by now
 		who := watching.as("choi")
 		who.Must("presence:join-study", `{"studyId":"go"}`)
