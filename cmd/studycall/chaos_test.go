@@ -68,9 +68,18 @@ func TestNothingIsLostAndNothingTwice(t *testing.T) {
 	}
 	busy.Wait()
 
-	t.Logf("%d commands acknowledged, %d refused, %d unanswered, %d servers killed", len(c.acks), c.refused.Load(), c.unanswered.Load(), kills)
-	if len(c.acks) < 200 || kills < 3 {
-		t.Errorf("too little happened for this test to mean anything")
+	acks := map[string]int{}
+	for _, a := range c.acks {
+		acks[a.action]++
+	}
+	t.Logf("acknowledged: %v; %d refused, %d unanswered, %d servers killed", acks, c.refused.Load(), c.unanswered.Load(), kills)
+	for action, least := range chaosLeast() {
+		if acks[action] < least {
+			t.Errorf("%s was acknowledged %d times, want %d for this test to mean anything", action, acks[action], least)
+		}
+	}
+	if kills < 3 {
+		t.Errorf("%d servers were killed, want 3 for this test to mean anything", kills)
 	}
 	log := readLog(t, pool)
 	log.mustBeDense(t)
@@ -82,6 +91,11 @@ func TestNothingIsLostAndNothingTwice(t *testing.T) {
 			t.Errorf("exit code %d after SIGTERM, want 0", code)
 		}
 	}
+}
+
+// chaosLeast is how often each action must be acknowledged: a third of what it was on two busy cores, under the race detector.
+func chaosLeast() map[string]int {
+	return map[string]int{"start": 300, "join": 550, "leave": 230, "audio": 250, "video": 240, "share": 180}
 }
 
 // chaos is the shared state of the writers.
@@ -129,8 +143,10 @@ func (c *chaos) write(ctx context.Context, t *testing.T, writer int) {
 			c.mu.Unlock()
 		case errors.As(err, new(*domain.Error)):
 			c.refused.Add(1)
-		default:
+		case errors.Is(err, errUnanswered), errors.Is(err, eventstore.ErrUnavailable), postgres.Unavailable(err):
 			c.unanswered.Add(1)
+		default:
+			t.Errorf("%s: %v", a.action, err)
 		}
 	}
 }
@@ -175,7 +191,7 @@ func (a *ack) take(answered answer) {
 	}
 }
 
-// toggle goes through the handlers of this process, the third server: they have no route.
+// toggle goes through the handlers of this process, the third server: its position is not told over sockets.
 func (c *chaos) toggle(ctx context.Context, a *ack) error {
 	started, err := c.handlers.StartSession(ctx, commands.StartSession{StudyID: a.study, UserID: a.user, At: time.Now()})
 	if err != nil {
