@@ -88,6 +88,7 @@ func (m *meeting) comeBack(first, second *webSocket) (ids []string) {
 		s.must("video:join-room", map[string]string{"studyId": callStudy, "roomId": callRoom})
 	}
 	first.isTold("video:room-state", `{"participants": []}`)
+	first.isTold("video:peer-audio-changed", fmt.Sprintf(`{"socketId": %q, "userId": %q, "isMuted": true}`, ids[0], kim)) // its own
 	there := strings.Replace(inRoom(ids[0], kim, kimsName), `"isMuted": false`, `"isMuted": true`, 1)
 	second.isTold("video:room-state", fmt.Sprintf(`{"participants": [%s]}`, there))
 	first.isTold("video:user-joined", fmt.Sprintf(`{"socketId": %q, "userId": %q, "user": %s}`, ids[1], lee, person(lee, leesName)))
