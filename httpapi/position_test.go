@@ -69,12 +69,20 @@ func TestAQueryWaitsForThePositionAskedFor(t *testing.T) {
 // everybody from folding them again until goOn.
 func (w *world) crash() (goOn func()) {
 	w.tb.Helper()
+	// A fold has a checkpoint first and then wants tables: so that none is in between, the checkpoints are taken first.
+	checkpoints, err := w.pool.Begin(w.tb.Context())
+	must(w.tb, err)
+	w.tb.Cleanup(func() { _ = checkpoints.Rollback(context.Background()) })
+	_, err = checkpoints.Exec(w.tb.Context(), `select from checkpoints for update`)
+	must(w.tb, err)
 	folds, err := w.pool.Begin(w.tb.Context())
 	must(w.tb, err)
 	w.tb.Cleanup(func() { _ = folds.Rollback(context.Background()) })
 	_, err = folds.Exec(w.tb.Context(), `lock table sessions.sessions, history.sessions, user_stats.totals, study_stats.days in share mode`)
 	must(w.tb, err)
-	w.exec(`update checkpoints set position = 1`)
+	_, err = checkpoints.Exec(w.tb.Context(), `update checkpoints set position = 1`)
+	must(w.tb, err)
+	must(w.tb, checkpoints.Commit(w.tb.Context()))
 	return func() {
 		must(w.tb, folds.Rollback(w.tb.Context()))
 		w.exec(`select pg_notify('studycall_wake', '')`)

@@ -62,6 +62,9 @@ func TestARebuildThatDiesIsCleanedUp(t *testing.T) {
 				t.Fatal("the rebuild survived the loss of its connections")
 			}
 			h.caughtUp()
+			// The server lets go of a dead connection's claim only a moment later.
+			waitFor(t, h.pool, `select not exists (select from pg_locks l join pg_database d on d.oid = l.database
+				where l.locktype = 'advisory' and d.datname = current_database())`)
 			h.mustBeTheLog()
 			h.mustBeTidy()
 			h.mustBeNaive(t, []string{"study-1", "study-2"})
