@@ -59,7 +59,7 @@ func openDirectory(path string) (directory, error) {
 // check fails, before anything is written, with ErrNotOurs for a folder that holds something else, and, if there must be
 // data, with ErrNoData where there is none. A folder that may not be looked into is judged by whoever opens it.
 func (d directory) check(mustHaveData bool) error {
-	if exists(filepath.Join(d.root, "PG_VERSION")) {
+	if _, err := os.Stat(filepath.Join(d.root, "PG_VERSION")); err == nil {
 		return fmt.Errorf("%s is the inside of a Postgres cluster, and %w; choose another --data-dir", d.root, ErrNotOurs)
 	}
 	entries, err := os.ReadDir(d.root)
