@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/studycall/studycall/domain"
@@ -166,15 +167,24 @@ func deafServer(t *testing.T) (s server, deaf *atomic.Bool) {
 	return storeOf(t, config), deaf
 }
 
-// The connection breaks after the commit, before its answer has come.
+// The connection breaks after the commit, before its answer has come. The append is under way in the database when the
+// server turns deaf, so it is the commit's answer that is lost and not one to something before it.
 func TestALostAnswer(t *testing.T) {
 	t.Parallel()
 	s, deaf := deafServer(t)
 	mustAppend(t, s, "call-a", 0, muted("s", "1"))
+	holder := newPool(t, s.pool.Config().ConnString(), "holder")
+	tx := begin(t, holder, pgx.TxOptions{})
+	execute(t, tx, `select from log_head for update`)
+	lost := appending(s, "call-a", 1, muted("s", "2"))
+	waitForLocks(t, holder, 1)
 	deaf.Store(true)
-	_, err := s.Append(t.Context(), "call-a", 1, []domain.Event{muted("s", "2")})
-	fails(t, err, eventstore.ErrUnavailable)
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	fails(t, (<-lost).err, eventstore.ErrUnavailable)
 	deaf.Store(false)
+	var err error
 	waitUntil(t, "the database is back", func() bool {
 		_, err = s.Append(t.Context(), "call-a", 1, []domain.Event{muted("s", "2")})
 		return !errors.Is(err, eventstore.ErrUnavailable)
