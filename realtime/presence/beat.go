@@ -21,11 +21,12 @@ const beatSQL = `
 	on conflict (server_id) do update set last_seen = excluded.last_seen, said_at = excluded.said_at
 	returning coalesce((select silence from before) < $3 * interval '1 microsecond', false)`
 
-// beat says that this server lives, and notes since when it could do so.
+// beat says that this server lives, and notes since when it could do so. It is not cut short when ctx ends: the database would
+// carry it out all the same, perhaps after Go has taken the server away.
 func (r *Registry) beat(ctx context.Context) error {
 	r.beating.Lock()
 	defer r.beating.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, beatTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), beatTimeout)
 	defer cancel()
 	var heard bool // within the grace time
 	err := r.pool.QueryRow(ctx, beatSQL, r.settings.ServerID, r.settings.Now(), microseconds(r.settings.Grace)).Scan(&heard)
