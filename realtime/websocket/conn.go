@@ -53,18 +53,13 @@ func (c *Conn) Send(frames ...Frame) {
 		c.mu.Unlock()
 		return
 	}
-	if c.begin(frames) {
-		c.mu.Unlock()
-		c.send(frames[0])
-		return
-	}
 	fits, wake := c.queue.add(frames, c.server.config.Queue, c.server.config.QueueBytes)
 	c.mu.Unlock()
 	switch {
 	case !fits:
 		c.tooSlow()
 	case wake:
-		_ = c.session.Write(wakeUp) // refused only by a session that is closed
+		c.server.flusher.add(c)
 	}
 }
 

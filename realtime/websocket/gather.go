@@ -34,40 +34,44 @@ func (w *wire) flush() error {
 		if taken == nil {
 			return nil
 		}
-		err := w.gather(taken)
+		err := w.putAll(taken)
 		c.mu.Lock()
-		c.queue.written(taken)
+		c.queue.written(taken, len(taken))
 		c.mu.Unlock()
 		if err != nil {
 			return err
 		}
 	}
-	_ = c.session.Write(wakeUp) // the queue still counts as woken
+	c.wakeWriter() // the queue still counts as woken
 	return nil
 }
 
-// gather writes frames with as few system calls as it takes.
-func (w *wire) gather(frames []Frame) error {
-	if len(frames) == 1 {
-		return w.put(frames[0].wire)
-	}
+// putAll writes frames with as few system calls as it takes.
+func (w *wire) putAll(frames []Frame) error {
 	buffer := gathering.Get().(*[]byte)
 	defer gathering.Put(buffer)
-	gathered := (*buffer)[:0]
-	for _, frame := range frames {
-		if len(gathered)+len(frame.wire) > gatherBytes {
-			if err := w.put(gathered); err != nil {
-				return err
-			}
-			gathered = gathered[:0]
+	for len(frames) > 0 {
+		chunk, n := gather(*buffer, frames)
+		if err := w.put(chunk); err != nil {
+			return err
 		}
-		if len(frame.wire) > gatherBytes {
-			if err := w.put(frame.wire); err != nil {
-				return err
-			}
-			continue
-		}
-		gathered = append(gathered, frame.wire...)
+		frames = frames[n:]
 	}
-	return w.put(gathered)
+	return nil
+}
+
+// gather is the bytes of the first n of some frames, at least one: in the buffer, unless it is only one.
+func gather(buffer []byte, frames []Frame) (bytes []byte, n int) {
+	size := len(frames[0].wire)
+	for n = 1; n < len(frames) && size+len(frames[n].wire) <= gatherBytes; n++ {
+		size += len(frames[n].wire)
+	}
+	if n == 1 {
+		return frames[0].wire, 1
+	}
+	bytes = buffer[:0]
+	for _, frame := range frames[:n] {
+		bytes = append(bytes, frame.wire...)
+	}
+	return bytes, n
 }

@@ -1,5 +1,7 @@
 package websocket
 
+import "slices"
+
 // queue holds the frames that wait for one connection, those that are being written included. Conn's mutex guards it.
 type queue struct {
 	waiting []Frame
@@ -59,13 +61,16 @@ func (q *queue) take() []Frame {
 	return taken
 }
 
-// written is told that what was taken is gone.
-func (q *queue) written(taken []Frame) {
-	for _, frame := range taken {
+// written is told that the first n of what was taken are gone. The others wait again, before what came meanwhile.
+func (q *queue) written(taken []Frame, n int) {
+	for _, frame := range taken[:n] {
 		q.bytes -= len(frame.wire)
 	}
-	q.count -= len(taken)
-	if cap(taken) <= spareFrames {
+	q.count -= n
+	switch {
+	case n < len(taken):
+		q.waiting = append(slices.Clone(taken[n:]), q.waiting...)
+	case cap(taken) <= spareFrames:
 		clear(taken)
 		q.spare = taken[:0]
 	}

@@ -46,8 +46,9 @@ type Handler interface {
 
 // Server upgrades requests and keeps the connections. All methods may be called concurrently.
 type Server struct {
-	config Config
-	melody *melody.Melody
+	config  Config
+	melody  *melody.Melody
+	flusher flusher
 
 	mu     sync.Mutex
 	conns  map[*Conn]struct{}

@@ -81,7 +81,7 @@ func (w *wire) writeClose(frame []byte) error {
 		frames = c.queue.take()
 		c.mu.Unlock()
 	}
-	err := w.gather(append(frames, Frame{wire: frame}))
+	err := w.putAll(append(frames, Frame{wire: frame}))
 	w.told.Store(err == nil)
 	return err
 }
