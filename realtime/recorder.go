@@ -19,6 +19,10 @@ const (
 	userRecords = 200
 	// recordTimeout bounds one attempt.
 	recordTimeout = 10 * time.Second
+	// recordEvery is how often records leave for the log at most: the first at once, those that come meanwhile together, so that
+	// a crowd of toggles costs a few appends and not one each. It is short beside the 200 messages a second that one socket
+	// may send, and to whoever waits for an ack.
+	recordEvery = 3 * time.Millisecond
 	// firstRetry and slowestRetry are the pauses between attempts while the database is away.
 	firstRetry   = 50 * time.Millisecond
 	slowestRetry = time.Second
@@ -60,6 +64,8 @@ type recorder struct {
 	closed  bool
 	idle    chan struct{} // closed when nothing waits; nil when nobody asks
 	running sync.WaitGroup
+
+	departures departures
 }
 
 func newRecorder(log *slog.Logger) *recorder {
@@ -139,6 +145,9 @@ func (r *recorder) work(p participant) {
 		r.mu.Lock()
 		next := r.queues[p][0]
 		r.mu.Unlock()
+		if !next.once { // nobody waits for what is not tried once
+			r.departures.wait(r.ctx)
+		}
 		if next.begun == nil || next.begun.CompareAndSwap(false, true) {
 			next.done(r.write(next))
 		}
