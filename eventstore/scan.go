@@ -9,22 +9,19 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/studycall/studycall/domain"
 )
 
 const (
-	// scanPage is how many events Scan reads with one query. Each page is a query of its own, so that no snapshot is held
+	// scanPage is how many events Next reads with one query. Each page is a query of its own, so that no snapshot is held
 	// for as long as a scan of the whole log takes, and short, so that who gives way to others does so often.
 	scanPage = 2000
-	// pagesAhead is how many pages are read while others are dealt with.
-	pagesAhead = 8
 	// internLimit is how many distinct strings a scan remembers, to have each once.
 	internLimit = 200_000
 )
 
-// Scanned is an event as Scan gives it: what a fold needs.
+// Scanned is an event as a Scanner gives it: what a fold needs.
 type Scanned struct {
 	Position int64
 	Study    string
@@ -35,57 +32,42 @@ type Scanned struct {
 const scanSQL = `select position, stream_id, session_id, type, schema, data, occurred_at
 	from public.events where position > $1 and position <= $2 order by position limit $3`
 
-// Scan reads the log after one position up to and with another, fast, and hands it on page by page, in order, while it
-// reads ahead. A page is the callback's to keep. The error is the callback's, ctx's, the database's, or an
-// *UnknownEventError.
-func (s *Store) Scan(ctx context.Context, after, upTo int64, each func([]Scanned) error) error {
-	reading, ctx := errgroup.WithContext(ctx)
-	pages := make(chan []Scanned, pagesAhead)
-	reading.Go(func() error {
-		defer close(pages)
-		scan := scanner{types: s.types, strings: map[string]string{}}
-		for after < upTo {
-			page, err := scan.page(ctx, s, after, upTo)
-			if err != nil {
-				return fmt.Errorf("scan the log after %d: %w", after, err)
-			}
-			if len(page) == 0 {
-				return nil
-			}
-			after = page[len(page)-1].Position
-			select {
-			case pages <- page:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}
-		return nil
-	})
-	reading.Go(func() error {
-		for page := range pages {
-			if err := each(page); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return reading.Wait()
+// Scanner reads the log fast, page by page. It decodes the rows of scanSQL from the bytes of Postgres' binary format: pgx's
+// Scan, by reflection, would take most of the time. It is not safe for concurrent use.
+type Scanner struct {
+	store       *Store
+	after, upTo int64
+	strings     map[string]string
 }
 
-// scanner decodes the rows of scanSQL from the bytes of Postgres' binary format: Scan's reflection would take most of
-// the time.
-type scanner struct {
-	types   *types
-	strings map[string]string
+// Scan begins to read the log after one position up to and with another.
+func (s *Store) Scan(after, upTo int64) *Scanner {
+	return &Scanner{s, after, upTo, map[string]string{}}
 }
 
-func (s *scanner) page(ctx context.Context, store *Store, after, upTo int64) ([]Scanned, error) {
-	rows, err := store.pool.Query(ctx, scanSQL, after, upTo, scanPage)
+// Next is the next page, in order, which is the caller's to keep; it is empty where there is nothing more. The error is
+// ctx's, the database's, or an *UnknownEventError.
+func (s *Scanner) Next(ctx context.Context) ([]Scanned, error) {
+	if s.after >= s.upTo {
+		return nil, nil
+	}
+	page, err := s.page(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("scan the log after %d: %w", s.after, err)
+	}
+	if len(page) > 0 {
+		s.after = page[len(page)-1].Position
+	}
+	return page, nil
+}
+
+func (s *Scanner) page(ctx context.Context) ([]Scanned, error) {
+	rows, err := s.store.pool.Query(ctx, scanSQL, s.after, s.upTo, scanPage)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	page := make([]Scanned, 0, min(scanPage, upTo-after))
+	page := make([]Scanned, 0, min(scanPage, s.upTo-s.after))
 	for rows.Next() {
 		if len(page) == 0 {
 			if err := mustBeBinary(rows.FieldDescriptions()); err != nil {
@@ -111,11 +93,11 @@ func mustBeBinary(fields []pgconn.FieldDescription) error {
 	return nil
 }
 
-func (s *scanner) row(column [][]byte) (Scanned, error) {
+func (s *Scanner) row(column [][]byte) (Scanned, error) {
 	position := int64(binary.BigEndian.Uint64(column[0])) //nolint:gosec // that is how it was encoded
 	fact := domain.Fact{SessionID: s.text(column[2]), At: timeOf(column[6])}
 	schema := int16(binary.BigEndian.Uint16(column[4])) //nolint:gosec // likewise
-	event, err := s.types.decodeSharing(column[3], schema, fact, column[5], s.text)
+	event, err := s.store.types.decodeSharing(column[3], schema, fact, column[5], s.text)
 	if err != nil {
 		return Scanned{}, &UnknownEventError{position, string(column[3]), schema, err}
 	}
@@ -123,7 +105,7 @@ func (s *scanner) row(column [][]byte) (Scanned, error) {
 }
 
 // text gives the same string for the same bytes.
-func (s *scanner) text(b []byte) string {
+func (s *Scanner) text(b []byte) string {
 	if known, ok := s.strings[string(b)]; ok {
 		return known
 	}

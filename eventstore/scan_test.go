@@ -11,17 +11,19 @@ import (
 	"github.com/studycall/studycall/eventstore"
 )
 
-// scanned is what Scan gives, page by page.
+// scanned is what a scan gives, page by page.
 func scanned(t *testing.T, s server, after, upTo int64) (pages [][]eventstore.Scanned) {
 	t.Helper()
-	err := s.Scan(t.Context(), after, upTo, func(page []eventstore.Scanned) error {
+	for scan := s.Scan(after, upTo); ; {
+		page, err := scan.Next(t.Context())
+		if err != nil {
+			t.Fatalf("scan from %d to %d: %v", after, upTo, err)
+		}
+		if len(page) == 0 {
+			return pages
+		}
 		pages = append(pages, page)
-		return nil
-	})
-	if err != nil {
-		t.Fatalf("scan from %d to %d: %v", after, upTo, err)
 	}
-	return pages
 }
 
 // The fast way of reading gives what the plain one gives, whatever is in the events.
@@ -86,16 +88,21 @@ func TestScanGivesAllBetweenTwoPositions(t *testing.T) {
 			t.Errorf("after %d up to %d: came to %d in %d pages, want %d in %d", c.after, c.upTo, want, len(pages), c.last, c.pages)
 		}
 	}
+}
 
-	boom := errors.New("boom")
-	calls := 0
-	err := s.Scan(t.Context(), 0, n, func([]eventstore.Scanned) error { calls++; return boom })
-	if fails(t, err, boom); calls != 1 {
-		t.Errorf("called %d times after an error", calls)
-	}
+// What a cut query did not give is given by the next one.
+func TestAScanGoesOnAfterAnError(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	fill(t, s, "call-a", 3)
+	scan := s.Scan(0, 3)
 	ctx, cancel := context.WithCancel(t.Context())
-	fails(t, s.Scan(ctx, 0, n, func([]eventstore.Scanned) error { cancel(); return ctx.Err() }), context.Canceled)
-	fails(t, s.Scan(ctx, 0, n, func([]eventstore.Scanned) error { return nil }), context.Canceled)
+	cancel()
+	_, err := scan.Next(ctx)
+	fails(t, err, context.Canceled)
+	if page, err := scan.Next(t.Context()); err != nil || len(page) != 3 || page[0].Position != 1 {
+		t.Errorf("got %+v, %v", page, err)
+	}
 }
 
 func TestScanStopsAtAnUnknownEvent(t *testing.T) {
@@ -104,7 +111,7 @@ func TestScanStopsAtAnUnknownEvent(t *testing.T) {
 	fill(t, s, "call-a", 3)
 	execute(t, s.pool, `select append_events(array['call-a'], array[3::bigint], array[1], array['s'], array['CallRecorded'],
 		array[9::smallint], array['{}'], array[now()])`)
-	err := s.Scan(t.Context(), 0, 4, func([]eventstore.Scanned) error { return nil })
+	_, err := s.Scan(0, 4).Next(t.Context())
 	unknown := (*eventstore.UnknownEventError)(nil)
 	if !errors.As(err, &unknown) || unknown.Position != 4 || unknown.Type != "CallRecorded" || unknown.Schema != 9 {
 		t.Errorf("got error %v, want one that names event 4", err)
@@ -118,7 +125,7 @@ func TestScanWhileTheDatabaseGoesAway(t *testing.T) {
 	fill(t, s, "call-a", 3)
 	scanned(t, s, 0, 3)
 	deaf.Store(true)
-	if err := s.Scan(t.Context(), 0, 3, func([]eventstore.Scanned) error { return nil }); err == nil {
+	if _, err := s.Scan(0, 3).Next(t.Context()); err == nil {
 		t.Error("scanned what was never answered")
 	}
 	deaf.Store(false)

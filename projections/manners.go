@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -22,7 +23,10 @@ const (
 )
 
 // manners have a rebuild give way to those who read meanwhile. On an otherwise idle database it takes all that there is.
-type manners struct{ others atomic.Bool }
+type manners struct {
+	others atomic.Bool
+	taken  sync.Mutex // by the part of the rebuild whose turn it is, while others work
+}
 
 // Active connections of others than this program: those of one process have one name. See pg_stat_activity.
 const othersSQL = `select exists (select from pg_stat_activity where datname = current_database() and state = 'active'
@@ -54,6 +58,16 @@ func (m *manners) watch(ctx context.Context, pool *pgxpool.Pool) {
 	}
 }
 
+// turn does a part of the work, where others work while no other part is at it: the program and its connections then keep
+// one core busy between them, and not as many as there are.
+func (m *manners) turn(do func() error) error {
+	if m.others.Load() {
+		m.taken.Lock()
+		defer m.taken.Unlock()
+	}
+	return do()
+}
+
 // giveWay rests, where others work.
 func (m *manners) giveWay(ctx context.Context) {
 	if !m.others.Load() {
@@ -63,12 +77,4 @@ func (m *manners) giveWay(ctx context.Context) {
 	case <-time.After(rest):
 	case <-ctx.Done():
 	}
-}
-
-// atOnce is how many of n things may be done at once.
-func (m *manners) atOnce(n int) int {
-	if m.others.Load() {
-		return 1
-	}
-	return n
 }

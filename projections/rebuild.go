@@ -160,9 +160,8 @@ func (r *Rebuilder) inShadow(ctx context.Context, p Projection, do func(pgx.Tx) 
 func (r *Rebuilder) index(ctx context.Context, m *manners, projections []Projection) error {
 	began := time.Now()
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(m.atOnce(len(projections)))
 	for _, p := range projections {
-		group.Go(func() error { return r.indexOne(ctx, p) })
+		group.Go(func() error { return m.turn(func() error { return r.indexOne(ctx, m, p) }) })
 	}
 	err := group.Wait()
 	r.log.Debug("indexed the new tables", "took", time.Since(began))
@@ -170,8 +169,13 @@ func (r *Rebuilder) index(ctx context.Context, m *manners, projections []Project
 }
 
 // indexOne makes the indexes, and tells the planner what is in the tables, before anybody reads them.
-func (r *Rebuilder) indexOne(ctx context.Context, p Projection) error {
+func (r *Rebuilder) indexOne(ctx context.Context, m *manners, p Projection) error {
 	err := r.inShadow(ctx, p, func(tx pgx.Tx) error {
+		if m.others.Load() {
+			if _, err := tx.Exec(ctx, `set local max_parallel_maintenance_workers = 0`); err != nil {
+				return err
+			}
+		}
 		_, err := tx.Exec(ctx, p.Indexes())
 		return err
 	})

@@ -11,8 +11,12 @@ import (
 	"github.com/studycall/studycall/eventstore"
 )
 
-// writesAhead is how many writes may wait while the fold goes on.
-const writesAhead = 2
+const (
+	// pagesAhead is how many pages of the log may be read while others are folded.
+	pagesAhead = 8
+	// writesAhead is how many writes may wait while the fold goes on.
+	writesAhead = 2
+)
 
 // write is rows of a projection on their way into its new tables.
 type write struct {
@@ -21,24 +25,24 @@ type write struct {
 }
 
 // replay folds the log up to and with a position into the new tables of the projections: read ahead, folded in memory,
-// and written with COPY, all three at once.
+// and written with COPY, all three at once, or, where others work, one at a time.
 func (r *Rebuilder) replay(ctx context.Context, m *manners, projections []Projection, upTo int64) error {
 	group, ctx := errgroup.WithContext(ctx)
-	queue := make(chan write, writesAhead)
+	pages, queue := make(chan []eventstore.Scanned, pagesAhead), make(chan write, writesAhead)
+	group.Go(func() error {
+		defer close(pages)
+		return r.readLog(ctx, m, upTo, func(page []eventstore.Scanned) error { return put(ctx, pages, page) })
+	})
 	group.Go(func() error {
 		defer close(queue)
-		return r.foldLog(ctx, m, projections, upTo, func(w write) error {
-			select {
-			case queue <- w:
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		})
+		return r.foldLog(m, projections, pages, upTo, func(w write) error { return put(ctx, queue, w) })
 	})
 	group.Go(func() error {
 		for w := range queue {
-			if err := r.inShadow(ctx, w.projection, func(tx pgx.Tx) error { return w.rows(ctx, tx) }); err != nil {
+			err := m.turn(func() error {
+				return r.inShadow(ctx, w.projection, func(tx pgx.Tx) error { return w.rows(ctx, tx) })
+			})
+			if err != nil {
 				return fmt.Errorf("fill the new tables of %s: %w", w.projection.Name(), err)
 			}
 		}
@@ -47,26 +51,57 @@ func (r *Rebuilder) replay(ctx context.Context, m *manners, projections []Projec
 	return group.Wait()
 }
 
+// put sends, unless ctx ends first.
+func put[T any](ctx context.Context, to chan<- T, value T) error {
+	select {
+	case to <- value:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// readLog reads the log up to and with a position, page by page.
+func (r *Rebuilder) readLog(ctx context.Context, m *manners, upTo int64, put func([]eventstore.Scanned) error) error {
+	for scan := r.store.Scan(0, upTo); ; {
+		var page []eventstore.Scanned
+		err := m.turn(func() (err error) {
+			page, err = scan.Next(ctx)
+			return err
+		})
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		if err := put(page); err != nil {
+			return err
+		}
+		m.giveWay(ctx)
+	}
+}
+
 // chapter is a study's call while the log is folded.
 type chapter struct {
 	call     domain.Call
 	position int64 // of its latest event
 }
 
-// foldLog folds the log up to and with a position into sessions, and these into replays, and hands on what is to be
-// written.
+// foldLog folds the pages of the log, up to and with a position, into sessions, and these into replays, and hands on what is
+// to be written.
 func (r *Rebuilder) foldLog(
-	ctx context.Context, m *manners, projections []Projection, upTo int64, put func(write) error,
+	m *manners, projections []Projection, pages <-chan []eventstore.Scanned, upTo int64, put func(write) error,
 ) error {
 	replays := make([]Replay, len(projections))
 	for i, p := range projections {
 		replays[i] = p.Replay()
 	}
 	chapters := map[string]*chapter{}
-	err := r.store.Scan(ctx, 0, upTo, func(page []eventstore.Scanned) error {
-		for _, scanned := range page {
-			fold(chapters, replays, scanned)
-		}
+	for page := range pages {
+		_ = m.turn(func() error {
+			for _, scanned := range page {
+				fold(chapters, replays, scanned)
+			}
+			return nil
+		})
 		for i, replay := range replays {
 			if rows := replay.full(); rows != nil {
 				if err := put(write{projections[i], rows}); err != nil {
@@ -74,12 +109,7 @@ func (r *Rebuilder) foldLog(
 				}
 			}
 		}
-		m.giveWay(ctx)
 		r.progress(page[len(page)-1].Position, upTo)
-		return nil
-	})
-	if err != nil {
-		return err
 	}
 	for study, c := range chapters {
 		if c.call.Session.Open() {
