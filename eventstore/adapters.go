@@ -4,6 +4,7 @@ import (
 	stdsql "database/sql"
 	"fmt"
 	"strconv"
+	"time"
 
 	watermillsql "github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -19,11 +20,25 @@ const sliceSQL = `
 	select ` + recordedColumns + `
 	from events e where e.position > (select position from checkpoint) order by e.position limit $2`
 
+// Of a slice, the events but those of some types, and the last one of all, whatever it is: up to there the slice has been
+// dealt with.
+const sliceWithoutSQL = `
+	with checkpoint as (select position from checkpoints where name = $1 for update skip locked),
+	slice as (select max(p.position) as last from (select e.position from events e
+		where e.position > (select position from checkpoint) order by e.position limit $2) p)
+	select ` + recordedColumns + `
+	from events e where e.position > (select position from checkpoint) and e.position <= (select last from slice)
+		and (e.type <> all ($3) or e.position = (select last from slice)) order by e.position`
+
 // SelectQuery implements SchemaAdapter.
 func (s sliceSchema) SelectQuery(watermillsql.SelectQueryParams) (watermillsql.Query, error) {
-	s.feed.called = s.feed.store.calls.wait()
-	s.feed.seen, _ = s.feed.store.head.current()
-	return watermillsql.Query{Query: sliceSQL, Args: []any{s.feed.name, s.feed.limit.Load()}}, nil
+	f := s.feed
+	f.called, f.asked = f.store.calls.wait(), time.Now()
+	f.seen, _ = f.store.head.current()
+	if f.only == "" {
+		return watermillsql.Query{Query: sliceSQL, Args: []any{f.name, f.limit.Load()}}, nil
+	}
+	return watermillsql.Query{Query: sliceWithoutSQL, Args: []any{f.name, f.limit.Load(), f.unwanted}}, nil
 }
 
 // UnmarshalMessage implements SchemaAdapter. The message carries its position; the events are in its transaction.

@@ -152,10 +152,28 @@ func (s *Store) commit(ctx context.Context, batch []*pendingAppend) {
 		}
 		return
 	}
-	head := int64(0)
 	for i, p := range batch {
-		head = max(head, verdicts[i].position)
 		p.done <- verdicts[i]
+	}
+	s.tellOf(batch, verdicts)
+}
+
+// tellOf tells those who wait for events how far the log is now: by the types first, so that who waits for one type, and
+// hears that the log has grown, knows whether with one of these.
+func (s *Store) tellOf(batch []*pendingAppend, verdicts []verdict) {
+	head, latest := int64(0), map[string]int64{}
+	for i, p := range batch {
+		if verdicts[i].err != nil {
+			continue
+		}
+		first := verdicts[i].position - int64(len(p.events)) + 1
+		for j, e := range p.events {
+			latest[e.name] = max(latest[e.name], first+int64(j))
+		}
+		head = max(head, verdicts[i].position)
+	}
+	for name, position := range latest {
+		s.latest[name].advance(position)
 	}
 	s.head.advance(head)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
 )
 
@@ -49,11 +50,11 @@ func follow(t *testing.T, s server, name string, apply eventstore.Apply) (stop f
 	if err := s.EnsureCheckpoint(t.Context(), name); err != nil {
 		t.Fatal(err)
 	}
-	return subscribe(t, s, name, apply)
+	return subscribe(t, s, name, nil, apply)
 }
 
-// subscribe is follow for a consumer that has its checkpoint.
-func subscribe(t *testing.T, s server, name string, apply eventstore.Apply) (stop func()) {
+// subscribe is follow for a consumer that has its checkpoint, and is given all events, or those like one.
+func subscribe(t *testing.T, s server, name string, only domain.Event, apply eventstore.Apply) (stop func()) {
 	t.Helper()
 	log := eventstore.Logger(slog.New(slog.NewTextHandler(t.Output(), nil)))
 	router, err := message.NewRouter(message.RouterConfig{}, log)
@@ -61,7 +62,7 @@ func subscribe(t *testing.T, s server, name string, apply eventstore.Apply) (sto
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	subscriber, err := s.Subscriber(ctx, name)
+	subscriber, err := s.Subscriber(ctx, name, only)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -256,6 +256,10 @@ func muted(session, user string) domain.Event {
 	return domain.AudioMuted{Fact: fact(session), UserID: user}
 }
 
+func ended(session string) domain.Event {
+	return domain.SessionEnded{Fact: fact(session), Reason: domain.EveryoneLeft}
+}
+
 func storeOf(t *testing.T, config *pgxpool.Config) server {
 	t.Helper()
 	pool, err := pgxpool.NewWithConfig(t.Context(), config)

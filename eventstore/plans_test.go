@@ -56,6 +56,7 @@ func TestQueriesGoByIndex(t *testing.T) {
 				"chapters":     {chaptersSQL, "text[], bigint[]", "array['call-7', 'call-8'], array[30, 40]"},
 				"scan":         {scanSQL, "bigint, bigint, bigint", "10000, 40000, 10000"},
 				"slice":        {sliceSQL, "text, bigint", "'p', 500"},
+				"of a type":    {sliceWithoutSQL, "text, bigint, text[]", "'p', 500, array['AudioMuted']"},
 			} {
 				for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
 					plan := explain(t, pool, mode, q.sql, q.types, q.args)

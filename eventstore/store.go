@@ -15,7 +15,9 @@ type Store struct {
 	log   *slog.Logger
 	types *types
 	head  *positionSignal
-	tail  *tailBuffer
+	// latest is where the latest events of each type are that this server appended.
+	latest map[string]*positionSignal
+	tail   *tailBuffer
 	// calls has consumers look at once whether there is something to do.
 	calls *call
 
@@ -38,12 +40,16 @@ func Open(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) (*Store, er
 		log:        log,
 		types:      callEvents(),
 		head:       newPositionSignal(),
+		latest:     map[string]*positionSignal{},
 		progressOf: map[string]*progress{},
 		queue:      make(chan *pendingAppend, queueLimit),
 		committed:  make(chan struct{}),
 		calls:      newCall(),
 		stop:       stop,
 		closing:    make(chan struct{}),
+	}
+	for name := range s.types.byName {
+		s.latest[name] = newPositionSignal()
 	}
 	head, err := s.Head(ctx)
 	if err != nil {

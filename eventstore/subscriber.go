@@ -13,6 +13,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/postgres"
 )
 
@@ -25,15 +26,36 @@ const (
 	// retryFirst and retryMost bound the pause before a slice that failed is tried again; it doubles.
 	retryFirst = 100 * time.Millisecond
 	retryMost  = 10 * time.Second
+	// sliceEvery is how often slices begin at most while the log grows: idle means at once, and in a crowd a transaction for
+	// each few events would cost more than what they are about.
+	sliceEvery = 4 * time.Millisecond
+	// passOver is for how long a consumer of one type lets others gather, to move its checkpoint past all of them at once. A
+	// transaction for each would cost three projections that have nothing to do more than the one that does.
+	passOver = 50 * time.Millisecond
 )
 
 // Subscriber reads the log for one consumer with a checkpoint: exactly once, in order, by slices, on one server at a
 // time. Any server may subscribe under the same name at the same time: whoever holds the checkpoint's row does the next
 // slice. Its messages are for Handle. It reads until ctx ends; end it before the subscriber is closed, or the store is.
-func (s *Store) Subscriber(ctx context.Context, name string) (message.Subscriber, error) {
+//
+// With only, it is given the events of that one's type, those that this program does not know, and of all others only the
+// last of each slice. Its checkpoint moves past those some 50 ms late, and it is given as late what another server appends.
+func (s *Store) Subscriber(ctx context.Context, name string, only domain.Event) (message.Subscriber, error) {
 	log := s.log.With("projection", name)
 	feed := &sliceFeed{store: s, name: name, log: log, done: ctx.Done()}
 	feed.limit.Store(sliceLimit)
+	if only != nil {
+		wanted, err := s.types.encode(only)
+		if err != nil {
+			return nil, fmt.Errorf("subscribe %s to the log: %w", name, err)
+		}
+		feed.only = wanted.name
+		for known := range s.types.byName {
+			if known != wanted.name {
+				feed.unwanted = append(feed.unwanted, known)
+			}
+		}
+	}
 	never := time.Duration(0)
 	beginner := sliceBeginner{pool: s.pool, types: s.types, committed: feed.succeeded, lost: feed.lose}
 	subscriber, err := watermillsql.NewSubscriber(beginner, watermillsql.SubscriberConfig{
@@ -64,14 +86,20 @@ type sliceFeed struct {
 	log   *slog.Logger
 	done  <-chan struct{}
 
+	only     string   // the type of the events that are wanted; empty: all are
+	unwanted []string // the types that are known besides
+
 	limit    atomic.Int64 // events per slice; 1 after a failure, to find the event that failed
 	failures atomic.Int64 // in a row
-	// Used by the subscriber's goroutine alone: the head when the last query was made, a call to look since then, why the
-	// last transaction could not be ended, and what the log was told of a trouble that is not over.
-	seen   int64
-	called <-chan struct{}
-	lost   error
-	told   string
+	// Used by the subscriber's goroutine alone: when the last query was made and the head then, the checkpoint if it was moved
+	// since, a call to look since then, why the last transaction could not be ended, and what the log was told of a trouble that
+	// is not over.
+	asked   time.Time
+	seen    int64
+	reached int64
+	called  <-chan struct{}
+	lost    error
+	told    string
 }
 
 // HandleError implements watermill-sql's BackoffManager, which is asked after every slice how long to wait. It does the
@@ -91,7 +119,8 @@ func (f *sliceFeed) HandleError(_ watermill.LoggerAdapter, noMsg bool, err error
 	case err != nil && !f.isDone():
 		asked := f.store.calls.wait() // before the error can be seen, so that no answer to it is missed
 		f.waitForRetry(f.failed(err), asked)
-	case noMsg:
+	case noMsg, f.reached >= f.seen: // and where the log ended, the slice ended
+		f.seen = max(f.seen, f.reached)
 		f.waitForEvents()
 	}
 	return 0
@@ -115,11 +144,11 @@ func (f *sliceFeed) waitForEvents() {
 	for {
 		head, advanced := f.store.head.current()
 		if head > f.seen {
+			f.gather()
 			return
 		}
 		select {
 		case <-advanced:
-			return
 		case <-f.called:
 			return
 		case <-f.done:
@@ -129,6 +158,27 @@ func (f *sliceFeed) waitForEvents() {
 				return
 			}
 		}
+	}
+}
+
+// gather puts off reading what has come: until sliceEvery after the last look, and if nothing of it is wanted, for passOver.
+func (f *sliceFeed) gather() {
+	pause, wanted := sliceEvery-time.Since(f.asked), (<-chan struct{})(nil)
+	if f.only != "" {
+		if latest, appended := f.store.latest[f.only].current(); latest <= f.seen {
+			pause, wanted = passOver, appended
+		}
+	}
+	if pause <= 0 {
+		return
+	}
+	over := time.NewTimer(pause)
+	defer over.Stop()
+	select {
+	case <-over.C:
+	case <-wanted:
+	case <-f.called:
+	case <-f.done:
 	}
 }
 
@@ -194,6 +244,7 @@ func (f *sliceFeed) succeeded(position int64) {
 		f.told = ""
 	}
 	f.limit.Store(min(f.limit.Load()*2, sliceLimit))
+	f.reached = position
 	f.store.progress(f.name).advance(position)
 }
 

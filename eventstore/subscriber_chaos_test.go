@@ -71,7 +71,7 @@ func TestExactlyOnce(t *testing.T) {
 	for _, s := range []server{a, b} {
 		followers.Go(func() {
 			for ctx.Err() == nil {
-				stop := subscribe(t, s, "chaos", c.apply)
+				stop := subscribe(t, s, "chaos", nil, c.apply)
 				select {
 				case <-time.After(time.Duration(rand.IntN(200)) * time.Millisecond):
 				case <-ctx.Done():

@@ -13,6 +13,10 @@ const tailLength = 4096
 // tailPage is how many events a follower gets at once at most.
 const tailPage = 500
 
+// readEvery is how often the end of the log is read at most while it grows: an idle log's next event at once, those of a busy
+// one some at a time.
+const readEvery = 4 * time.Millisecond
+
 // Tail is a catch-up subscription: it reads the log from a position on, first what is there, then what comes, without
 // a seam, since a position is all that it remembers. It is not safe for concurrent use; any number may be open.
 type Tail struct {
@@ -46,8 +50,10 @@ type tailBuffer struct {
 	start  int64
 	events []Recorded
 
-	// refilling admits one reader of the database at a time; the others find what it read.
+	// refilling admits one reader of the database at a time; the others find what it read. Whoever is in may use refilled,
+	// the time of the last one.
 	refilling chan struct{}
+	refilled  time.Time
 }
 
 func newTailBuffer(s *Store, head int64) *tailBuffer {
@@ -121,6 +127,14 @@ func (b *tailBuffer) refill(ctx context.Context) (int, error) {
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
+	select {
+	case <-time.After(readEvery - time.Since(b.refilled)):
+	case <-b.store.closing:
+		return 0, ErrClosed
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	b.refilled = time.Now()
 	head, _ := b.store.head.current()
 	newest := b.newest()
 	if head-newest > tailLength {

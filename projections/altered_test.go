@@ -5,6 +5,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/projections"
 )
@@ -54,6 +55,14 @@ func (a altered) Indexes() string {
 		a.indexing()
 	}
 	return a.Projection.Indexes()
+}
+
+// Folds is no type where the test looks at all events.
+func (a altered) Folds() domain.Event {
+	if a.folding != nil {
+		return nil
+	}
+	return a.Projection.Folds()
 }
 
 func (a altered) Fold(ctx context.Context, tx pgx.Tx, events []eventstore.Recorded) error {

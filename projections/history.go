@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
 )
 
@@ -72,6 +73,9 @@ const insertHistorySQL = `
 	select $1, $2, coalesce((select s.number from sessions s where s.study_id = $2 order by s.number desc limit 1), 0) + 1,
 		$3, $4, $5, $6, $7, $8, $9
 	on conflict (session_id) do nothing`
+
+// Folds implements Projection.
+func (History) Folds() domain.Event { return domain.SessionEnded{} }
 
 // Fold implements Projection.
 func (History) Fold(ctx context.Context, tx pgx.Tx, events []eventstore.Recorded) error {

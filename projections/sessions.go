@@ -70,6 +70,9 @@ type sessionRow struct {
 	position int64 // of the last event in it
 }
 
+// Folds implements Projection.
+func (Sessions) Folds() domain.Event { return nil }
+
 // Fold implements Projection. It loads the sessions that the events are of, evolves them with domain's function, and
 // writes back what changed, each in one round trip.
 func (Sessions) Fold(ctx context.Context, tx pgx.Tx, events []eventstore.Recorded) error {

@@ -154,6 +154,9 @@ func userDayTotals() totals[userDayKey, userDayTotal] {
 	}
 }
 
+// Folds implements Projection.
+func (StudyStats) Folds() domain.Event { return domain.SessionEnded{} }
+
 // Fold implements Projection.
 func (p StudyStats) Fold(ctx context.Context, tx pgx.Tx, events []eventstore.Recorded) error {
 	sessions, err := endedSessions(ctx, tx, events)

@@ -108,6 +108,9 @@ func userTotals() totals[userKey, userTotal] {
 	}
 }
 
+// Folds implements Projection.
+func (UserStats) Folds() domain.Event { return domain.SessionEnded{} }
+
 // Fold implements Projection.
 func (UserStats) Fold(ctx context.Context, tx pgx.Tx, events []eventstore.Recorded) error {
 	sessions, err := endedSessions(ctx, tx, events)
