@@ -256,8 +256,8 @@ func muted(session, user string) domain.Event {
 	return domain.AudioMuted{Fact: fact(session), UserID: user}
 }
 
-func ended(session string) domain.Event {
-	return domain.SessionEnded{Fact: fact(session), Reason: domain.EveryoneLeft}
+func ended() domain.Event {
+	return domain.SessionEnded{Fact: fact("s"), Reason: domain.EveryoneLeft}
 }
 
 func storeOf(t *testing.T, config *pgxpool.Config) server {

@@ -26,9 +26,6 @@ const (
 	// retryFirst and retryMost bound the pause before a slice that failed is tried again; it doubles.
 	retryFirst = 100 * time.Millisecond
 	retryMost  = 10 * time.Second
-	// sliceEvery is how often slices begin at most while the log grows: idle means at once, and in a crowd a transaction for
-	// each few events would cost more than what they are about.
-	sliceEvery = 4 * time.Millisecond
 	// passOver is for how long a consumer of one type lets others gather, to move its checkpoint past all of them at once. A
 	// transaction for each would cost three projections that have nothing to do more than the one that does.
 	passOver = 50 * time.Millisecond
@@ -91,10 +88,10 @@ type sliceFeed struct {
 
 	limit    atomic.Int64 // events per slice; 1 after a failure, to find the event that failed
 	failures atomic.Int64 // in a row
-	// Used by the subscriber's goroutine alone: when the last query was made and the head then, the checkpoint if it was moved
-	// since, a call to look since then, why the last transaction could not be ended, and what the log was told of a trouble that
-	// is not over.
-	asked   time.Time
+	// Used by the subscriber's goroutine alone: when the last query was made and what came of it, the head then, the checkpoint
+	// if it was moved since, a call to look since then, why the last transaction could not be ended, and what the log was told of
+	// a trouble that is not over.
+	pace    pace
 	seen    int64
 	reached int64
 	called  <-chan struct{}
@@ -161,9 +158,9 @@ func (f *sliceFeed) waitForEvents() {
 	}
 }
 
-// gather puts off reading what has come: until sliceEvery after the last look, and if nothing of it is wanted, for passOver.
+// gather puts off reading what has come: by the pace, and if nothing of it is wanted, for passOver.
 func (f *sliceFeed) gather() {
-	pause, wanted := sliceEvery-time.Since(f.asked), (<-chan struct{})(nil)
+	pause, wanted := f.pace.pause(), (<-chan struct{})(nil)
 	if f.only != "" {
 		if latest, appended := f.store.latest[f.only].current(); latest <= f.seen {
 			pause, wanted = passOver, appended
@@ -244,6 +241,7 @@ func (f *sliceFeed) succeeded(position int64) {
 		f.told = ""
 	}
 	f.limit.Store(min(f.limit.Load()*2, sliceLimit))
+	f.pace.events = position - f.reached
 	f.reached = position
 	f.store.progress(f.name).advance(position)
 }

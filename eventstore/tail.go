@@ -13,10 +13,6 @@ const tailLength = 4096
 // tailPage is how many events a follower gets at once at most.
 const tailPage = 500
 
-// readEvery is how often the end of the log is read at most while it grows: an idle log's next event at once, those of a busy
-// one some at a time.
-const readEvery = 4 * time.Millisecond
-
 // Tail is a catch-up subscription: it reads the log from a position on, first what is there, then what comes, without
 // a seam, since a position is all that it remembers. It is not safe for concurrent use; any number may be open.
 type Tail struct {
@@ -50,10 +46,9 @@ type tailBuffer struct {
 	start  int64
 	events []Recorded
 
-	// refilling admits one reader of the database at a time; the others find what it read. Whoever is in may use refilled,
-	// the time of the last one.
+	// refilling admits one reader of the database at a time; the others find what it read. Whoever is in may use pace.
 	refilling chan struct{}
-	refilled  time.Time
+	pace      pace
 }
 
 func newTailBuffer(s *Store, head int64) *tailBuffer {
@@ -128,13 +123,13 @@ func (b *tailBuffer) refill(ctx context.Context) (int, error) {
 		return 0, ctx.Err()
 	}
 	select {
-	case <-time.After(readEvery - time.Since(b.refilled)):
+	case <-time.After(b.pace.pause()):
 	case <-b.store.closing:
 		return 0, ErrClosed
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
-	b.refilled = time.Now()
+	b.pace = pace{read: time.Now()}
 	head, _ := b.store.head.current()
 	newest := b.newest()
 	if head-newest > tailLength {
@@ -146,6 +141,7 @@ func (b *tailBuffer) refill(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	b.pace.events = int64(len(events))
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if excess := len(b.events) + len(events) - tailLength; excess > 0 {

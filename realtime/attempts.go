@@ -42,14 +42,12 @@ var errPanicked = errors.New("panic")
 
 // attempt writes a record once. A panic ends neither the server nor what the participant does later.
 func (r *recorder) attempt(rec record) (err error) {
-	ctx, cancel := context.WithTimeout(r.ctx, recordTimeout)
-	defer cancel()
 	defer func() {
 		if value := recover(); value != nil {
 			err = fmt.Errorf("%w: %v\n%s", errPanicked, value, debug.Stack())
 		}
 	}()
-	return rec.do(ctx)
+	return rec.do(r.ctx)
 }
 
 // final reports whether trying again is of no use: the record says no.

@@ -76,7 +76,7 @@ func (s *Server) speaking(c *client, data json.RawMessage, ack answer) error {
 		return errNotInRoom
 	}
 	r.mu.Lock()
-	r.tell(newMessage(eventUserSpeaking, speaking{peer{c.id, c.user.ID}, is}), c.id)
+	r.tell(peerMessage(eventUserSpeaking, c.asPeer, "speaking", is), c.id)
 	r.mu.Unlock()
 	r.flush()
 	acknowledge(c, ack, nil)

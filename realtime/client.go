@@ -24,6 +24,7 @@ type answer func(data json.RawMessage)
 type client struct {
 	id       string
 	user     membership.User
+	asPeer   peerHead // what others are told that it is
 	language domain.Language
 	link     link
 
@@ -38,7 +39,7 @@ type client struct {
 
 func newClient(id string, user membership.User, language domain.Language, l link, limits *limits) *client {
 	return &client{
-		id: id, user: user, language: language, link: l, limits: limits,
+		id: id, user: user, asPeer: headOf(peer{id, user.ID}), language: language, link: l, limits: limits,
 		rooms: map[string]*room{}, studies: map[string]struct{}{},
 	}
 }

@@ -6,21 +6,30 @@ import (
 	"time"
 )
 
-// departures let those who wait for the next one go together, recordEvery after the last one. Who comes when there was none
-// for so long need not wait.
+const (
+	// pausePerRecord is how much later the next departure is for each record that left with the last one, and longestPause the
+	// most of it. Single records leave at once; a crowd of them costs a few appends and not one each. It is short beside the 200
+	// messages a second that one socket may send, and to whoever waits for an ack.
+	pausePerRecord = 500 * time.Microsecond
+	longestPause   = 5 * time.Millisecond
+)
+
+// departures let those who come while it is too early for the next one go together.
 type departures struct {
-	mu   sync.Mutex
-	last time.Time
-	next chan struct{} // closed when those who wait may go; nil when nobody does
+	mu      sync.Mutex
+	last    time.Time
+	left    int           // with the last one
+	next    chan struct{} // closed when those who wait may go; nil when nobody does
+	waiting int           // for it
 }
 
 // wait waits for the next departure, or for ctx's end.
 func (d *departures) wait(ctx context.Context) {
 	d.mu.Lock()
 	now := time.Now()
-	pause := recordEvery - now.Sub(d.last)
+	pause := min(time.Duration(d.left)*pausePerRecord, longestPause) - now.Sub(d.last)
 	if d.next == nil && pause <= 0 {
-		d.last = now
+		d.last, d.left = now, 1
 		d.mu.Unlock()
 		return
 	}
@@ -28,6 +37,7 @@ func (d *departures) wait(ctx context.Context) {
 		d.next = make(chan struct{})
 		time.AfterFunc(pause, d.depart)
 	}
+	d.waiting++
 	next := d.next
 	d.mu.Unlock()
 	select {
@@ -40,5 +50,5 @@ func (d *departures) depart() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	close(d.next)
-	d.next, d.last = nil, time.Now()
+	d.last, d.left, d.next, d.waiting = time.Now(), d.waiting, nil, 0
 }

@@ -3,6 +3,7 @@ package realtime
 import (
 	"bytes"
 	"encoding/json"
+	"strconv"
 
 	"github.com/studycall/studycall/realtime/socketio"
 	"github.com/studycall/studycall/realtime/websocket"
@@ -27,6 +28,17 @@ type message struct {
 func newMessage(event string, data any) *message {
 	return &message{event: event, parts: [][]byte{encode(data)}}
 }
+
+// peerMessage makes the message of an event whose data is who, and a flag. Such ones are told to a whole room each time that
+// somebody speaks or mutes: the reflection of json.Marshal took a tenth of what that costs.
+func peerMessage(event string, who peerHead, flag string, on bool) *message {
+	return &message{event: event, parts: [][]byte{who, []byte(`,"` + flag + `":` + strconv.FormatBool(on) + `}`)}}
+}
+
+// peerHead is a peer as JSON, without the brace at the end.
+type peerHead []byte
+
+func headOf(p peer) peerHead { return peerHead(bytes.TrimSuffix(encode(p), []byte{'}'})) }
 
 // encode is for our own types, which can always be encoded.
 func encode(data any) json.RawMessage {

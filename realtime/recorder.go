@@ -17,12 +17,8 @@ const (
 	// userRecords is how many of one user's records may wait, in all studies, whatever others have: in an outage, a few who
 	// toggle as fast as they may must not take the places of all.
 	userRecords = 200
-	// recordTimeout bounds one attempt.
-	recordTimeout = 10 * time.Second
-	// recordEvery is how often records leave for the log at most: the first at once, those that come meanwhile together, so that
-	// a crowd of toggles costs a few appends and not one each. It is short beside the 200 messages a second that one socket
-	// may send, and to whoever waits for an ack.
-	recordEvery = 3 * time.Millisecond
+	// leaveTimeout bounds one attempt to record a leave. Commands bound themselves.
+	leaveTimeout = 10 * time.Second
 	// firstRetry and slowestRetry are the pauses between attempts while the database is away.
 	firstRetry   = 50 * time.Millisecond
 	slowestRetry = time.Second
@@ -89,6 +85,12 @@ func (r *recorder) add(p participant, rec record) error {
 // otherwise keep its user in the call for ever.
 func (r *recorder) mustAdd(p participant, rec record) {
 	rec.must = true
+	do := rec.do
+	rec.do = func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
+		defer cancel()
+		return do(ctx)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.queue(p, rec)

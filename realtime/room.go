@@ -175,11 +175,11 @@ func (r *room) peers(socketID string) []peerShape {
 func (m *member) peer() peer { return peer{m.client.id, m.person.userID} }
 
 func (m *member) audioChanged() *message {
-	return newMessage(eventAudioChanged, audioChanged{m.peer(), m.person.muted.on})
+	return peerMessage(eventAudioChanged, m.client.asPeer, "isMuted", m.person.muted.on)
 }
 
 func (m *member) videoChanged() *message {
-	return newMessage(eventVideoChanged, videoChanged{m.peer(), m.person.off.on})
+	return peerMessage(eventVideoChanged, m.client.asPeer, "isVideoOff", m.person.off.on)
 }
 
 // tellShare tells that a socket shares its screen, or does no longer: as documented, and as the web app also listens.

@@ -62,24 +62,9 @@ type peer struct {
 	UserID   string `json:"userId"`
 }
 
-type audioChanged struct {
-	peer
-	IsMuted bool `json:"isMuted"`
-}
-
-type videoChanged struct {
-	peer
-	IsVideoOff bool `json:"isVideoOff"`
-}
-
 type screenShare struct {
 	peer
 	IsSharing bool `json:"isSharing"`
-}
-
-type speaking struct {
-	peer
-	Speaking bool `json:"speaking"`
 }
 
 // saidInRoom is a message, or a file, that a member says something about: the other one is left out.

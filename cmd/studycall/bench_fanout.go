@@ -29,11 +29,11 @@ type benchFanoutCommand struct {
 
 // Help is shown after the command's own line.
 func (c *benchFanoutCommand) Help() string {
-	return `Starts the program, on an embedded Postgres in a new folder that is removed afterwards, and a bare gorilla/websocket server that only copies frames between the members of a room, each as a process of its own on loopback. The same clients load them in turn: with offers of 2.5 KB that go from one member of a call to another, and with who speaks, and microphones muted and unmuted, which go to all others; one at a time, and in bursts of four.
+	return `Starts the program, on an embedded Postgres in a new folder that is removed afterwards, and a bare gorilla/websocket server that only copies frames between the members of a room, each as a process of its own on loopback. The same clients load them in turn: with offers of 2.5 KB that go from one member of a call to another, and with who speaks, and microphones muted and unmuted, which go to all others; one at a time, and in bursts of four and of sixteen.
 
 What counts is deliveries for each second of the server's own CPU time. That of Postgres is not in it; recording toggles, and all else that the program does for it, is. A message that is lost, doubled or out of order ends the run with an error.
 
-With the defaults it takes some five minutes. Other work on the machine makes all figures lower, the ratios less so.`
+With the defaults it takes some eight minutes. Other work on the machine makes all figures lower, the ratios less so.`
 }
 
 // Validate is called by the parser.

@@ -23,9 +23,9 @@ type Load struct {
 	recorded bool
 }
 
-// Bursts are how large bursts are: one message by itself, and as many as clients send at once when a call starts and they
-// find their candidates.
-func Bursts() []int { return []int{1, 4} }
+// Bursts are how large bursts are: one message by itself, as many as clients send at once when a call starts and they find
+// their candidates, and so many that something always waits for each socket, as it does in front of a server that is busy.
+func Bursts() []int { return []int{1, 4, 16} }
 
 // Loads are what is measured, in this order, each with every one of Bursts. Speaking is fanned out as toggles are and never
 // recorded: what toggles cost more is the recording, all of it but what Postgres itself does.

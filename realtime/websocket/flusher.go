@@ -3,6 +3,17 @@ package websocket
 import (
 	"runtime"
 	"sync"
+	"time"
+)
+
+const (
+	// pausePerFrame is how much later the flusher's next round begins for each frame that left together with another in the
+	// last one, and longestPause the most of it. Where connections get single frames, these leave at once; where many speak to
+	// many, or one in bursts, what comes for one connection leaves in one system call, later by less than anybody hears.
+	pausePerFrame = 20 * time.Microsecond
+	longestPause  = 2 * time.Millisecond
+	// shortestPause is what no timer is set for.
+	shortestPause = 50 * time.Microsecond
 )
 
 // flusher writes what waits for connections as far as the network takes it at once, and never waits itself. To have each
@@ -30,10 +41,13 @@ func (f *flusher) run() {
 	buffer := gathering.Get().(*[]byte)
 	defer gathering.Put(buffer)
 	var spare []*Conn
-	for {
-		// Those who have something to say now say it first: it leaves in the same system call. Where nobody else can run, this
-		// returns at once.
-		runtime.Gosched()
+	for together := 0; ; {
+		if pause := min(time.Duration(together)*pausePerFrame, longestPause); pause > shortestPause {
+			<-time.After(pause)
+		} else {
+			// Those who have something to say now say it first. Where nobody else can run, this returns at once.
+			runtime.Gosched()
+		}
 		f.mu.Lock()
 		conns := f.waiting
 		f.running = len(conns) > 0
@@ -42,27 +56,29 @@ func (f *flusher) run() {
 		if len(conns) == 0 {
 			return
 		}
+		together = 0
 		for _, c := range conns {
-			c.flush(*buffer)
+			together += max(0, c.flush(*buffer)-1)
 		}
 		clear(conns)
 		spare = conns
 	}
 }
 
-// flush writes what waits as far as it goes, with the buffer's help, and leaves what does not to the writing goroutine.
-func (c *Conn) flush(buffer []byte) {
+// flush writes what waits as far as it goes, with the buffer's help, and leaves what does not to the writing goroutine. It gives
+// how many frames left together.
+func (c *Conn) flush(buffer []byte) int {
 	d := &c.wire.direct
 	if d.raw == nil || !d.mu.TryLock() { // the writing goroutine is at a control frame
 		c.wakeWriter()
-		return
+		return 0
 	}
 	defer d.mu.Unlock()
 	c.mu.Lock()
 	taken := c.queue.take()
 	c.mu.Unlock()
 	if len(taken) == 0 { // Close has taken it
-		return
+		return 0
 	}
 	chunk, n := gather(buffer, taken)
 	c.wire.try(chunk, n > 1)
@@ -77,6 +93,7 @@ func (c *Conn) flush(buffer []byte) {
 	case more:
 		c.server.flusher.add(c)
 	}
+	return n
 }
 
 // wakeWriter has the writing goroutine write what waits.
