@@ -8,8 +8,8 @@ import (
 
 const (
 	// pausePerRecord is how much later the next departure is for each record that left with the last one, and longestPause the
-	// most of it. Single records leave at once; a crowd of them costs a few appends and not one each. It is short beside the 200
-	// messages a second that one socket may send, and to whoever waits for an ack.
+	// most of it. Single records leave at once; a crowd of them costs a few appends and not one each. Whoever waits for an ack
+	// does not notice.
 	pausePerRecord = 500 * time.Microsecond
 	longestPause   = 5 * time.Millisecond
 )

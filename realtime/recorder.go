@@ -143,11 +143,11 @@ func (r *recorder) try(ctx context.Context, p participant, do func(context.Conte
 
 // work writes a participant's records until none is left.
 func (r *recorder) work(p participant) {
-	for {
+	for first := true; ; first = false {
 		r.mu.Lock()
 		next := r.queues[p][0]
 		r.mu.Unlock()
-		if !next.once { // nobody waits for what is not tried once
+		if first && !next.once { // what waits behind another has waited, and a join is not to wait for company
 			r.departures.wait(r.ctx)
 		}
 		if next.begun == nil || next.begun.CompareAndSwap(false, true) {

@@ -49,7 +49,7 @@ func (p *PeerClose) Error() string {
 // after that, as after Close, Send does nothing.
 func (c *Conn) Send(frames ...Frame) {
 	c.mu.Lock()
-	if c.closing.Load() {
+	if c.closing.Load() || c.queue.dropped {
 		c.mu.Unlock()
 		return
 	}
@@ -58,12 +58,14 @@ func (c *Conn) Send(frames ...Frame) {
 	switch {
 	case !fits:
 		c.tooSlow()
+	case wake && c.wire.direct.raw == nil:
+		c.wakeWriter()
 	case wake:
 		c.server.flusher.add(c)
 	}
 }
 
-// Drained waits until nothing waits to be sent, for senders who have much to send and need not hurry. The error is that of
+// Drained waits until nothing waits to be sent, but perhaps the rest of what the network is taking, for senders who have much to send and need not hurry. The error is that of
 // ctx, or ErrClosed once Close was called or the connection has ended.
 func (c *Conn) Drained(ctx context.Context) error {
 	c.mu.Lock()

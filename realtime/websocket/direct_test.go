@@ -66,7 +66,7 @@ func TestFramesThatTheNetworkTakesInParts(t *testing.T) {
 	}
 }
 
-// text is a sender's message: most are of 1 to 4 KB, which may be written directly, some of 256 KB, which go out in parts.
+// text is a sender's message: most are of 256 bytes to 4 KB, some of 256 KB, which go out in parts.
 func text(sender, i int) []byte {
 	size := 1 << (8 + (i*7+sender*5)%5)
 	if i%50 == 0 {

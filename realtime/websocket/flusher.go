@@ -16,7 +16,7 @@ const (
 	shortestPause = 50 * time.Microsecond
 )
 
-// flusher writes what waits for connections as far as the network takes it at once, and never waits itself. To have each
+// flusher writes what waits for connections as far as the network takes it at once, and never waits for that. To have each
 // connection's own goroutine do it costs some 4 µs to wake that one, as much as a write; this one is awake while there is
 // anything to do, and what comes for a connection while others have their turn leaves together. It lives only as long.
 type flusher struct {
@@ -69,15 +69,18 @@ func (f *flusher) run() {
 // how many frames left together.
 func (c *Conn) flush(buffer []byte) int {
 	d := &c.wire.direct
-	if d.raw == nil || !d.mu.TryLock() { // the writing goroutine is at a control frame
+	if !d.mu.TryLock() { // a control frame is being written, which may wait for the network
 		c.wakeWriter()
 		return 0
 	}
 	defer d.mu.Unlock()
+	if c.wire.told.Load() { // nothing follows a close frame
+		return 0
+	}
 	c.mu.Lock()
 	taken := c.queue.take()
 	c.mu.Unlock()
-	if len(taken) == 0 { // Close has taken it
+	if len(taken) == 0 { // the close frame went out with it
 		return 0
 	}
 	chunk, n := gather(buffer, taken)

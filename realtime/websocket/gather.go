@@ -4,8 +4,9 @@ import (
 	"sync"
 )
 
-// wakeUp is the message that Melody is given to write when something waits: an empty text, which we never send
-// otherwise. Melody's writing goroutine hands it to the wire as a frame of two bytes, and the wire writes what waits.
+// wakeUp is the message that Melody is given to write when something waits that the flusher cannot write at once: an empty text,
+// which we never send otherwise. Melody's writing goroutine hands it to the wire as a frame of two bytes, and the wire writes
+// what waits.
 var wakeUp = []byte{} //nolint:gochecknoglobals // it is empty, and shared by all connections
 
 const (
@@ -34,7 +35,7 @@ func (w *wire) flush() error {
 		if taken == nil {
 			return nil
 		}
-		err := w.putAll(taken)
+		err := putAll(taken, w.put)
 		c.mu.Lock()
 		c.queue.written(taken, len(taken))
 		c.mu.Unlock()
@@ -46,13 +47,13 @@ func (w *wire) flush() error {
 	return nil
 }
 
-// putAll writes frames with as few system calls as it takes.
-func (w *wire) putAll(frames []Frame) error {
+// putAll has frames written with as few system calls as it takes.
+func putAll(frames []Frame, put func([]byte) error) error {
 	buffer := gathering.Get().(*[]byte)
 	defer gathering.Put(buffer)
 	for len(frames) > 0 {
 		chunk, n := gather(*buffer, frames)
-		if err := w.put(chunk); err != nil {
+		if err := put(chunk); err != nil {
 			return err
 		}
 		frames = frames[n:]

@@ -8,7 +8,8 @@ type queue struct {
 	spare   []Frame // the array that waiting had before
 	count   int     // frames, waiting or being written
 	bytes   int     // their bytes on the wire
-	woken   bool    // the writer was told, or is at it
+	woken   bool    // the flusher or the writing goroutine is to write what waits, or is at it
+	dropped bool    // what waited was given up, and nothing more is taken
 
 	emptied chan struct{} // closed when nothing waits any more; nil while nobody wants to know
 }
@@ -50,7 +51,7 @@ func (q *queue) add(frames []Frame, maxCount, maxBytes int) (fits, wake bool) {
 	return true, wake
 }
 
-// take gives the writer all that waits. Nothing waits: the writer must be woken again.
+// take gives whoever writes all that waits. Where nothing does, the next that is added has to be seen to again.
 func (q *queue) take() []Frame {
 	taken := q.waiting
 	if len(taken) == 0 {
@@ -61,8 +62,12 @@ func (q *queue) take() []Frame {
 	return taken
 }
 
-// written is told that the first n of what was taken are gone. The others wait again, before what came meanwhile.
+// written is told that the first n of what was taken are gone. The others wait again, before what came meanwhile, or are given
+// up as that was.
 func (q *queue) written(taken []Frame, n int) {
+	if q.dropped {
+		n = len(taken)
+	}
 	for _, frame := range taken[:n] {
 		q.bytes -= len(frame.wire)
 	}
@@ -83,6 +88,6 @@ func (q *queue) drop() {
 		q.bytes -= len(frame.wire)
 	}
 	q.count -= len(q.waiting)
-	q.waiting = nil
+	q.waiting, q.dropped = nil, true
 	q.tellEmpty()
 }

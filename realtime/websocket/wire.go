@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -75,21 +76,32 @@ func isBroken(err error) bool {
 // writeClose writes a close frame, after what waits if it is this side that closes.
 func (w *wire) writeClose(frame []byte) error {
 	c := w.owner
+	// From before it takes until it has told: the flusher may have taken what comes first, and puts back what it does not write.
+	w.direct.mu.Lock()
+	defer w.direct.mu.Unlock()
 	var frames []Frame
 	if c.closing.Load() {
 		c.mu.Lock()
 		frames = c.queue.take()
 		c.mu.Unlock()
 	}
-	err := w.putAll(append(frames, Frame{wire: frame}))
+	err := putAll(append(slices.Clip(frames), Frame{wire: frame}), w.putLocked)
 	w.told.Store(err == nil)
+	c.mu.Lock()
+	c.queue.written(frames, len(frames))
+	c.mu.Unlock()
 	return err
 }
 
-// put writes bytes, with a fresh deadline, after what is left of a frame that was written directly.
+// put writes bytes, with a fresh deadline, after what is left of what was written directly.
 func (w *wire) put(p []byte) error {
 	w.direct.mu.Lock()
 	defer w.direct.mu.Unlock()
+	return w.putLocked(p)
+}
+
+// putLocked is put for who holds the lock of direct.
+func (w *wire) putLocked(p []byte) error {
 	if len(p) == 0 && len(w.direct.rest) == 0 {
 		return nil
 	}
