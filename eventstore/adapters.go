@@ -33,7 +33,7 @@ const sliceWithoutSQL = `
 // SelectQuery implements SchemaAdapter.
 func (s sliceSchema) SelectQuery(watermillsql.SelectQueryParams) (watermillsql.Query, error) {
 	f := s.feed
-	f.called, f.pace.read = f.store.calls.wait(), time.Now()
+	f.called, f.pace = f.store.calls.wait(), pace{read: time.Now()}
 	f.seen, _ = f.store.head.current()
 	if f.only == "" {
 		return watermillsql.Query{Query: sliceSQL, Args: []any{f.name, f.limit.Load()}}, nil

@@ -158,8 +158,8 @@ func (s *Store) commit(ctx context.Context, batch []*pendingAppend) {
 	s.tellOf(batch, verdicts)
 }
 
-// tellOf tells those who wait for events how far the log is now: by the types first, so that who waits for one type, and
-// hears that the log has grown, knows whether with one of these.
+// tellOf tells those who wait for events how far the log is now: by the types first, so that who hears that the log has grown
+// mostly knows whether with the type that it wants; where the database's notification was faster, it hears of that as well.
 func (s *Store) tellOf(batch []*pendingAppend, verdicts []verdict) {
 	head, latest := int64(0), map[string]int64{}
 	for i, p := range batch {

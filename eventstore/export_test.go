@@ -13,6 +13,7 @@ const (
 	TailLength = tailLength
 	SliceLimit = sliceLimit
 	ScanPage   = scanPage
+	PassOver   = passOver
 )
 
 // EnsureCheckpoint makes the checkpoint of a new consumer, at the beginning of the log. One that exists stays as it is.

@@ -7,13 +7,13 @@ const (
 	// longestPause the most of it. A read of few events, with the transaction that it may be part of, costs as much as one of
 	// dozens: where single events come, each is read at once, and in a crowd many together.
 	pausePerEvent = 500 * time.Microsecond
-	longestPause  = 15 * time.Millisecond
+	longestPause  = 10 * time.Millisecond
 )
 
 // pace is when a reader that follows the log last read, and what that brought. It is not safe for concurrent use.
 type pace struct {
 	read   time.Time
-	events int64
+	events int
 }
 
 // pause is how long to wait before the next read.

@@ -90,7 +90,7 @@ func TestScanGivesAllBetweenTwoPositions(t *testing.T) {
 	}
 }
 
-// What a cut query did not give is given by the next one.
+// What a call that failed did not give is given by the next one.
 func TestAScanGoesOnAfterAnError(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)

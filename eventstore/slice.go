@@ -27,7 +27,9 @@ func (s *Store) Handle(apply Apply) message.NoPublishHandlerFunc {
 		if !ok {
 			return errors.New("the message is not of this store's subscriber")
 		}
-		tx.work(func() error { return apply(msg.Context(), tx.tx, tx.events) })
+		if len(tx.events) > 0 { // otherwise only the checkpoint moves
+			tx.work(func() error { return apply(msg.Context(), tx.tx, tx.events) })
+		}
 		return nil
 	}
 }

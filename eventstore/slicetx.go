@@ -5,6 +5,7 @@ import (
 	stdsql "database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,7 +30,8 @@ var errLogIsOurs = errors.New("the log is written by Append alone")
 type sliceBeginner struct {
 	pool      *pgxpool.Pool
 	types     *types
-	committed func(position int64)
+	unwanted  []string // the types of events that the handler is not given
+	committed func(position int64, events int)
 	lost      func(error) // what was handled could not be committed, or not be rolled back
 }
 
@@ -39,7 +41,7 @@ func (b sliceBeginner) BeginTx(ctx context.Context, _ *stdsql.TxOptions) (waterm
 	if err != nil {
 		return nil, err
 	}
-	return &sliceTx{tx: tx, types: b.types, committed: b.committed, lost: b.lost}, nil
+	return &sliceTx{tx: tx, of: b}, nil
 }
 
 // ExecContext implements watermill-sql's Beginner, which has it for publishers only.
@@ -57,11 +59,9 @@ func (b sliceBeginner) QueryContext(context.Context, string, ...any) (watermills
 // acknowledged (a cancelled message would be committed half-written); and it fails the acknowledgement, and so is
 // rolled back, when the handler failed.
 type sliceTx struct {
-	tx        pgx.Tx
-	types     *types
-	committed func(position int64)
-	lost      func(error)
-	events    []Recorded // of the slice, from QueryContext on
+	of     sliceBeginner
+	tx     pgx.Tx
+	events []Recorded // that the handler is given, from QueryContext on
 
 	mu       sync.Mutex // held by the handler while it works, and by whoever ends the transaction
 	ended    bool
@@ -114,8 +114,9 @@ func (t *sliceTx) QueryContext(ctx context.Context, query string, args ...any) (
 	if err != nil {
 		return nil, err
 	}
-	t.events, err = collect(rows, t.types)
-	return &sliceRows{t.events}, err
+	slice, err := collect(rows, t.of.types)
+	t.events = slices.DeleteFunc(slices.Clone(slice), func(r Recorded) bool { return slices.Contains(t.of.unwanted, r.Type) })
+	return &sliceRows{slice}, err
 }
 
 // Commit implements watermill-sql's Tx.
@@ -127,7 +128,7 @@ func (t *sliceTx) Commit() error {
 	}
 	err := t.end(t.tx.Commit)
 	if err == nil {
-		t.committed(t.position)
+		t.of.committed(t.position, len(t.events))
 	}
 	return err
 }
@@ -146,7 +147,7 @@ func (t *sliceTx) end(end func(context.Context) error) error {
 	defer cancel()
 	err := end(ctx)
 	if err != nil {
-		t.lost(fmt.Errorf("end the slice's transaction: %w", err))
+		t.of.lost(fmt.Errorf("end the slice's transaction: %w", err))
 	}
 	return err
 }

@@ -11,7 +11,7 @@ import (
 func TestNoWorkAfterTheEndOfASlice(t *testing.T) {
 	t.Parallel()
 	pool := postgrestest.New(t)
-	begin := sliceBeginner{pool: pool, committed: func(int64) { t.Error("committed") }}
+	begin := sliceBeginner{pool: pool, committed: func(int64, int) { t.Error("committed") }}
 	for name, end := range map[string]func(*sliceTx) error{"rolled back": (*sliceTx).Rollback, "committed": (*sliceTx).Commit} {
 		tx, err := begin.BeginTx(t.Context(), nil)
 		if err != nil {
@@ -46,7 +46,7 @@ func TestOnlyWhatWasAcknowledgedIsCommitted(t *testing.T) {
 		"failed":                   {boom, true, 0},
 	} {
 		committed := 0
-		begin := sliceBeginner{pool: pool, committed: func(int64) { committed++ }}
+		begin := sliceBeginner{pool: pool, committed: func(int64, int) { committed++ }}
 		tx, err := begin.BeginTx(t.Context(), nil)
 		if err != nil {
 			t.Fatal(err)

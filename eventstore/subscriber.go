@@ -35,8 +35,8 @@ const (
 // time. Any server may subscribe under the same name at the same time: whoever holds the checkpoint's row does the next
 // slice. Its messages are for Handle. It reads until ctx ends; end it before the subscriber is closed, or the store is.
 //
-// With only, it is given the events of that one's type, those that this program does not know, and of all others only the
-// last of each slice. Its checkpoint moves past those some 50 ms late, and it is given as late what another server appends.
+// With only, it is given the events of that one's type, and those of types that this program does not know. Its checkpoint moves
+// past the others some 50 ms late, and it is given as late what another server appends.
 func (s *Store) Subscriber(ctx context.Context, name string, only domain.Event) (message.Subscriber, error) {
 	log := s.log.With("projection", name)
 	feed := &sliceFeed{store: s, name: name, log: log, done: ctx.Done()}
@@ -54,7 +54,7 @@ func (s *Store) Subscriber(ctx context.Context, name string, only domain.Event) 
 		}
 	}
 	never := time.Duration(0)
-	beginner := sliceBeginner{pool: s.pool, types: s.types, committed: feed.succeeded, lost: feed.lose}
+	beginner := sliceBeginner{pool: s.pool, types: s.types, unwanted: feed.unwanted, committed: feed.succeeded, lost: feed.lose}
 	subscriber, err := watermillsql.NewSubscriber(beginner, watermillsql.SubscriberConfig{
 		ConsumerGroup:  name,
 		AckDeadline:    &never, // at its deadline watermill-sql would commit half-written work
@@ -234,14 +234,14 @@ func (f *sliceFeed) tell(trouble string, level slog.Level, message string, args 
 	f.log.Log(context.Background(), level, message, args...)
 }
 
-// succeeded lets slices grow again, and those go on who wait to read what was folded.
-func (f *sliceFeed) succeeded(position int64) {
+// succeeded is told how far a slice came, of how many events. It lets slices grow again, and those go on who wait to read what was folded.
+func (f *sliceFeed) succeeded(position int64, events int) {
 	if f.told != "" {
 		f.log.Info("projection goes on", "position", position)
 		f.told = ""
 	}
 	f.limit.Store(min(f.limit.Load()*2, sliceLimit))
-	f.pace.events = position - f.reached
+	f.pace.events = events
 	f.reached = position
 	f.store.progress(f.name).advance(position)
 }

@@ -77,7 +77,7 @@ func (b *tailBuffer) after(ctx context.Context, position int64) ([]Recorded, err
 			return events, nil
 		}
 		if position < head {
-			read, err := b.refill(ctx)
+			read, err := b.refill(ctx, position)
 			if err != nil {
 				return nil, err
 			}
@@ -114,20 +114,26 @@ func (b *tailBuffer) buffered(position int64) (events []Recorded, older bool) {
 	return b.events[offset:end:end], false
 }
 
-// refill reads what came after the newest event held, and tells how many there were.
-func (b *tailBuffer) refill(ctx context.Context) (int, error) {
+// refill reads what came after the newest event held, and tells how many there were. Where somebody else has read beyond the
+// position meanwhile, it need not.
+func (b *tailBuffer) refill(ctx context.Context, position int64) (int, error) {
 	select {
 	case b.refilling <- struct{}{}:
 		defer func() { <-b.refilling }()
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
-	select {
-	case <-time.After(b.pace.pause()):
-	case <-b.store.closing:
-		return 0, ErrClosed
-	case <-ctx.Done():
-		return 0, ctx.Err()
+	if b.newest() > position {
+		return 0, nil
+	}
+	if pause := b.pace.pause(); pause > 0 {
+		select {
+		case <-time.After(pause):
+		case <-b.store.closing:
+			return 0, ErrClosed
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
 	}
 	b.pace = pace{read: time.Now()}
 	head, _ := b.store.head.current()
@@ -141,7 +147,7 @@ func (b *tailBuffer) refill(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	b.pace.events = int64(len(events))
+	b.pace.events = len(events)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if excess := len(b.events) + len(events) - tailLength; excess > 0 {

@@ -20,3 +20,9 @@ func (m *manners) Watch(ctx context.Context, pool *pgxpool.Pool) { m.watch(ctx, 
 
 // OthersWork is what was seen last.
 func (m *manners) OthersWork() bool { return m.others.Load() }
+
+// SetOthersWork is as if that had been seen.
+func (m *manners) SetOthersWork(is bool) { m.others.Store(is) }
+
+// Turn is turn.
+func (m *manners) Turn(do func() error) error { return m.turn(do) }

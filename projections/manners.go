@@ -58,8 +58,8 @@ func (m *manners) watch(ctx context.Context, pool *pgxpool.Pool) {
 	}
 }
 
-// turn does a part of the work, where others work while no other part is at it: the program and its connections then keep
-// one core busy between them, and not as many as there are.
+// turn does a part of the work, where others work while no other part is at it that began when they did: the program and its
+// connections then keep one core busy between them, and not as many as there are.
 func (m *manners) turn(do func() error) error {
 	if m.others.Load() {
 		m.taken.Lock()

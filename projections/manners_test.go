@@ -2,6 +2,7 @@ package projections_test
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -59,5 +60,40 @@ func becomes(t *testing.T, m *projections.Manners, want bool) {
 		case <-deadline:
 			t.Fatalf("others work: %t", !want)
 		}
+	}
+}
+
+// TestPartsOfARebuildTakeTurns while others work, and only then.
+func TestPartsOfARebuildTakeTurns(t *testing.T) {
+	t.Parallel()
+	for _, others := range []bool{false, true} {
+		t.Run(fmt.Sprintf("others work: %t", others), func(t *testing.T) {
+			t.Parallel()
+			var m projections.Manners
+			m.SetOthersWork(others)
+			var parts sync.WaitGroup
+			first, second := make(chan struct{}), make(chan struct{})
+			parts.Go(func() {
+				_ = m.Turn(func() error {
+					close(first)
+					if !others { // together
+						<-second
+					}
+					select {
+					case <-second:
+						if others {
+							t.Error("two parts are at it")
+						}
+					default:
+					}
+					return nil
+				})
+			})
+			parts.Go(func() {
+				<-first
+				_ = m.Turn(func() error { close(second); return nil })
+			})
+			parts.Wait()
+		})
 	}
 }

@@ -26,7 +26,8 @@ type Projection interface {
 	// Indexes is the SQL that makes the indexes of the tables, with the primary keys: a rebuild makes them when the rows are
 	// there, which is several times as fast.
 	Indexes() string
-	// Folds is an event of the one type that Fold takes in, nil where it takes in several. Fold is called with others too.
+	// Folds is an event of the one type that Fold takes in, nil where it takes in several. Besides, Fold
+	// is called with events of types that this program does not know.
 	Folds() domain.Event
 	// Fold takes consecutive events into the tables, in the given transaction. Events that are in them already change
 	// nothing. An error stops this projection before the first of the events.
