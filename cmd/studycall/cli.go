@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 
 	"github.com/alecthomas/kong"
 )
@@ -66,7 +67,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		if errors.As(err, &wrong) {
 			parsed = wrong.Context
 		}
-		_, _ = fmt.Fprintf(stderr, "studycall: %s; see studycall --help\n", withVariable(err.Error(), parsed))
+		_, _ = fmt.Fprintf(stderr, "studycall: %s; see %s --help\n", withVariable(err.Error(), parsed), commandOf(parsed, args))
 		return exitUsage
 	}
 	log := flags.Log.logger(stderr)
@@ -89,6 +90,21 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		_, _ = fmt.Fprintf(stderr, "studycall: %s\n", message)
 	}
 	return code
+}
+
+// commandOf is the program with the command that was begun, as its help is asked for: of an unknown one, the program alone.
+func commandOf(parsed *kong.Context, args []string) string {
+	names := []string{"studycall"}
+	if parsed == nil {
+		return names[0]
+	}
+	for _, step := range parsed.Path {
+		unknown := step.Command != nil && step.Command.Name == "serve" && len(args) > 0 && args[0] != "serve" && !strings.HasPrefix(args[0], "-")
+		if step.Command != nil && !unknown {
+			names = append(names, step.Command.Name)
+		}
+	}
+	return strings.Join(names, " ")
 }
 
 // overridden refuses a --data-dir that would not be used, since a database is named. The variable of the one beside the

@@ -19,7 +19,15 @@ type rebuildCommand struct {
 // Run rebuilds projections while they are in use.
 func (c *rebuildCommand) Run(ctx context.Context, s *streams) error {
 	return c.beside(ctx, s, "rebuild", func(r *projections.Rebuilder, chosen []projections.Projection) error {
-		return r.Rebuild(ctx, chosen...)
+		if err := r.Rebuild(ctx, chosen...); err != nil {
+			return err
+		}
+		names := make([]string, len(chosen))
+		for i, p := range chosen {
+			names[i] = p.Name()
+		}
+		_, err := fmt.Fprintf(s.out, "The tables of %s were made anew.\n", strings.Join(names, ", "))
+		return err
 	})
 }
 

@@ -3,10 +3,12 @@ package socketio_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -114,6 +116,22 @@ func start(t *testing.T, config socketio.Config) *site {
 	return startAt(t, config, "127.0.0.1:0")
 }
 
+// listen waits until nobody else has the address: what connects to where nobody listens may be given that very port.
+func listen(t *testing.T, address string) net.Listener {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); ; <-tick.C {
+		listener, err := net.Listen("tcp", address)
+		if err == nil {
+			return listener
+		}
+		if !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+}
+
 // startAt starts a server at an address, which may just have been given up by another.
 func startAt(t *testing.T, config socketio.Config, address string) *site {
 	t.Helper()
@@ -122,10 +140,7 @@ func startAt(t *testing.T, config socketio.Config, address string) *site {
 	s.server = socketio.NewServer(config, map[string]socketio.Namespace{
 		"/": s.main, "/private": private{s.private}, "/guests": s.guests,
 	})
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	listener := listen(t, address)
 	s.address = listener.Addr().String()
 	server := &http.Server{Handler: s.server, ReadTimeout: time.Minute, WriteTimeout: time.Minute, ReadHeaderTimeout: patience}
 	served := make(chan struct{})
