@@ -114,6 +114,9 @@ func TestAnOperatorsDay(t *testing.T) {
 	if code, stdout, stderr := studycall(t, "migrate", database); code != exitOK || !strings.Contains(stdout, "up to date") {
 		t.Errorf("migrate: exit %d, %q, %q", code, stdout, stderr)
 	}
+	if code, _, stderr := studycall(t, "projections", database); code != exitOK || !strings.Contains(stderr, "no projection has run") {
+		t.Errorf("projections of a new database: exit %d, %q", code, stderr)
+	}
 	server := startProcess(t, database, "--listen=127.0.0.1:0")
 	for _, route := range []string{"/health", "/ready"} {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.address+route, nil)
@@ -133,8 +136,8 @@ func TestAnOperatorsDay(t *testing.T) {
 	if !strings.Contains(table, "SessionStarted") || !strings.Contains(table, started.Body.Session.ID) {
 		t.Errorf("events prints %q", table)
 	}
-	if _, none, _ := studycall(t, "events", database, "--after=1"); none != "" {
-		t.Errorf("events after the last one prints %q", none)
+	if code, none, stderr := studycall(t, "events", database, "--after=1"); code != exitOK || none != "" || !strings.Contains(stderr, "no such events") {
+		t.Errorf("events after the last one: exit %d, %q, %q", code, none, stderr)
 	}
 	_, line, _ := studycall(t, "events", database, "--json")
 	var event map[string]any

@@ -37,7 +37,7 @@ func (c *eventsCommand) Run(ctx context.Context, s *streams) error {
 	}
 	defer done()
 
-	out := bufio.NewWriter(s.out)
+	out, shown := bufio.NewWriter(s.out), false
 	show := func(events []eventstore.Recorded) error {
 		for _, e := range events {
 			if c.Study != "" && e.Study() != c.Study {
@@ -46,6 +46,7 @@ func (c *eventsCommand) Run(ctx context.Context, s *streams) error {
 			if err := c.print(out, e); err != nil {
 				return err
 			}
+			shown = true
 		}
 		return out.Flush()
 	}
@@ -53,8 +54,14 @@ func (c *eventsCommand) Run(ctx context.Context, s *streams) error {
 	if c.Follow && ctx.Err() != nil {
 		return nil // following ends so
 	}
-	if err != nil || !c.Follow {
+	if err != nil {
 		return err
+	}
+	if !c.Follow {
+		if !shown {
+			s.log.Info("there are no such events", "study", c.Study, "after", c.After)
+		}
+		return nil
 	}
 	for tail := store.Tail(last); ; {
 		events, err := tail.Next(ctx)

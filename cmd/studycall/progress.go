@@ -81,7 +81,11 @@ func (p *progress) tell(now time.Time, before, after string) {
 	if after != "" {
 		what, duration = "took", took
 	}
-	duration = duration.Round(time.Second)
+	precision := time.Second
+	if duration < 10*time.Second {
+		precision = 10 * time.Millisecond
+	}
+	duration = duration.Round(precision)
 	if p.terminal == nil {
 		p.log.Info(p.doing, "done", p.done, "of", p.total, "perSecond", rate, what, duration)
 		return

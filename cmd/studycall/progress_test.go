@@ -57,6 +57,20 @@ func TestProgressElsewhereIsLogLines(t *testing.T) {
 	})
 }
 
+func TestShortWorkTookPartsOfASecond(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var lines bytes.Buffer
+		p := newProgress(&streams{&bytes.Buffer{}, slog.New(slog.NewTextHandler(&lines, nil))}, "rebuilding", 100)
+		<-time.After(123 * time.Millisecond)
+		p.Add(100)
+		p.Done()
+		if !strings.HasSuffix(lines.String(), "took=120ms\n") {
+			t.Errorf("the line is %q", lines.String())
+		}
+	})
+}
+
 func TestProgressOfNothingSaysSo(t *testing.T) {
 	t.Parallel()
 	var screen bytes.Buffer

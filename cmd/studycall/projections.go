@@ -39,6 +39,9 @@ func (c *showCommand) Run(ctx context.Context, s *streams, shared *projectionsCo
 	if shared.JSON {
 		return printJSON(s, statuses)
 	}
+	if len(statuses) == 0 {
+		s.log.Info("no projection has run on this database yet: servers run them")
+	}
 	table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "NAME\tVERSION\tPOSITION\tHEAD\tLAG\tSTATE\tLAST ERROR")
 	for _, p := range statuses {
