@@ -35,7 +35,9 @@ func (f failing) JoinSession(context.Context, commands.JoinSession) (commands.Jo
 
 func (f failing) LeaveSession(context.Context, commands.LeaveSession) (int64, error) { return 0, f.err }
 
-func (failing) JoinWithout(context.Context, string, string, string, time.Time) error { return nil }
+func (failing) JoinWithout(_ context.Context, _, _, _ string, _ time.Time, join func() error) error {
+	return join()
+}
 
 func (failing) LeftWithout(context.Context, string, string, time.Time) error { return nil }
 

@@ -9,24 +9,25 @@ import (
 	"testing"
 )
 
-// FuzzRequests sends anything through the whole service: it is never a 5xx, a refusal is in the contract's shape and
-// leaves the log alone, and only a body that names the open session changes who is in it.
+// FuzzRequests sends anything through the whole service, as whoever there is: it is never a 5xx, a refusal is in the
+// contract's shape and leaves nothing behind, and only a body that names the open session changes who is in it.
 func FuzzRequests(f *testing.F) {
 	w := newWorld(f)
 	open := w.start()
+	users := []string{owner, admin, member, outsider, "", "\x00", strings.Repeat("u", 300)}
 	for body := range malformed() {
-		f.Add("POST", calls+"join", body, owner, "en", "x")
+		f.Add("POST", calls+"join", body, uint8(0), "en", "x")
 	}
 	for _, path := range []string{
 		"start", "join", "leave", "status", "sessions/id-1", "sessions/%00", "sessions/a/b", "../x", "join?x=%zz", "%ff",
 	} {
-		f.Add("POST", calls+path, naming(open), member, "ko;q=0.1,en", "-1")
-		f.Add("GET", calls+path, "", outsider, "*;q=\x00", "9x")
+		f.Add("POST", calls+path, naming(open), uint8(2), "ko;q=0.1,en", "-1")
+		f.Add("GET", calls+path, "", uint8(3), "*;q=\x00", "9x")
 	}
-	f.Add("GET", "/api/my-studies/%00/video-call/status", "", owner, "", "0 ")
-	f.Add("POST", "/api/my-studies/%ff/video-call/leave", naming(open), "\x00", "", "")
-	f.Add("PROPFIND", "*", "", strings.Repeat("u", 300), "", "")
-	f.Fuzz(func(t *testing.T, method, path, body, user, language, position string) {
+	f.Add("GET", "/api/my-studies/%00/video-call/status", "", uint8(0), "", "0 ")
+	f.Add("POST", "/api/my-studies/%ff/video-call/leave", naming(open), uint8(5), "", "")
+	f.Add("PROPFIND", "*", "", uint8(6), "", "")
+	f.Fuzz(func(t *testing.T, method, path, body string, user uint8, language, position string) {
 		target, err := url.ParseRequestURI(path)
 		if err != nil || method == "" || allDigits(position) {
 			return // net/http refuses the first; a number may be ahead of the log, which is a 503
@@ -34,9 +35,9 @@ func FuzzRequests(f *testing.F) {
 		request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(body))
 		request.Method, request.URL, request.RequestURI = method, target, path
 		request.Header = http.Header{
-			"X-User-Id": {user}, "Accept-Language": {language}, "Min-Event-Position": {position}, "X-Request-Id": {position},
+			"X-User-Id": {users[int(user)%len(users)]}, "Accept-Language": {language}, "Min-Event-Position": {position}, "X-Request-Id": {position},
 		}
-		before, recorder := w.events(t), httptest.NewRecorder()
+		before, leases, recorder := w.events(t), w.leases(t), httptest.NewRecorder()
 		w.handler.ServeHTTP(recorder, request)
 		got := answer{recorder.Code, recorder.Header(), recorder.Body.String()}
 		if got.status >= http.StatusInternalServerError {
@@ -49,8 +50,8 @@ func FuzzRequests(f *testing.F) {
 			}
 			must(t, json.Unmarshal([]byte(got.body), &failure))
 			refused(t, method+" "+path, got.status, failure.Code, got)
-			if after != before {
-				t.Errorf("refused, but %d events were appended: %+v", after-before, got)
+			if more := w.leases(t) - leases; after != before || more != 0 {
+				t.Errorf("refused, but %d events were appended, and %d leases are new: %+v", after-before, more, got)
 			}
 		}
 		named := strings.HasSuffix(target.Path, "/start") || strings.Contains(body, open) || strings.Contains(body, `\u`)

@@ -25,11 +25,12 @@ func (s *server) join(c echo.Context, caller membership.User) error {
 		return malformed
 	}
 	at := s.Now()
-	if err := s.Presence.JoinWithout(ctx, studyID, caller.ID, sessionID, at); err != nil {
+	var joined commands.Joined
+	err := s.Presence.JoinWithout(ctx, studyID, caller.ID, sessionID, at, func() (err error) {
+		joined, err = s.Commands.JoinSession(ctx, commands.JoinSession{
+			StudyID: studyID, SessionID: sessionID, UserID: caller.ID, At: at,
+		})
 		return err
-	}
-	joined, err := s.Commands.JoinSession(ctx, commands.JoinSession{
-		StudyID: studyID, SessionID: sessionID, UserID: caller.ID, At: at,
 	})
 	if err != nil {
 		return bodyError{err}

@@ -83,8 +83,8 @@ type Readiness interface {
 
 // Presence knows who is in a call without a socket. See presence.Registry.
 type Presence interface {
-	// JoinWithout is told before a join is carried out, LeftWithout after a leave was; at is the command's time.
-	JoinWithout(ctx context.Context, studyID, userID, sessionID string, at time.Time) error
+	// JoinWithout has join carried out, and returns its error; LeftWithout is told after a leave was. at is the command's time.
+	JoinWithout(ctx context.Context, studyID, userID, sessionID string, at time.Time, join func() error) error
 	LeftWithout(ctx context.Context, studyID, userID string, at time.Time) error
 }
 

@@ -82,8 +82,10 @@ func newWorldOver(tb testing.TB, pool *pgxpool.Pool, changes ...func(*httpapi.Co
 	newID := func() string { return "id-" + strconv.FormatInt(ids.Add(1), 10) }
 	w.commands, err = commands.New(store, access, commands.DefaultSettings(), newID)
 	must(tb, err)
+	sessions := projections.NewSessionQueries(pool, store)
+	sessions.FreshWithin = time.Minute
 	config := httpapi.Config{
-		Commands: w.commands, Sessions: projections.NewSessionQueries(pool, store),
+		Commands: w.commands, Sessions: sessions,
 		Presence: attendance.New(pool, w.commands, nil, attendance.Settings{EmptyTimeout: time.Minute, Now: w.time}, log),
 		History:  projections.NewHistoryQueries(pool, store), UserStats: projections.NewUserStatsQueries(pool, store),
 		StudyStats: projections.NewStudyStatsQueries(pool, store, seoul(tb)), Access: access, Users: tables,
@@ -134,6 +136,13 @@ func (w *world) exec(sql string, args ...any) {
 func (w *world) events(tb testing.TB) (n int) {
 	tb.Helper()
 	must(tb, w.pool.QueryRow(tb.Context(), `select count(*) from events`).Scan(&n))
+	return n
+}
+
+// leases counts who is in a call over REST.
+func (w *world) leases(tb testing.TB) (n int) {
+	tb.Helper()
+	must(tb, w.pool.QueryRow(tb.Context(), `select count(*) from connections where kind = 'rest'`).Scan(&n))
 	return n
 }
 

@@ -62,7 +62,9 @@ func vacantHouseOn(t *testing.T, pool *pgxpool.Pool, all ...projections.Projecti
 		t.Fatal(err)
 	}
 	t.Cleanup(store.Close)
-	return &house{t: t, pool: pool, store: store, queries: projections.NewSessionQueries(pool, store), all: all, log: log,
+	queries := projections.NewSessionQueries(pool, store)
+	queries.FreshWithin = time.Minute
+	return &house{t: t, pool: pool, store: store, queries: queries, all: all, log: log,
 		rebuilder: projections.NewRebuilder(pool, store, log, func(int64, int64) {}),
 		versions:  map[string]int64{}, calls: map[string]*domain.Call{}}
 }

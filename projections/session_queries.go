@@ -11,20 +11,21 @@ import (
 	"github.com/studycall/studycall/eventstore"
 )
 
-const (
-	// freshWithin is how long a query waits for the projection to catch up with what the study has in the log.
-	freshWithin = 500 * time.Millisecond
-	// freshRetry is the pause before a look at tables that should have caught up but have not: after Postgres crashed, a
-	// checkpoint may go back a little before it goes on.
-	freshRetry = 5 * time.Millisecond
-)
+// freshRetry is the pause before a look at tables that should have caught up but have not: after Postgres crashed, a
+// checkpoint may go back a little before it goes on.
+const freshRetry = 5 * time.Millisecond
 
 // SessionQueries reads the sessions projection. Its methods may be called concurrently.
-type SessionQueries struct{ queries }
+type SessionQueries struct {
+	queries
+	// FreshWithin is how long a query waits for the projection to catch up with what the study has in the log, before it
+	// answers with what there is: half a second. It may be changed before the first query.
+	FreshWithin time.Duration
+}
 
 // NewSessionQueries reads the tables through pool, and waits for them through store.
 func NewSessionQueries(pool *pgxpool.Pool, store *eventstore.Store) *SessionQueries {
-	return &SessionQueries{queriesOn(Sessions{}, pool, store)}
+	return &SessionQueries{queriesOn(Sessions{}, pool, store), 500 * time.Millisecond}
 }
 
 // sessionQuery is the tables' answer, and how fresh it is: one statement, so one snapshot.
@@ -52,8 +53,8 @@ const (
 	sessionSQL     = sessionSelect + `s.study_id = $2 and s.id = $4` + sessionFrom
 )
 
-// Open reads a study's open session; its ID is empty when there is none. It waits, up to half a second, until the tables
-// hold everything that the log has of the study. The position is that of the last event in the tables.
+// Open reads a study's open session; its ID is empty when there is none. It waits, up to FreshWithin, until the tables hold
+// everything that the log has of the study. The position is that of the last event in the tables.
 func (q *SessionQueries) Open(ctx context.Context, studyID string) (domain.Session, int64, error) {
 	return q.fresh(ctx, openSessionSQL, studyID, eventstore.Stream(studyID))
 }
@@ -69,7 +70,7 @@ func (q *SessionQueries) Session(ctx context.Context, studyID, sessionID string)
 }
 
 func (q *SessionQueries) fresh(ctx context.Context, sql string, args ...any) (domain.Session, int64, error) {
-	patience, cancel := context.WithTimeout(ctx, freshWithin)
+	patience, cancel := context.WithTimeout(ctx, q.FreshWithin)
 	defer cancel()
 	for attempt := 0; ; attempt++ {
 		if attempt > 1 {

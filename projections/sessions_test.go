@@ -95,6 +95,7 @@ func TestAReadThatCannotBeFreshSaysHowFarItIs(t *testing.T) {
 	h.stop()
 	h.given("study-1", domain.SessionEnded{Fact: at("s1", 9), Reason: domain.NobodyJoined})
 
+	h.queries.FreshWithin = 50 * time.Millisecond
 	open, position, err := h.queries.Open(t.Context(), "study-1")
 
 	if h.then(err); open.ID != "s1" || position != 1 {

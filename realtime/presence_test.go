@@ -283,7 +283,7 @@ func TestJoinsOverREST(t *testing.T) {
 	n := w.server(func(_ *realtime.Config, p *presence.Settings, _ *commands.Settings) { p.EmptyTimeout = 2 * time.Second })
 	join := func(session, user string) time.Time {
 		at := time.Now()
-		must(t, n.present.JoinWithout(t.Context(), study, user, session, at))
+		must(t, n.present.JoinWithout(t.Context(), study, user, session, at, func() error { return nil }))
 		_, err := n.commands.JoinSession(t.Context(), commands.JoinSession{StudyID: study, SessionID: session, UserID: user, At: at})
 		must(t, err)
 		return at

@@ -130,6 +130,7 @@ func (w *world) server(tunes ...tune) *node {
 	n.commands, err = commands.New(store, access, rules, rand.Text)
 	must(t, err)
 	sessions := projections.NewSessionQueries(pool, store)
+	sessions.FreshWithin = time.Minute
 	n.present = presence.New(pool, n.commands, sessions, settings, log)
 	config.Commands, config.Calls, config.Presence = n.commands, sessions, n.present
 	n.live = realtime.New(config)

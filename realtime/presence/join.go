@@ -47,18 +47,17 @@ const insertRESTSQL = `
 	on conflict (study_id, user_id, socket_id) do update
 	set session_id = excluded.session_id, lost_at = excluded.lost_at, lapses_at = excluded.lapses_at`
 
-// JoinWithout writes, or renews, the lease of somebody who is about to join a session over REST, unless a socket keeps them in
-// the call. The command comes after it. at is the command's time.
-func (r *Registry) JoinWithout(ctx context.Context, studyID, userID, sessionID string, at time.Time) error {
-	err := r.batch(ctx, func(b *pgx.Batch) {
-		b.Queue(lockSQL, studyID, userID)
-		b.Queue(insertRESTSQL, studyID, userID, sessionID, at,
+// JoinWithout has join, a command of that time, carried out, and writes or renews the lease of who joined so over REST, unless
+// a socket keeps them in the call. Where join fails, whose error is returned, the leases are what they were.
+func (r *Registry) JoinWithout(ctx context.Context, studyID, userID, sessionID string, at time.Time, join func() error) error {
+	return r.underLock(ctx, studyID, userID, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, insertRESTSQL, studyID, userID, sessionID, at,
 			microseconds(r.settings.EmptyTimeout), microseconds(r.settings.Grace))
+		if err != nil {
+			return fmt.Errorf("write the lease of a join over REST: %w", err)
+		}
+		return join()
 	})
-	if err != nil {
-		return fmt.Errorf("write the lease of a join over REST: %w", err)
-	}
-	return nil
 }
 
 // batch runs statements in one round trip, which is one transaction.
