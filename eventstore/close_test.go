@@ -29,7 +29,7 @@ func answered(t *testing.T, o <-chan outcome) outcome {
 	select {
 	case got := <-o:
 		return got
-	case <-time.After(5 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("an append was never answered")
 		return outcome{}
 	}
@@ -111,7 +111,7 @@ func TestAppendsWhileClosing(t *testing.T) {
 	closeIt()
 	select {
 	case <-finished:
-	case <-time.After(5 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("an append was never answered")
 	}
 	done.check(t, s)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"time"
 
@@ -30,12 +31,17 @@ func (s *Store) listen(ctx context.Context) {
 			if lost {
 				s.log.Info("the notifications of the log are back")
 			}
+			lost = false
 		})
 		if ctx.Err() != nil {
 			return
 		}
+		level := slog.LevelWarn
+		if lost {
+			level = slog.LevelDebug // it has been said
+		}
 		lost = true
-		s.log.Warn("lost the notifications of the log; polling until they are back", "error", err)
+		s.log.Log(ctx, level, "lost the notifications of the log; polling until they are back", "error", err)
 		select {
 		case <-ctx.Done():
 		case <-time.After(listenRetry):

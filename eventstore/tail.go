@@ -68,15 +68,15 @@ func (b *tailBuffer) after(ctx context.Context, position int64) ([]Recorded, err
 		head, advanced := b.store.head.current()
 		events, older := b.buffered(position)
 		if older {
-			events, err := b.store.ReadAll(ctx, position, tailPage)
-			if len(events) > 0 || err != nil {
-				return events, err
+			var err error
+			if events, err = b.store.ReadAll(ctx, position, tailPage); err != nil {
+				return nil, err
 			}
 		}
 		if len(events) > 0 {
 			return events, nil
 		}
-		if position < head {
+		if position < head && !older {
 			read, err := b.refill(ctx, position)
 			if err != nil {
 				return nil, err
@@ -84,8 +84,8 @@ func (b *tailBuffer) after(ctx context.Context, position int64) ([]Recorded, err
 			if read > 0 || b.newest() > position {
 				continue
 			}
-			// The head that was heard of is not in the log: after a failover to a standby that was behind, say.
 		}
+		// What was heard of, or is held, and is not in the log, as after a failover to a standby that was behind, is waited for.
 		select {
 		case <-advanced:
 		case <-time.After(pollInterval):

@@ -258,3 +258,27 @@ func TestWaitingIsIdle(t *testing.T) {
 		})
 	}
 }
+
+// After a failover to a standby that was behind, the log ends before what the server had heard of.
+func TestWaitingIsIdleWhereTheLogLostItsEnd(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.NewURL(t)
+	fill(t, newServerOn(t, url), "call-a", 10)
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := &counter{}
+	config.ConnConfig.Tracer = count
+	s := storeOf(t, config) // whose memory begins at the head, 10
+	execute(t, s.pool, `set session_replication_role = replica; delete from events where position > 5; set session_replication_role = origin`)
+	tail := s.Tail(3)
+	followed(t, tail, 4, 5)
+
+	before := count.statements.Load()
+	quiet(t, tail)
+
+	if n := count.statements.Load() - before; n > 10 {
+		t.Errorf("waiting sent %d statements", n)
+	}
+}
