@@ -223,12 +223,19 @@ func (d *desk) load(ctx context.Context) error {
 	return nil
 }
 
+// catchUpLimit is how much a server that has not seen a study for long reads of what others appended, before it reads the
+// latest chapter instead.
+const catchUpLimit = 200
+
 // catchUp takes in what other servers have appended, and reports whether there was anything. It reads the last known event
 // once more: where that is gone, as after a failover to a standby that was behind, all is read anew.
 func (d *desk) catchUp(ctx context.Context) (overtaken bool, err error) {
-	events, err := d.log.ReadStream(ctx, d.stream, max(0, d.version-1))
+	events, err := d.log.ReadStreamPage(ctx, d.stream, max(0, d.version-1), catchUpLimit)
 	if err != nil {
 		return false, err
+	}
+	if len(events) == catchUpLimit {
+		return true, d.load(ctx)
 	}
 	if d.version > 0 {
 		if len(events) == 0 || events[0].Position != d.position {

@@ -13,7 +13,7 @@ import (
 type Log interface {
 	Load(ctx context.Context, stream string) ([]eventstore.Recorded, error)
 	LoadSession(ctx context.Context, sessionID string) ([]eventstore.Recorded, error)
-	ReadStream(ctx context.Context, stream string, after int64) ([]eventstore.Recorded, error)
+	ReadStreamPage(ctx context.Context, stream string, after int64, limit int) ([]eventstore.Recorded, error)
 	Append(ctx context.Context, stream string, expected int64, events []domain.Event) (int64, error)
 }
 

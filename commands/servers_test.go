@@ -1,9 +1,13 @@
 package commands_test
 
 import (
+	"context"
+	"crypto/rand"
 	"testing"
 
+	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/domain"
+	"github.com/studycall/studycall/eventstore"
 )
 
 // Server a holds a call in memory; server b has ended its session since, and maybe opened the next one.
@@ -101,4 +105,49 @@ func TestServersTakeTurns(t *testing.T) {
 	a.mustLeave(t, "go", session, "lee", 5)
 	b.happened(t, "go SessionStarted kim", "go ParticipantJoined kim", "go ParticipantJoined lee", "go ParticipantLeft kim",
 		"go ParticipantLeft lee", "go SessionEnded everyoneLeft")
+}
+
+// weighing is a log that remembers the most events that it gave at once.
+type weighing struct {
+	*eventstore.Store
+	most int
+}
+
+func (w *weighing) ReadStreamPage(ctx context.Context, stream string, after int64, limit int) ([]eventstore.Recorded, error) {
+	events, err := w.Store.ReadStreamPage(ctx, stream, after, limit)
+	w.most = max(w.most, len(events))
+	return events, err
+}
+
+// A study that met a hundred times at server b, since server a last saw it, does not cost a all of that.
+func TestWhoeverWasOvertakenByFarReadsTheLatestChapter(t *testing.T) {
+	t.Parallel()
+	a := newServer(t)
+	b := a.another(t)
+	log := &weighing{Store: a.store}
+	idle, err := commands.New(log, access(members), commands.DefaultSettings(), rand.Text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Handlers = idle
+	a.mustLeave(t, "go", gather(t, a, 0), "kim", 2)
+	for n := range 100 {
+		b.mustLeave(t, "go", gather(t, b, 10*(n+1)), "kim", 10*(n+1)+2)
+	}
+	open := gather(t, b, 2000)
+
+	if got := a.mustStart(t, "go", "lee", 2003); got.Created || got.SessionID != open || got.Position != 406 {
+		t.Errorf("got %+v, want the open session %s as of 406", got, open)
+	}
+	if log.most > 200 {
+		t.Errorf("it read %d events at once", log.most)
+	}
+}
+
+// gather starts a session that kim is in.
+func gather(t *testing.T, s server, seconds int) (session string) {
+	t.Helper()
+	session = s.mustStart(t, "go", "kim", seconds).SessionID
+	s.mustJoin(t, "go", session, "kim", seconds+1)
+	return session
 }
