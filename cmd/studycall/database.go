@@ -18,6 +18,9 @@ import (
 // stopTimeout bounds how long the embedded Postgres may take to stop.
 const stopTimeout = 30 * time.Second
 
+// leastConns is the smallest pool: who holds a participant's lock on one connection needs another for the command.
+const leastConns = 4
+
 // databaseFlags say which database a command uses.
 type databaseFlags struct {
 	DatabaseURL string `name:"database-url" env:"DATABASE_URL" placeholder:"URL" help:"Postgres 14 to 18, such as postgres://user:password@host:5432/studycall. Empty: the embedded Postgres in --data-dir."`
@@ -73,6 +76,10 @@ func (f databaseFlags) open(ctx context.Context, log *slog.Logger, how opening) 
 		return nil, err
 	}
 	db.Pool = pool
+	if most := pool.Config().MaxConns; most < leastConns {
+		db.close()
+		return nil, usageError{fmt.Sprintf("--database-url: pool_max_conns (or connection_limit) must be %d or more, not %d", leastConns, most)}
+	}
 	return db, nil
 }
 

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
 func TestMistakesAreOneClearLineAndExitTwo(t *testing.T) {
@@ -77,5 +80,20 @@ func TestMistakesInVariablesNameThem(t *testing.T) {
 		if code := command.cmd.ProcessState.ExitCode(); code != c.code || !strings.Contains(stderr, c.says) || strings.Count(stderr, "\n") != 1 {
 			t.Errorf("%s %s: exit %d, %q; want %d and one line with %q", c.variable, c.args, code, stderr, c.code, c.says)
 		}
+	}
+}
+
+func TestAPoolThatIsTooSmallIsRefused(t *testing.T) {
+	t.Parallel()
+	url, err := url.Parse(postgrestest.NewURL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := url.Query()
+	values.Set("pool_max_conns", "3")
+	url.RawQuery = values.Encode()
+	code, _, stderr := studycall(t, "events", "--database-url="+url.String())
+	if code != exitUsage || !strings.Contains(stderr, "must be 4 or more, not 3") {
+		t.Errorf("exit %d, %q", code, stderr)
 	}
 }
