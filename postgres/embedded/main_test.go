@@ -166,7 +166,7 @@ func tryQuery(ctx context.Context, server *Server, sql string) (string, error) {
 // eventually waits for a condition that another process brings about.
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for !condition() {
 		if sleep(ctx, processPoll) != nil {

@@ -39,7 +39,13 @@ func Cluster(tb testing.TB, options ...string) *embedded.Server {
 			tb.Fatalf("opening the cluster's folder to Postgres: %v", err)
 		}
 	}
-	server, err := embedded.Open(tb.Context(), embedded.Options{Dir: dir, Settings: all, Logger: slog.New(slog.NewTextHandler(tb.Output(), nil))})
+	running, err := theServer.get() // its binaries may have been downloaded: once is enough
+	if err != nil {
+		tb.Fatalf("starting the shared test server: %v", err)
+	}
+	server, err := embedded.Open(tb.Context(), embedded.Options{
+		Dir: dir, BinDir: running.server.BinDir(), Settings: all, Logger: slog.New(slog.NewTextHandler(tb.Output(), nil)),
+	})
 	if err != nil {
 		tb.Fatalf("starting a cluster: %v", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"sync"
 
@@ -62,7 +63,7 @@ func settings() map[string]string {
 	return map[string]string{
 		"fsync":            "off",
 		"full_page_writes": "off",
-		"max_connections":  "300",
+		"max_connections":  strconv.Itoa(min(max(300, 100*runtime.NumCPU()), 2000)), // as many packages run at once as there are cores
 		"shared_buffers":   "128MB",
 		"autovacuum":       "off",   // hundreds of short-lived databases would keep it busy
 		"max_wal_size":     "512MB", // it may be in memory, see tempDir
