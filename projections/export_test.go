@@ -12,6 +12,9 @@ var (
 	CheckpointName = checkpointName
 )
 
+// LookBack is lookBack.
+const LookBack = lookBack
+
 // Manners is manners.
 type Manners = manners
 

@@ -2,6 +2,7 @@ package projections_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -129,8 +130,12 @@ func (h *house) head() int64 {
 func (h *house) caughtUp() {
 	h.t.Helper()
 	head := h.head()
+	patience, cancel := context.WithTimeout(h.t.Context(), time.Minute)
+	defer cancel()
 	for _, p := range h.all {
-		h.then(h.store.WaitFor(h.t.Context(), projections.CheckpointName(p), head))
+		if err := h.store.WaitFor(patience, projections.CheckpointName(p), head); err != nil {
+			h.t.Fatalf("%s does not get as far as the log, %d: %v; it is %+v", p.Name(), head, err, h.statuses()[p.Name()])
+		}
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/studycall/studycall/postgres"
 	"github.com/studycall/studycall/postgres/postgrestest"
@@ -16,7 +15,7 @@ import (
 func TestARebuildNoticesWhoElseWorks(t *testing.T) {
 	t.Parallel()
 	pool := postgrestest.New(t)
-	connect := func(name string) func(context.Context) {
+	work := func(name string) func(context.Context) {
 		t.Helper()
 		other, err := postgres.Connect(t.Context(), pool.Config().ConnString(), postgres.WithApplicationName(name))
 		if err != nil {
@@ -29,38 +28,25 @@ func TestARebuildNoticesWhoElseWorks(t *testing.T) {
 			}
 		}
 	}
-	ours, others := connect(pool.Config().ConnConfig.RuntimeParams["application_name"]), connect("somebody else")
+	ours, others := work(pool.Config().ConnConfig.RuntimeParams["application_name"]), work("somebody else")
 	var m projections.Manners
 	var working sync.WaitGroup
 	ctx, over := context.WithCancel(t.Context())
 	defer working.Wait()
 	defer over()
-	working.Go(func() { m.Watch(ctx, pool) })
 	working.Go(func() { ours(ctx) })
-
-	<-time.After(time.Second) // long enough to have seen them
+	waitFor(t, pool, `select exists (select from pg_stat_activity where datname = current_database() and query like 'select pg_sleep%')`)
+	working.Go(func() { m.Watch(ctx, pool) })
+	looks, enough := pool.Stat().AcquireCount(), int64(projections.LookBack)+1 // a look ends before the next one begins
+	eventually(t, "as many looks as count", func() bool { return pool.Stat().AcquireCount() >= looks+enough })
 	if m.OthersWork() {
 		t.Error("what the same program does is taken for somebody else's work")
 	}
 	noticing, stop := context.WithCancel(ctx)
 	working.Go(func() { others(noticing) })
-	becomes(t, &m, true)
+	eventually(t, "others are noticed", m.OthersWork)
 	stop()
-	becomes(t, &m, false)
-}
-
-func becomes(t *testing.T, m *projections.Manners, want bool) {
-	t.Helper()
-	deadline := time.After(20 * time.Second)
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for m.OthersWork() != want {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("others work: %t", !want)
-		}
-	}
+	eventually(t, "nobody else works any more", func() bool { return !m.OthersWork() })
 }
 
 // TestPartsOfARebuildTakeTurns while others work, and only then.

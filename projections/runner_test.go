@@ -2,10 +2,10 @@ package projections_test
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -69,6 +69,7 @@ func TestASliceHeldByADeadServerIsTakenOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.given("study-1", domain.SessionStarted{Fact: at("s1", 0), StartedBy: "kim"})
+	h.queries.FreshWithin = 50 * time.Millisecond
 	if open, position, err := h.queries.Open(t.Context(), "study-1"); err != nil || open.ID != "" || position != 0 {
 		t.Fatalf("folded past a held checkpoint: %+v at %d (%v)", open, position, err)
 	}
@@ -77,9 +78,7 @@ func TestASliceHeldByADeadServerIsTakenOver(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if err := h.queries.WaitFor(t.Context(), 1); err != nil {
-		t.Fatal(err)
-	}
+	h.caughtUp()
 	if open, _, err := h.queries.Open(t.Context(), "study-1"); err != nil || open.ID != "s1" {
 		t.Fatalf("nobody took over: %+v (%v)", open, err)
 	}
@@ -95,14 +94,9 @@ func TestStatusSaysWhatStopsAProjection(t *testing.T) {
 	}
 	h.given("study-2", domain.SessionStarted{Fact: at("s2", 0), StartedBy: "lee"})
 
-	var status projections.Status
-	for status.State != projections.Stopped {
-		all, err := projections.ReadStatus(t.Context(), h.pool)
-		h.then(err)
-		status = all[slices.IndexFunc(all, func(s projections.Status) bool { return s.Name == "sessions" })]
-	}
+	status := h.waitForState("sessions", projections.Stopped)
 
-	if status.Position != 1 || status.Head != 3 || status.Lag != 2 || !strings.Contains(status.Error, "FromTheFuture") {
+	if status.State != projections.Stopped || status.Position != 1 || status.Head != 3 || status.Lag != 2 || !strings.Contains(status.Error, "FromTheFuture") {
 		t.Errorf("the status does not tell: %+v", status)
 	}
 }

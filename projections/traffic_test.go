@@ -6,7 +6,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
@@ -47,15 +46,8 @@ func (w *traffic) stop() {
 // passes waits until some more sessions have ended.
 func (w *traffic) passes() {
 	w.t.Helper()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for enough := w.sessions.Load() + some; w.sessions.Load() < enough; {
-		select {
-		case <-tick.C:
-		case <-w.t.Context().Done():
-			w.t.Fatal("the traffic does not flow")
-		}
-	}
+	enough := w.sessions.Load() + some
+	eventually(w.t, "the traffic flows", func() bool { return w.sessions.Load() >= enough })
 }
 
 func (w *traffic) write(study string) {

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/studycall/studycall/realtime/realtimetest"
 )
 
@@ -15,32 +17,33 @@ type actor struct {
 	user   string
 	server string // http://…
 	chance *rand.Rand
+	pool   *pgxpool.Pool // of the servers' database; for who drops
 
 	// stays keeps the actor from leaving in due form. Until a killed server's connection has lapsed, it counts as another tab
 	// which keeps its user in the call.
 	stays bool
 
 	client     *realtimetest.Client // nil while out of the call
-	stints     []span
+	stints     []stretch
 	muted, off switched
 }
 
 // switched is a toggle, and when it was on.
 type switched struct {
 	on    bool
-	spans []span
+	spans []stretch
 }
 
-func (s *switched) toggle(at time.Time) {
-	s.on = !s.on
-	if s.on {
-		s.spans = append(s.spans, span{from: at})
+// toggle switches it by what is done.
+func (s *switched) toggle(by func()) {
+	if s.on = !s.on; s.on {
+		s.spans = append(s.spans, beginning(by))
 	} else {
-		s.spans[len(s.spans)-1].to = at
+		s.spans[len(s.spans)-1].ends(by)
 	}
 }
 
-// pause waits for some milliseconds.
+// pause waits for some milliseconds: how much time passes between what people do is what the record is about.
 func (a *actor) pause(least, most int) {
 	<-time.After(time.Duration(least+a.chance.IntN(most-least)) * time.Millisecond)
 }
@@ -53,8 +56,7 @@ func (a *actor) connect() {
 
 // join begins a stint.
 func (a *actor) join() {
-	a.stints = append(a.stints, span{from: time.Now()})
-	a.connect()
+	a.stints = append(a.stints, beginning(a.connect))
 }
 
 // beThere joins, unless there.
@@ -66,27 +68,43 @@ func (a *actor) beThere() {
 
 // leave ends a stint in due form.
 func (a *actor) leave() {
-	at := time.Now()
+	before := time.Now()
 	a.client.Must("video:leave-room", fmt.Sprintf(`{"roomId":"study-%s-main"}`, truthStudy))
 	a.client.Drop()
-	a.ended(at)
+	a.ended(before, time.Now())
 }
 
-// ended notes the end of a stint, and with it of all else.
-func (a *actor) ended(at time.Time) {
+// drop breaks the connection without a word, between two moments: by the second, its server knows.
+func (a *actor) drop() (before, after time.Time) {
+	before = time.Now()
+	a.client.Drop()
+	a.until(`select not exists (select from connections where socket_id = $1 and lapses_at is null)`, a.client.ID)
+	return before, time.Now()
+}
+
+// until waits until a query says true.
+func (a *actor) until(condition string, arg any) {
+	eventually(a.t, time.Minute, fmt.Sprintf("of %s: %s", a.user, condition), func() (is bool) {
+		return a.pool.QueryRow(a.t.Context(), condition, arg).Scan(&is) == nil && is
+	})
+}
+
+// ended notes the end of a stint between two moments, and with it of all else.
+func (a *actor) ended(before, after time.Time) {
 	a.client = nil
-	a.stints[len(a.stints)-1].to = at
+	a.stints[len(a.stints)-1].endsWithin(before, after)
 	for _, s := range []*switched{&a.muted, &a.off} {
 		if s.on {
-			s.toggle(at)
+			s.on = false
+			s.spans[len(s.spans)-1].endsWithin(before, after)
 		}
 	}
 }
 
-// away stays out for longer than the grace, a killed server's last second, and what the sweep takes; then joins again.
-func (a *actor) away(since time.Time) {
-	a.ended(since)
-	a.pause(6500, 7500)
+// away stays out, after an end between two moments, until that is on record; then joins again.
+func (a *actor) away(before, after time.Time) {
+	a.ended(before, after)
+	a.until(`select not exists (select from connections where user_id = $1)`, a.user)
 	a.join()
 }
 
@@ -96,13 +114,15 @@ func (a *actor) improvise(long time.Duration) {
 		a.beThere()
 		switch a.chance.IntN(8) {
 		case 0, 1, 2:
-			a.muted.toggle(time.Now())
-			a.client.Must("video:toggle-audio", fmt.Sprintf(`{"roomId":"study-%s-main","isMuted":%t}`, truthStudy, a.muted.on))
+			a.muted.toggle(func() {
+				a.client.Must("video:toggle-audio", fmt.Sprintf(`{"roomId":"study-%s-main","isMuted":%t}`, truthStudy, a.muted.on))
+			})
 		case 3, 4:
-			a.off.toggle(time.Now())
-			a.client.Must("video:toggle-video", fmt.Sprintf(`{"roomId":"study-%s-main","isVideoOff":%t}`, truthStudy, a.off.on))
+			a.off.toggle(func() {
+				a.client.Must("video:toggle-video", fmt.Sprintf(`{"roomId":"study-%s-main","isVideoOff":%t}`, truthStudy, a.off.on))
+			})
 		case 5, 6: // drops without a word, and is back in time
-			a.client.Drop()
+			a.drop()
 			a.pause(100, 1500)
 			a.connect()
 		case 7:

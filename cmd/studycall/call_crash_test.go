@@ -17,7 +17,7 @@ func TestABrowserCrashes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			const grace = 3 * time.Second
+			const grace = 10 * time.Second // longer than kim takes to be told, on a slow machine too
 			c := newPair(t, "--disconnect-grace="+grace.String(), "--rate-limit=0")
 			mark := c.kim.now()
 			c.leeIn.ends(func() {
@@ -39,8 +39,8 @@ func TestABrowserCrashes(t *testing.T) {
 			if recorded := time.Since(crashed); recorded < grace {
 				t.Errorf("lee is on record as gone %v after the crash, before the grace ended", recorded)
 			}
-			if off := lees.LeftAt.Sub(crashed); off.Abs() > time.Second {
-				t.Errorf("on record, lee left %v after the crash", off)
+			if crash := (span{crashed, c.leeIn.over}); !crash.holds(*lees.LeftAt) {
+				t.Errorf("on record, lee left at %v, and the crash was within %v", lees.LeftAt, crash)
 			}
 			c.leeIn.mustBe(t, "lee's stay", *lees.Duration)
 			if now := c.api.ask(http.StatusOK, http.MethodGet, "status", kim, "").Session; now == nil || now.OnlineCount != 1 {

@@ -9,6 +9,7 @@ import (
 
 // toggle has kim mute for a second and a half, lee turn the camera off for three, and park share for four and a half.
 func (m *meeting) toggle() {
+	// Time has to pass: seconds on record are floored, and none of the three is to be another's, or none.
 	const pause = 1500 * time.Millisecond
 	room := func(more ...any) map[string]any {
 		data := map[string]any{"roomId": callRoom}

@@ -32,7 +32,7 @@ func TestTwoBrowsersCallEachOther(t *testing.T) {
 
 	muted.ends(func() { c.kim.does("mute", false) })
 	c.lee.listens(kim, false)
-	<-time.After(1500 * time.Millisecond) // so that no two seconds on record are the same
+	<-time.After(1500 * time.Millisecond) // so that the seconds on record are not the mute's: time itself is what is recorded
 	hidden.ends(func() { c.lee.does("hide", false) })
 	c.kim.watches(lee, leesName, "blue")
 	shared.ends(func() { c.kim.does("share", false) })

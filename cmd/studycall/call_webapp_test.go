@@ -13,7 +13,7 @@ import (
 )
 
 // callPatience is how long a client waits for what must come.
-const callPatience = 20 * time.Second
+const callPatience = time.Minute
 
 // webClients are sockets of the web app's client, in a process of node.
 type webClients struct {

@@ -10,12 +10,13 @@ import (
 	"time"
 )
 
-// newClient is an HTTP client of the test's own, whose connections are closed at its end.
+// newClient is an HTTP client of the test's own, whose connections are closed at its end. It waits for longer than the server
+// takes for any answer.
 func newClient(t *testing.T) *http.Client {
 	t.Helper()
 	transport := &http.Transport{MaxIdleConnsPerHost: 256}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: transport, Timeout: 20 * time.Second}
+	return &http.Client{Transport: transport, Timeout: time.Minute}
 }
 
 func send(client *http.Client, request *http.Request) (answer, error) {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -191,10 +192,19 @@ func TestAFloodOfHandshakes(t *testing.T) {
 			t.Fatalf("a post of the open connection: %d %s", status, body)
 		}
 	}
-	// It may open 25 a second again, and asks for more; none of them knows who asks.
+	// It may open 25 a second again, and asks for more, many at once; none of them knows who asks.
 	eventually(t, callPatience, "a WebSocket of the flooder's is refused", func() bool {
-		status, _, body := upgrade(t, address, "/ws", "X-Forwarded-For", flooder)
-		return status == http.StatusTooManyRequests && strings.Contains(body, `"RATE_LIMITED"`)
+		var refused atomic.Bool
+		for range 32 {
+			flood.Go(func() {
+				status, _, body := upgrade(t, address, "/ws", "X-Forwarded-For", flooder)
+				if status == http.StatusTooManyRequests && strings.Contains(body, `"RATE_LIMITED"`) {
+					refused.Store(true)
+				}
+			})
+		}
+		flood.Wait()
+		return refused.Load()
 	})
 	if status, _, body := as("203.0.113.8", http.MethodGet, handshakePath, ""); status != http.StatusOK {
 		t.Errorf("another's handshake: %d %s", status, body)

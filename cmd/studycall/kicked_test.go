@@ -91,7 +91,6 @@ func TestAKickClosesEveryDoor(t *testing.T) {
 	t.Parallel()
 	const (
 		remembered = 1500 * time.Millisecond
-		slack      = 250 * time.Millisecond // for the query, and what the machine has to do besides
 		people     = 11
 	)
 	registry := webRegistry(t)
@@ -112,6 +111,10 @@ func TestAKickClosesEveryDoor(t *testing.T) {
 
 	check := func(kicked []*inside) {
 		t.Helper()
+		// A kick takes three steps to be seen here: the server's look, what it sends, and ours. How long one takes on this machine,
+		// with what it has to do besides, turns of the loop tell, in each of which there is a query such as the server's.
+		var control time.Duration
+		turned := time.Now()
 		tick := time.NewTicker(10 * time.Millisecond)
 		defer tick.Stop()
 		next, open := 0, len(kicked)
@@ -124,19 +127,21 @@ func TestAKickClosesEveryDoor(t *testing.T) {
 				next++
 			}
 			open = len(kicked) - next
+			registry.exec(`select from "StudyMember" where "userId" = $1`, kicked[0].user)
 			for _, in := range kicked[:next] {
 				if !in.look(t, client, address) {
 					open++
 				}
 			}
+			control, turned = max(control, time.Since(turned)), time.Now()
 			if time.Since(began) > callPatience {
 				t.Fatal("some doors stay open")
 			}
 		}
 		for _, in := range kicked {
 			t.Logf("%s: room %v, events %v, REST %v", in.user, in.room, in.events, in.rest)
-			if max(in.room, in.events, in.rest) > remembered+slack {
-				t.Errorf("%s was in for too long: room %v, events %v, REST %v", in.user, in.room, in.events, in.rest)
+			if max(in.room, in.events, in.rest) > remembered+3*control {
+				t.Errorf("%s was in for too long, where a step takes up to %v: room %v, events %v, REST %v", in.user, control, in.room, in.events, in.rest)
 			}
 		}
 	}

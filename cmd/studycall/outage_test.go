@@ -15,7 +15,7 @@ import (
 	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
-// backWithin is how soon after the database the service has to work again.
+// backWithin is how soon after the database the service has to work again: that is promised, however slow the machine.
 const backWithin = 5 * time.Second
 
 // TestPostgresIsStoppedAndStartedUnderLoad: while it is away, requests get a 503 that says when to come back; nothing
@@ -38,7 +38,7 @@ func TestPostgresIsStoppedAndStartedUnderLoad(t *testing.T) {
 	stop := l.start(studies, users)
 
 	for _, how := range []embedded.Shutdown{embedded.Fast, embedded.Immediate} {
-		l.mustSucceed("before the outage")
+		l.mustSucceed(50, time.Minute, "before the outage")
 		if err := cluster.Stop(t.Context(), how); err != nil {
 			t.Fatal(err)
 		}
@@ -46,8 +46,9 @@ func TestPostgresIsStoppedAndStartedUnderLoad(t *testing.T) {
 		if err := cluster.Start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		l.mustSucceed("after the outage")
+		l.mustSucceed(1, backWithin, "after the outage")
 	}
+	l.mustSucceed(50, time.Minute, "in the end")
 	stop()
 
 	if l.odd.Load() > 0 {
@@ -144,14 +145,14 @@ func (l *load) command(a ack, body string) (answer, bool) {
 	return answered, false
 }
 
-func (l *load) mustSucceed(when string) {
+func (l *load) mustSucceed(more int64, within time.Duration, when string) {
 	l.t.Helper()
 	before := l.succeeded.Load()
-	eventually(l.t, backWithin, "commands succeed "+when, func() bool { return l.succeeded.Load() > before+50 })
+	eventually(l.t, within, "commands succeed "+when, func() bool { return l.succeeded.Load() >= before+more })
 }
 
 func (l *load) mustBeUnavailable() {
 	l.t.Helper()
 	before := l.unavailable.Load()
-	eventually(l.t, backWithin, "requests are answered with 503", func() bool { return l.unavailable.Load() > before+50 })
+	eventually(l.t, time.Minute, "requests are answered with 503", func() bool { return l.unavailable.Load() > before+50 })
 }

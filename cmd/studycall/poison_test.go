@@ -111,7 +111,7 @@ func TestAPoisonedProjectionStopsAlone(t *testing.T) {
 	t.Parallel()
 	c := newClinic(t)
 	first := c.meet()
-	eventually(t, 10*time.Second, "all are live", func() bool {
+	eventually(t, time.Minute, "all are live", func() bool {
 		all := c.statuses()
 		return len(all) == 4 && !slices.ContainsFunc([]string{"sessions", "history", "user_stats", "study_stats"},
 			func(name string) bool { return all[name].State != "live" || all[name].Position != first })
@@ -122,7 +122,7 @@ func TestAPoisonedProjectionStopsAlone(t *testing.T) {
 
 	c.exec(`alter table user_stats.totals add constraint poison check (sessions < 2)`)
 	poison := c.meet()
-	eventually(t, 10*time.Second, "it stops", func() bool { return c.statuses()["user_stats"].State == "stopped" })
+	eventually(t, time.Minute, "it stops", func() bool { return c.statuses()["user_stats"].State == "stopped" })
 	head := c.meet()
 
 	c.mustGoOn(head)
@@ -142,7 +142,7 @@ func TestAPoisonedProjectionStopsAlone(t *testing.T) {
 	if code != exitOK || !strings.Contains(stdout, "user_stats goes on: it is ") {
 		t.Errorf("retry, put right: exit %d, %q, %q", code, stdout, stderr)
 	}
-	eventually(t, 10*time.Second, "it is live", func() bool {
+	eventually(t, time.Minute, "it is live", func() bool {
 		s := c.statuses()["user_stats"]
 		return s.State == "live" && s.Position == head && s.LastError == ""
 	})
@@ -166,7 +166,7 @@ func TestAPoisonedProjectionStopsAlone(t *testing.T) {
 func (c *clinic) mustGoOn(head int64) {
 	c.t.Helper()
 	for _, name := range []string{"sessions", "history", "study_stats"} {
-		eventually(c.t, 10*time.Second, name+" goes on", func() bool {
+		eventually(c.t, time.Minute, name+" goes on", func() bool {
 			s := c.statuses()[name]
 			return s.State == "live" && s.Position == head && s.Lag == 0 && s.LastError == ""
 		})
@@ -219,7 +219,7 @@ func (c *clinic) mustShow(s status) {
 func (c *clinic) mustBeLogged(poison int64) {
 	c.t.Helper()
 	const stopped = `msg="projection stopped at an event that it cannot fold"`
-	eventually(c.t, 10*time.Second, "it is tried again and again", func() bool { return strings.Count(c.log.String(), stopped) > 3 })
+	eventually(c.t, time.Minute, "it is tried again and again", func() bool { return strings.Count(c.log.String(), stopped) > 3 })
 	told := 0
 	for line := range strings.Lines(c.log.String()) {
 		if strings.Contains(line, stopped) && strings.Contains(line, "level=ERROR") {

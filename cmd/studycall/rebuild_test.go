@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
 	"net/http"
@@ -69,7 +70,7 @@ func (c *command) killed(after time.Duration) bool {
 	}
 	_ = c.cmd.Process.Kill()
 	<-c.ended
-	return c.cmd.ProcessState.ExitCode() != exitOK
+	return c.cmd.ProcessState.ExitCode() < 0 // by a signal
 }
 
 // sown is a database with a past and live tables, and its flag.
@@ -183,7 +184,7 @@ func TestAnInterruptedVerificationIsNoSuccess(t *testing.T) {
 		var stdout, stderr bytes.Buffer
 		code := make(chan int, 1)
 		go func() { code <- run(ctx, []string{command, database}, &stdout, &stderr) }()
-		eventually(t, 10*time.Second, command+" waits", func() bool {
+		eventually(t, time.Minute, command+" waits", func() bool {
 			var waits bool
 			err := pool.QueryRow(t.Context(), `select exists (select from pg_locks where not granted and relation = 'checkpoints'::regclass)`).Scan(&waits)
 			return err == nil && waits
@@ -207,20 +208,27 @@ func TestRebuildsThatAreKilledLeaveNothingThatMatters(t *testing.T) {
 		if tries > 40 {
 			t.Fatalf("only %d of %d rebuilds were killed", kills, tries)
 		}
-		if startCommand(t, "rebuild", database).killed(mathrand.N(whole / 2)) {
+		began = time.Now()
+		rebuild := startCommand(t, "rebuild", database)
+		if rebuild.killed(mathrand.N(whole / 2)) {
 			kills++
+		} else {
+			rebuild.mustSucceed(t)
+			whole = time.Since(began) // the machine was slow when this was measured
 		}
 		var sessions, history int
 		if err := pool.QueryRow(t.Context(), `select (select count(*) from sessions.sessions), (select count(*) from history.sessions)`).
 			Scan(&sessions, &history); err != nil || sessions != 500 || history != 500 {
 			t.Fatalf("after a kill there are %d sessions, %d in history (%v)", sessions, history, err)
 		}
+		eventually(t, time.Minute, "the server notices that the claim's connection is gone", func() bool {
+			var claimed bool
+			err := pool.QueryRow(t.Context(), `select exists (select from pg_locks l join pg_database d on d.oid = l.database
+				where l.locktype = 'advisory' and d.datname = current_database())`).Scan(&claimed)
+			return err == nil && !claimed
+		})
 	}
-	// The claim of a rebuild that was killed ends when the server notices.
-	eventually(t, 10*time.Second, "a rebuild is let in", func() bool {
-		code, _, _ := studycall(t, "rebuild", database)
-		return code == exitOK
-	})
+	startCommand(t, "rebuild", database).mustSucceed(t)
 	mustVerify(t, database)
 	var left int
 	if err := pool.QueryRow(t.Context(), `select count(*) from pg_namespace where nspname like '%rebuild%'`).Scan(&left); err != nil || left > 0 {
@@ -257,16 +265,15 @@ func TestRebuildAndVerifyBesideABusyServer(t *testing.T) {
 		startCommand(t, "rebuild", database, "history", "study_stats").killed(mathrand.N(200 * time.Millisecond))
 		c.servers[0].Load().kill()
 		serve()
-		eventually(t, 10*time.Second, "the claim of the rebuild that was killed is gone", func() bool {
+		eventually(t, time.Minute, "the claim of the rebuild that was killed is gone", func() bool {
 			code, _, _ := studycall(t, "verify", database, "history", "study_stats")
 			return code == exitOK
 		})
+		before := answers.Load()
+		eventually(t, time.Minute, "the server that was started again is busy", func() bool { return answers.Load() >= before+25 })
 	}
 	over()
 	busy.Wait()
-	if n := answers.Load(); n < 100 {
-		t.Errorf("only %d commands were answered: too few to mean anything", n)
-	}
 	log := readLog(t, pool)
 	log.mustBeDense(t)
 	log.mustEqualTables(t, pool)
@@ -286,18 +293,13 @@ func (c *chaos) meet(ctx context.Context, t *testing.T, study, user string, answ
 	t.Helper()
 	for ctx.Err() == nil {
 		address := c.servers[0].Load().address
-		started, err := call(t.Context(), c.client, address, http.MethodPost, study, "start", user, "")
-		if err != nil || started.Body.Session == nil {
+		started, err := c.ask(t, address, http.MethodPost, study, "start", user, "")
+		if err != nil {
 			continue // the server was killed
 		}
 		for _, route := range []string{"join", "leave"} {
-			answered, err := call(t.Context(), c.client, address, http.MethodPost, study, route, user, `{"sessionId":"`+started.Body.Session.ID+`"}`)
-			if err != nil {
-				continue
-			}
-			answers.Add(1)
-			if answered.Status >= http.StatusInternalServerError && answered.Status != http.StatusServiceUnavailable {
-				t.Errorf("%s answered %d: %s", route, answered.Status, answered.Raw)
+			if _, err := c.ask(t, address, http.MethodPost, study, route, user, `{"sessionId":"`+started.Body.Session.ID+`"}`); !errors.Is(err, errUnanswered) {
+				answers.Add(1)
 			}
 		}
 		for _, route := range []string{"status", "history"} {

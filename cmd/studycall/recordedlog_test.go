@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"log/slog"
 	"slices"
 	"testing"
@@ -140,8 +141,11 @@ func (a ack) trueOf(call domain.Call, e eventstore.Recorded) bool {
 func (l *recordedLog) mustEqualTables(t *testing.T, pool *pgxpool.Pool) {
 	t.Helper()
 	queries := projections.NewSessionQueries(pool, l.store)
-	if err := queries.WaitFor(t.Context(), int64(len(l.events))); err != nil {
-		t.Fatal(err)
+	queries.FreshWithin = time.Minute
+	patience, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := queries.WaitFor(patience, int64(len(l.events))); err != nil {
+		t.Fatalf("the tables do not get as far as the log, %d: %v", len(l.events), err)
 	}
 	type key struct{ study, session string }
 	folded, calls := map[key]domain.Session{}, map[string]domain.Call{}

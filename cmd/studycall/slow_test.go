@@ -18,7 +18,7 @@ import (
 const (
 	// soon is the timeouts' value in these tests, and patience how long a test waits for what they should end.
 	soon     = 100 * time.Millisecond
-	patience = 20 * time.Second
+	patience = time.Minute
 )
 
 // slow is a connection to the program by hand.
