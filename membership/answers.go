@@ -16,6 +16,7 @@ import (
 // expirable one has a clock of its own, and forgets what is still needed in an outage.
 type answers[K comparable, V any] struct {
 	fetch    func(ctx context.Context, keys []K) (map[K]V, error)
+	lasts    func(V) bool // whether an answer counts for CacheSettings.Known, and not for Fresh alone
 	settings CacheSettings
 	away     *outage
 
@@ -40,14 +41,14 @@ type flight[K comparable, V any] struct {
 }
 
 func newAnswers[K comparable, V any](settings CacheSettings, away *outage, size int,
-	fetch func(context.Context, []K) (map[K]V, error),
+	lasts func(V) bool, fetch func(context.Context, []K) (map[K]V, error),
 ) (*answers[K, V], error) {
 	kept, err := simplelru.NewLRU[K, answer[V]](size, nil)
 	if err != nil {
 		return nil, fmt.Errorf("a cache of %d: %w", size, err)
 	}
 	return &answers[K, V]{
-		fetch: fetch, settings: settings, away: away, kept: kept, flights: map[K]*flight[K, V]{},
+		fetch: fetch, lasts: lasts, settings: settings, away: away, kept: kept, flights: map[K]*flight[K, V]{},
 	}, nil
 }
 
@@ -167,7 +168,7 @@ func (a *answers[K, V]) fallBack(key K, err error, found map[K]V) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	got, kept := a.kept.Get(key)
-	if !kept || a.settings.Now().Sub(got.asked) >= a.settings.Known {
+	if !kept || !a.lasts(got.value) || a.settings.Now().Sub(got.asked) >= a.settings.Known {
 		return inVain(err)
 	}
 	if got.there {

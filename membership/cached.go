@@ -48,8 +48,8 @@ func DefaultCacheSettings(log *slog.Logger) CacheSettings {
 // shows here within CacheSettings.Fresh. What was asked at that time's beginning counts, not what was answered at its end.
 // Questions that are asked while the same is under way share its answer, and a list of users costs one query at most.
 //
-// When the directory is asked in vain, for whatever reason, answers of the last CacheSettings.Known still count; for all else
-// the error is ErrUnavailable. While it is away, it is tried again once a second, and nobody else waits for it.
+// When the directory is asked in vain, for whatever reason, answers of the last CacheSettings.Known still count, but for one
+// that somebody is no active member, who may be one by now; for all else the error is ErrUnavailable. While it is away, it is tried again once a second, and nobody else waits for it.
 //
 // Of users, names and addresses beyond 1,000 bytes are cut, and avatars beyond 4 KB are nil.
 //
@@ -66,7 +66,7 @@ func NewCached(directory Directory, settings CacheSettings) (*Cached, error) {
 		return nil, errors.New("a cache of memberships cannot last less than no time")
 	}
 	away := &outage{now: settings.Now, log: settings.Log}
-	memberships, err := newAnswers(settings, away, settings.Memberships,
+	memberships, err := newAnswers(settings, away, settings.Memberships, domain.Membership.Active,
 		func(ctx context.Context, places []Place) (map[Place]domain.Membership, error) {
 			if len(places) > 1 {
 				return directory.Memberships(ctx, places)
@@ -77,13 +77,14 @@ func NewCached(directory Directory, settings CacheSettings) (*Cached, error) {
 	if err != nil {
 		return nil, err
 	}
-	users, err := newAnswers(settings, away, settings.Users, func(ctx context.Context, ids []string) (map[string]User, error) {
-		found, err := directory.Users(ctx, ids)
-		for id, user := range found {
-			found[id] = user.short()
-		}
-		return found, err
-	})
+	users, err := newAnswers(settings, away, settings.Users, func(User) bool { return true },
+		func(ctx context.Context, ids []string) (map[string]User, error) {
+			found, err := directory.Users(ctx, ids)
+			for id, user := range found {
+				found[id] = user.short()
+			}
+			return found, err
+		})
 	if err != nil {
 		return nil, err
 	}

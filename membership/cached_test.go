@@ -237,9 +237,14 @@ func TestAYoungerViewOfTheCache(t *testing.T) {
 	}
 	c.mustBe(domain.Membership{}) // found by the look
 	c.mustHaveAsked("s/u")
+	c.directory.change(func() { c.directory.members["s/u"] = inside })
+	c.pass(4 * time.Second)
+	if !look() {
+		t.Error("4 s after the answer that there is none, it still counts")
+	}
 	c.directory.err = errAway
 	c.pass(time.Minute - 1)
-	if look() {
+	if !look() {
 		t.Error("away")
 	}
 	if always := c.Younger(time.Hour); always != nil {

@@ -52,6 +52,23 @@ func TestWhoWasKnownWithinTheLastMinuteGoesOn(t *testing.T) {
 	}
 }
 
+// TestWhoWasNoMemberIsNotRefusedForThat: they may be one by now, and who is cannot be looked up.
+func TestWhoWasNoMemberIsNotRefusedForThat(t *testing.T) {
+	t.Parallel()
+	for name, before := range map[string]domain.Membership{"unknown": {}, "not let in yet": {Role: domain.Member, Status: "PENDING"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCache(t)
+			c.directory.members["s/u"] = before
+			c.mustBe(before)
+			c.directory.err = errAway
+			c.mustBe(before) // it counts as long as any answer
+			c.pass(5 * time.Second)
+			c.mustBeAway()
+		})
+	}
+}
+
 // TestADirectoryThatIsAwayIsTriedOnceASecond: for whatever key, and nobody else waits for it.
 func TestADirectoryThatIsAwayIsTriedOnceASecond(t *testing.T) {
 	t.Parallel()
