@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +27,8 @@ type Scanned struct {
 	Position int64
 	Study    string
 	Event    domain.Event
+	// Undecoded is why there is no Event, where none of its type is wanted.
+	Undecoded *UnknownEventError
 }
 
 // The columns that a fold needs, of one range of the primary key.
@@ -37,12 +40,24 @@ const scanSQL = `select position, stream_id, session_id, type, schema, data, occ
 type Scanner struct {
 	store       *Store
 	after, upTo int64
+	unwanted    []string
 	strings     map[string]string
 }
 
-// Scan begins to read the log after one position up to and with another.
-func (s *Store) Scan(after, upTo int64) *Scanner {
-	return &Scanner{s, after, upTo, map[string]string{}}
+// Scan begins to read the log after one position up to and with another. With only, an event that cannot be decoded is an
+// error where a Subscriber with it would be given the event, and Undecoded where not.
+func (s *Store) Scan(after, upTo int64, only domain.Event) (*Scanner, error) {
+	_, unwanted, err := s.types.choose(only)
+	if err != nil {
+		return nil, fmt.Errorf("scan the log: %w", err)
+	}
+	return &Scanner{s, after, upTo, unwanted, map[string]string{}}, nil
+}
+
+// Wanted are those of the events that a Subscriber with only would be given.
+func (s *Store) Wanted(events []Recorded, only domain.Event) ([]Recorded, error) {
+	_, unwanted, err := s.types.choose(only)
+	return slices.DeleteFunc(events, func(r Recorded) bool { return slices.Contains(unwanted, r.Type) }), err
 }
 
 // Next is the next page, in order, which is the caller's to keep; it is empty where there is nothing more. The error is
@@ -98,10 +113,14 @@ func (s *Scanner) row(column [][]byte) (Scanned, error) {
 	fact := domain.Fact{SessionID: s.text(column[2]), At: timeOf(column[6])}
 	schema := int16(binary.BigEndian.Uint16(column[4])) //nolint:gosec // likewise
 	event, err := s.store.types.decodeSharing(column[3], schema, fact, column[5], s.text)
+	scanned := Scanned{Position: position, Study: strings.TrimPrefix(s.text(column[1]), streamPrefix), Event: event}
 	if err != nil {
-		return Scanned{}, &UnknownEventError{position, string(column[3]), schema, err}
+		scanned.Undecoded = &UnknownEventError{position, string(column[3]), schema, err}
+		if !slices.Contains(s.unwanted, scanned.Undecoded.Type) {
+			return Scanned{}, scanned.Undecoded
+		}
 	}
-	return Scanned{position, strings.TrimPrefix(s.text(column[1]), streamPrefix), event}, nil
+	return scanned, nil
 }
 
 // text gives the same string for the same bytes.

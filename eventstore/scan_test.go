@@ -14,7 +14,7 @@ import (
 // scanned is what a scan gives, page by page.
 func scanned(t *testing.T, s server, after, upTo int64) (pages [][]eventstore.Scanned) {
 	t.Helper()
-	for scan := s.Scan(after, upTo); ; {
+	for scan := scan(t, s, after, upTo, nil); ; {
 		page, err := scan.Next(t.Context())
 		if err != nil {
 			t.Fatalf("scan from %d to %d: %v", after, upTo, err)
@@ -24,6 +24,15 @@ func scanned(t *testing.T, s server, after, upTo int64) (pages [][]eventstore.Sc
 		}
 		pages = append(pages, page)
 	}
+}
+
+func scan(t *testing.T, s server, after, upTo int64, only domain.Event) *eventstore.Scanner {
+	t.Helper()
+	scan, err := s.Scan(after, upTo, only)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return scan
 }
 
 // The fast way of reading gives what the plain one gives, whatever is in the events.
@@ -95,7 +104,7 @@ func TestAScanGoesOnAfterAnError(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	fill(t, s, "call-a", 3)
-	scan := s.Scan(0, 3)
+	scan := scan(t, s, 0, 3, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := scan.Next(ctx)
@@ -111,9 +120,28 @@ func TestScanStopsAtAnUnknownEvent(t *testing.T) {
 	fill(t, s, "call-a", 3)
 	execute(t, s.pool, `select append_events(array['call-a'], array[3::bigint], array[1], array['s'], array['CallRecorded'],
 		array[9::smallint], array['{}'], array[now()])`)
-	_, err := s.Scan(0, 4).Next(t.Context())
+	_, err := scan(t, s, 0, 4, nil).Next(t.Context())
 	unknown := (*eventstore.UnknownEventError)(nil)
 	if !errors.As(err, &unknown) || unknown.Position != 4 || unknown.Type != "CallRecorded" || unknown.Schema != 9 {
+		t.Errorf("got error %v, want one that names event 4", err)
+	}
+}
+
+// What a subscriber would not be given, need not be decoded; what it would, must be.
+func TestScanForOneTypePassesOverWhatItCannotDecodeOfOthers(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	fill(t, s, "call-a", 1)
+	execute(t, s.pool, `select append_events(array['call-a'], array[1::bigint], array[1, 1, 1], array['s', 's', 's'],
+		array['AudioMuted', 'SessionEnded', 'SessionEnded'], array[9::smallint, 1::smallint, 9::smallint],
+		array['{}', '{"reason":"expired"}', '{}'], array[now(), now(), now()])`)
+	page, err := scan(t, s, 0, 3, domain.SessionEnded{}).Next(t.Context())
+	if err != nil || len(page) != 3 || page[1].Undecoded == nil || page[1].Undecoded.Position != 2 || page[2].Event == nil {
+		t.Errorf("got %+v, %v", page, err)
+	}
+	_, err = scan(t, s, 0, 4, domain.SessionEnded{}).Next(t.Context())
+	unknown := (*eventstore.UnknownEventError)(nil)
+	if !errors.As(err, &unknown) || unknown.Position != 4 {
 		t.Errorf("got error %v, want one that names event 4", err)
 	}
 }
@@ -125,7 +153,7 @@ func TestScanWhileTheDatabaseGoesAway(t *testing.T) {
 	fill(t, s, "call-a", 3)
 	scanned(t, s, 0, 3)
 	deaf.Store(true)
-	if _, err := s.Scan(0, 3).Next(t.Context()); err == nil {
+	if _, err := scan(t, s, 0, 3, nil).Next(t.Context()); err == nil {
 		t.Error("scanned what was never answered")
 	}
 	deaf.Store(false)

@@ -41,17 +41,9 @@ func (s *Store) Subscriber(ctx context.Context, name string, only domain.Event) 
 	log := s.log.With("projection", name)
 	feed := &sliceFeed{store: s, name: name, log: log, done: ctx.Done()}
 	feed.limit.Store(sliceLimit)
-	if only != nil {
-		wanted, err := s.types.encode(only)
-		if err != nil {
-			return nil, fmt.Errorf("subscribe %s to the log: %w", name, err)
-		}
-		feed.only = wanted.name
-		for known := range s.types.byName {
-			if known != wanted.name {
-				feed.unwanted = append(feed.unwanted, known)
-			}
-		}
+	var err error
+	if feed.only, feed.unwanted, err = s.types.choose(only); err != nil {
+		return nil, fmt.Errorf("subscribe %s to the log: %w", name, err)
 	}
 	never := time.Duration(0)
 	beginner := sliceBeginner{pool: s.pool, types: s.types, unwanted: feed.unwanted, committed: feed.succeeded, lost: feed.lose}

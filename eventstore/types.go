@@ -118,6 +118,24 @@ func (t *types) encode(event domain.Event) (stored, error) {
 	return stored{event.Session(), name, t.byName[name].schema, string(encoded), event.OccurredAt()}, nil
 }
 
+// choose gives the name of that one's type, and those of the known types besides, which whoever wants only that passes over.
+// Where only is nil, all are wanted, and there are none.
+func (t *types) choose(only domain.Event) (wanted string, unwanted []string, err error) {
+	if only == nil {
+		return "", nil, nil
+	}
+	stored, err := t.encode(only)
+	if err != nil {
+		return "", nil, err
+	}
+	for known := range t.byName {
+		if known != stored.name {
+			unwanted = append(unwanted, known)
+		}
+	}
+	return stored.name, unwanted, nil
+}
+
 // UnknownEventError is an event in the log that this program cannot decode: of a type or schema that only a newer
 // program knows, or with data that is not what its type holds. It is never skipped.
 type UnknownEventError struct {

@@ -106,6 +106,16 @@ func (h *house) givenUnknown(study string) int64 {
 	return h.head()
 }
 
+// givenNewer appends an event of a type that this program knows, in a shape that only a later one does, to a session, and
+// returns its position.
+func (h *house) givenNewer(study, session string) int64 {
+	h.t.Helper()
+	h.exec(`select from append_events(array['call-' || $1], array[$2::bigint], '{1}', array[$3], '{AudioMuted}', '{9}', '{"{}"}',
+		'{2025-11-19T10:30:00Z}')`, study, h.versions[study], session)
+	h.versions[study]++
+	return h.head()
+}
+
 func (h *house) then(err error) {
 	h.t.Helper()
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/studycall/studycall/eventstore"
 )
 
 // prepareLock keeps servers that start together from making the same tables. Its value means nothing.
@@ -21,7 +23,7 @@ const catchUpLimit = 50_000
 
 // Prepare makes the tables of projections that have none, and rebuilds those that an older program, or one with another
 // configuration, made: beside the old ones, which serve its queries until then. Call it before a Runner and before
-// queries. Tables of a newer version are an error. Any number of servers may call it at once.
+// queries. Tables of a newer version are an error; that an event cannot be decoded is none. Any number of servers may call it at once.
 func (r *Rebuilder) Prepare(ctx context.Context, projections ...Projection) error {
 	outdated, err := r.createMissing(ctx, projections)
 	if err != nil || len(outdated) == 0 {
@@ -43,7 +45,7 @@ func (r *Rebuilder) Prepare(ctx context.Context, projections ...Projection) erro
 				"projection", p.Name(), "version", p.Version())
 		}
 		// An operator may be at it: then the tables are looked at again.
-		if err := r.Rebuild(ctx, outdated...); !errors.Is(err, ErrRebuilding) {
+		if err := r.rebuildWhatCanBe(ctx, outdated); !errors.Is(err, ErrRebuilding) {
 			return err
 		}
 		select {
@@ -52,6 +54,24 @@ func (r *Rebuilder) Prepare(ctx context.Context, projections ...Projection) erro
 			return ctx.Err()
 		}
 	}
+}
+
+// rebuildWhatCanBe rebuilds the projections, but for those that take in an event which this program cannot decode: they are
+// as if they had stopped there, and everything else goes on.
+func (r *Rebuilder) rebuildWhatCanBe(ctx context.Context, outdated []Projection) error {
+	err := r.Rebuild(ctx, outdated...)
+	if !errors.As(err, new(*eventstore.UnknownEventError)) {
+		return err
+	}
+	for _, p := range outdated {
+		err := r.Rebuild(ctx, p)
+		if errors.As(err, new(*eventstore.UnknownEventError)) {
+			r.log.Error("cannot rebuild the tables: going on without them", "projection", p.Name(), "error", err)
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // waitForTurn waits until no other server prepares. The turn lasts as long as the connection.

@@ -240,5 +240,10 @@ func (r *Rebuilder) foldSome(ctx context.Context, tx pgx.Tx, p Projection, posit
 	if err != nil || len(events) == 0 {
 		return position, err
 	}
-	return events[len(events)-1].Position, p.Fold(ctx, tx, events)
+	last := events[len(events)-1].Position
+	wanted, err := r.store.Wanted(events, p.Folds())
+	if err != nil || len(wanted) == 0 {
+		return last, err
+	}
+	return last, p.Fold(ctx, tx, wanted)
 }

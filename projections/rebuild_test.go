@@ -48,8 +48,13 @@ func (h *house) another() {
 
 // hooked are the house's projections, with something that happens when a rebuild is at a point of the first of them.
 func (h *house) hooked(hook func(*altered)) []projections.Projection {
+	return h.hookedOnly(h.all, hook)
+}
+
+// hookedOnly is hooked for some projections.
+func (h *house) hookedOnly(chosen []projections.Projection, hook func(*altered)) []projections.Projection {
 	var all []projections.Projection
-	for i, p := range h.all {
+	for i, p := range chosen {
 		a := altered{Projection: p}
 		if i == 0 {
 			hook(&a)
@@ -291,4 +296,36 @@ func TestARebuildThatFailsLeavesTheTablesAlone(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestARebuildPassesOverWhatTheLiveFoldDoes: an event of a session that is open, of a type that the projection does not take
+// in and a shape that this program does not know, stops neither; one of a session that ended stops both.
+func TestARebuildPassesOverWhatTheLiveFoldDoes(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.givenSome()
+	newer := h.givenNewer("study-2", "b1")
+	h.another()
+	others := h.all[1:]
+	for _, p := range others {
+		h.then(h.store.WaitFor(t.Context(), projections.CheckpointName(p), h.head()))
+	}
+
+	h.rebuild(others...)
+	h.rebuild(h.hookedOnly(others, func(a *altered) { a.indexing = h.another })...)
+
+	if found := h.verify(others...); len(found) > 0 {
+		t.Errorf("found %v", found)
+	}
+	var unknown *eventstore.UnknownEventError
+	if err := h.rebuilder.Rebuild(t.Context(), h.all...); !errors.As(err, &unknown) || unknown.Position != newer {
+		t.Errorf("with sessions, which take it in: %v", err)
+	}
+	h.given("study-2", domain.SessionEnded{Fact: at("b1", 900), Reason: domain.EveryoneLeft})
+	for _, p := range others {
+		if err := h.rebuilder.Rebuild(t.Context(), p); !errors.As(err, &unknown) || unknown.Position != newer {
+			t.Errorf("%s, of which the session is a part: %v", p.Name(), err)
+		}
+	}
+	h.mustBeTidy()
 }

@@ -31,7 +31,7 @@ func (r *Rebuilder) replay(ctx context.Context, m *manners, projections []Projec
 	pages, queue := make(chan []eventstore.Scanned, pagesAhead), make(chan write, writesAhead)
 	group.Go(func() error {
 		defer close(pages)
-		return r.readLog(ctx, m, upTo, func(page []eventstore.Scanned) error { return put(ctx, pages, page) })
+		return r.readLog(ctx, m, foldedByAll(projections), upTo, func(page []eventstore.Scanned) error { return put(ctx, pages, page) })
 	})
 	group.Go(func() error {
 		defer close(queue)
@@ -62,8 +62,14 @@ func put[T any](ctx context.Context, to chan<- T, value T) error {
 }
 
 // readLog reads the log up to and with a position, page by page.
-func (r *Rebuilder) readLog(ctx context.Context, m *manners, upTo int64, put func([]eventstore.Scanned) error) error {
-	for scan := r.store.Scan(0, upTo); ; {
+func (r *Rebuilder) readLog(
+	ctx context.Context, m *manners, only domain.Event, upTo int64, put func([]eventstore.Scanned) error,
+) error {
+	scan, err := r.store.Scan(0, upTo, only)
+	if err != nil {
+		return err
+	}
+	for {
 		var page []eventstore.Scanned
 		err := m.turn(func() (err error) {
 			page, err = scan.Next(ctx)
@@ -79,10 +85,22 @@ func (r *Rebuilder) readLog(ctx context.Context, m *manners, upTo int64, put fun
 	}
 }
 
-// chapter is a study's call while the log is folded.
+// foldedByAll is the event of the one type that the projections take in, nil where they take in several.
+func foldedByAll(projections []Projection) domain.Event {
+	only := projections[0].Folds()
+	for _, p := range projections {
+		if p.Folds() != only {
+			return nil
+		}
+	}
+	return only
+}
+
+// chapter is a study's call while the log is folded, from the start of a session to its end.
 type chapter struct {
-	call     domain.Call
-	position int64 // of its latest event
+	call      domain.Call
+	position  int64 // of its latest event
+	undecoded error // of an event of the session; it matters where the session is taken in
 }
 
 // foldLog folds the pages of the log, up to and with a position, into sessions, and these into replays, and hands on what is
@@ -96,12 +114,17 @@ func (r *Rebuilder) foldLog(
 	}
 	chapters := map[string]*chapter{}
 	for page := range pages {
-		_ = m.turn(func() error {
+		err := m.turn(func() error {
 			for _, scanned := range page {
-				fold(chapters, replays, scanned)
+				if err := fold(chapters, replays, scanned); err != nil {
+					return err
+				}
 			}
 			return nil
 		})
+		if err != nil {
+			return err
+		}
 		for i, replay := range replays {
 			if rows := replay.full(); rows != nil {
 				if err := put(write{projections[i], rows}); err != nil {
@@ -126,17 +149,26 @@ func (r *Rebuilder) foldLog(
 	return nil
 }
 
-func fold(chapters map[string]*chapter, replays []Replay, scanned eventstore.Scanned) {
+func fold(chapters map[string]*chapter, replays []Replay, scanned eventstore.Scanned) error {
 	c := chapters[scanned.Study]
 	if c == nil {
 		c = &chapter{}
 		chapters[scanned.Study] = c
 	}
-	c.call.Evolve(scanned.Event)
 	c.position = scanned.Position
+	if scanned.Undecoded != nil {
+		c.undecoded = scanned.Undecoded
+		return nil //nolint:nilerr // not yet
+	}
+	c.call.Evolve(scanned.Event)
 	if _, ends := scanned.Event.(domain.SessionEnded); ends {
+		if c.undecoded != nil {
+			return c.undecoded
+		}
 		for _, replay := range replays {
 			replay.session(ended{scanned.Study, c.call.Session, scanned.Position})
 		}
+		delete(chapters, scanned.Study) // of studies there are many
 	}
+	return nil
 }

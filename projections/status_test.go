@@ -94,3 +94,31 @@ func TestWhatNobodyFoldsIsBehind(t *testing.T) {
 	h.caughtUp()
 	mustBe("when somebody has", projections.Live)
 }
+
+// TestManyWhoAskWhetherItIsReadyAskTheDatabaseOnce, however long it takes to answer.
+func TestManyWhoAskWhetherItIsReadyAskTheDatabaseOnce(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.stop()
+	held, err := h.pool.Begin(t.Context())
+	h.then(err)
+	_, err = held.Exec(t.Context(), `lock table checkpoints`)
+	h.then(err)
+	readiness := projections.NewReadiness(h.pool, h.all...)
+	answers := make(chan error, 50)
+	for range cap(answers) {
+		go func() {
+			_, err := readiness.Ready(t.Context())
+			answers <- err
+		}()
+	}
+	const asking = `select count(*) = 1 from pg_locks where not granted and relation = 'checkpoints'::regclass`
+	waitFor(t, h.pool, asking)
+	if taken := h.pool.Stat().AcquiredConns(); taken > 3 {
+		t.Errorf("%d connections are taken", taken)
+	}
+	h.then(held.Rollback(t.Context()))
+	for range cap(answers) {
+		h.then(<-answers)
+	}
+}

@@ -2,6 +2,7 @@ package projections_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"strings"
@@ -82,6 +83,32 @@ func TestPrepareRebuildsTablesOfAnOlderProgram(t *testing.T) {
 	if got := h.contents()["sessions.participants"]; got != right["sessions.participants"] {
 		t.Errorf("tables of this version are others now: %s", got)
 	}
+}
+
+// TestPrepareGoesOnWithoutWhatCannotBeRebuilt: at an event that a projection takes in and this program cannot decode, its
+// older tables stay, and nothing else is held up.
+func TestPrepareGoesOnWithoutWhatCannotBeRebuilt(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.givenSome()
+	h.caughtUp()
+	h.stop()
+	h.givenNewer("study-2", "b1") // which of the two takes in only sessions
+	h.exec(`update checkpoints set name = replace(name, '/1', '/0') where name in ('history/1', 'sessions/1')`)
+	before := h.contents()
+
+	h.prepare()
+
+	if got := h.checkpoints(); !slices.Contains(got, "history/1") || !slices.Contains(got, "sessions/0") {
+		t.Errorf("the checkpoints are %v", got)
+	}
+	if got := h.contents()["sessions.sessions"]; got != before["sessions.sessions"] {
+		t.Error("the older tables of sessions are others")
+	}
+	if _, _, err := h.queries.Open(t.Context(), "study-2"); !errors.Is(err, projections.ErrUnavailable) {
+		t.Errorf("a query of sessions: %v", err)
+	}
+	h.mustBeTidy()
 }
 
 func TestPrepareRebuildsStatisticsOfAnotherTimeZone(t *testing.T) {

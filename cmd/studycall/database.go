@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -44,12 +45,14 @@ const (
 	toServe                  // mayCreate, and no other program serves from the directory
 )
 
-// applicationName is what Postgres calls the connections. A rebuild gives way to those that have another name than its own.
+// applicationName is what Postgres calls the connections: each process's otherwise, since a rebuild gives way to those that
+// have another name than its own.
 func (o opening) applicationName() string {
-	if o == toServe {
-		return "studycall"
+	name := "studycall"
+	if o != toServe {
+		name = "studycall command"
 	}
-	return "studycall command"
+	return name + " " + rand.Text()[:8]
 }
 
 // open connects to the database, starting the embedded server if it is that one and does not run.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"time"
 
@@ -50,12 +51,8 @@ func (c *membersImportCommand) Run(ctx context.Context, s *streams) error {
 	if err := db.mustBeCurrent(ctx); err != nil {
 		return err
 	}
-	webApps, err := membership.HasWebApp(ctx, db.Pool)
-	if err != nil {
+	if err := warnOfWebApp(ctx, db, s.log, "what is imported shows nowhere"); err != nil {
 		return err
-	}
-	if webApps {
-		s.log.Warn("the web app's tables are in this database, and servers use those: what is imported shows nowhere")
 	}
 	began := time.Now()
 	progress := newProgress(s, "importing", int64(rows.Rows()))
@@ -69,6 +66,15 @@ func (c *membersImportCommand) Run(ctx context.Context, s *streams) error {
 	}
 	_, err = fmt.Fprintf(s.out, "Imported in %s:\n  users    %s\n  studies  %s\n  members  %s\n",
 		time.Since(began).Round(time.Millisecond), told(result.Users), told(result.Studies), told(result.Members))
+	return err
+}
+
+// warnOfWebApp says what follows from the web app's own tables being in the database that ours are written to.
+func warnOfWebApp(ctx context.Context, db *database, log *slog.Logger, so string) error {
+	webApps, err := membership.HasWebApp(ctx, db.Pool)
+	if webApps {
+		log.Warn("the web app's tables are in this database, and servers use those: " + so)
+	}
 	return err
 }
 

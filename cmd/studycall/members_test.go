@@ -124,6 +124,9 @@ func TestAnImportBesideTheWebAppsTablesIsWarnedOf(t *testing.T) {
 	if _, stderr, err := importMembers(t.Context(), t, `{}`, "-", "--database-url="+address); err != nil || !strings.Contains(stderr, "shows nowhere") {
 		t.Errorf("import says %q (%v)", stderr, err)
 	}
+	if code, _, stderr := studycall(t, "seed", "--studies=1", "--sessions=1", "--database-url="+address); code != exitOK || !strings.Contains(stderr, "show nowhere") {
+		t.Errorf("seed: exit %d, %q", code, stderr)
+	}
 }
 
 // TestTheHelpsExampleCanBeImported, and those of the documentation.

@@ -205,8 +205,8 @@ func metrics(pool *pgxpool.Pool, all []projections.Projection) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		projections.NewMetrics(pool, all...))
-	// While the database is away, the others are still told.
-	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
+	// While the database is away, the others are still told. Anybody may ask, and each scrape asks the database.
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: 4})
 }
 
 // Addr is the address that the program listens on.

@@ -75,6 +75,9 @@ func (c *seedCommand) Run(ctx context.Context, s *streams) error {
 	}
 	defer done()
 
+	if err := warnOfWebApp(ctx, db, s.log, "the members that are made show nowhere, and nobody can sign in as one"); err != nil {
+		return err
+	}
 	sow := &sower{store: store, past: past, studies: c.Studies}
 	enrolling := newProgress(s, "enrolling the studies' members", int64(c.Studies))
 	err = pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) error { return sow.enroll(ctx, tx, enrolling) })
