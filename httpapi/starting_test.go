@@ -30,3 +30,28 @@ func TestWhileStartingTheServiceLivesAndIsNotReady(t *testing.T) {
 		}
 	}
 }
+
+func TestWhileDrainingNoCallIsStartedAndTheRestGoesOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	handler := httpapi.Draining(w.handler, slog.New(slog.DiscardHandler))
+	for request, want := range map[string]int{
+		"GET /health":              http.StatusOK,
+		"GET /ready":               http.StatusServiceUnavailable,
+		"POST " + calls + "start":  http.StatusServiceUnavailable,
+		"GET " + calls + "status":  http.StatusOK,
+		"GET " + calls + "history": http.StatusOK,
+	} {
+		method, path, _ := strings.Cut(request, " ")
+		asked := httptest.NewRequestWithContext(t.Context(), method, path, nil)
+		asked.Header.Set("X-User-Id", owner)
+		answer := httptest.NewRecorder()
+		handler.ServeHTTP(answer, asked)
+		if answer.Code != want {
+			t.Errorf("%s: %d %s, want %d", request, answer.Code, answer.Body, want)
+		}
+	}
+	if n := w.events(t); n != 0 {
+		t.Errorf("%d events were appended", n)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/realtime"
 	"github.com/studycall/studycall/realtime/presence"
+	"github.com/studycall/studycall/realtime/realtimetest"
 )
 
 // A call's start sends hundreds of candidates at once: they pass.
@@ -45,7 +46,8 @@ func TestWhoSendsTooMuchIsCutOff(t *testing.T) {
 					Joins: realtime.Rate{PerSecond: 1, Burst: 5}, Patience: 20,
 				}
 			})
-			kim, lee, park := n.in("kim"), n.in("lee"), n.in("park")
+			calm := w.server()
+			kim, others, elsewhere := n.in("kim"), pair{n.in("lee"), n.in("park")}, pair{calm.in("choi"), calm.in("u0")}
 			over := make(chan struct{})
 			go func() {
 				defer close(over)
@@ -56,18 +58,13 @@ func TestWhoSendsTooMuchIsCutOff(t *testing.T) {
 					kim.Emit(flood.event, flood.data)
 				}
 			}()
-			for i := range 20 {
-				sent := time.Now()
-				lee.Emit("video:offer", fmt.Sprintf(`{"to":%q,"offer":%d}`, park.ID, i))
-				park.Expect("video:offer")
-				if took := time.Since(sent); took > 2*time.Second {
-					t.Errorf("an offer of others takes %v", took)
-				}
+			if late := delays(t, others, elsewhere, 20, func() {}); late[19] > 2*time.Second {
+				t.Errorf("a candidate of others is late by %v", late[19])
 			}
 			if code := kim.Closed(); code != 4002 {
 				t.Errorf("closed with %d", code)
 			}
-			<-over
+			realtimetest.Receive(t, over)
 			told := 0
 			for _, e := range kim.Told() {
 				if e.Name == "error" && strings.Contains(string(e.Data), "RATE_LIMITED") {
@@ -77,7 +74,7 @@ func TestWhoSendsTooMuchIsCutOff(t *testing.T) {
 			if told != 1 {
 				t.Errorf("was told %d times", told)
 			}
-			lee.Expect("video:user-left")
+			others.from.Expect("video:user-left")
 		})
 	}
 }
@@ -87,7 +84,7 @@ func TestOneSocketIsInAFewRoomsAtMost(t *testing.T) {
 	w := newWorld(t)
 	w.exec(`insert into studies (id, name) select 's' || n, 'S' from generate_series(1, 20) n`)
 	w.exec(`insert into study_members (study_id, user_id) select 's' || n, 'kim' from generate_series(1, 20) n`)
-	n := w.server()
+	n := w.server(graceOf(brief))
 	kim := n.as("kim")
 	for i := 1; i <= 8; i++ {
 		kim.Must("video:join-room", fmt.Sprintf(`{"studyId":"s%d","roomId":"study-s%d-main"}`, i, i))

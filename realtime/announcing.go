@@ -30,10 +30,7 @@ func newAnnouncer(s *Server) *announcer {
 // heard is called with every new event of the log. It does not block: where so many calls start at once that the
 // announcements cannot keep up, the web app finds the call by asking for the status.
 func (a *announcer) heard(event eventstore.Recorded) {
-	if len(a.server.studies.in(event.Study())) == 0 {
-		return
-	}
-	if event.Type != "SessionStarted" && event.Type != "SessionEnded" {
+	if event.Type != "SessionStarted" && event.Type != "SessionEnded" || len(a.server.studies.in(event.Study())) == 0 {
 		return
 	}
 	select {

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/studycall/studycall/domain"
+	"github.com/studycall/studycall/realtime/realtimetest"
 )
 
 // What must be written is tried again after whatever the database said, and ends only by the record's own word; what a client
@@ -35,7 +36,7 @@ func TestWhatMustBeWrittenIsTriedUntilTheRecordAnswers(t *testing.T) {
 			} else if err := r.add(kim, rec); err != nil {
 				t.Fatal(err)
 			}
-			err := <-ended
+			err := realtimetest.Receive(t, ended)
 			if tries != want || errors.Is(err, domain.ErrParticipantNotFound) != must {
 				t.Errorf("%s, must %t: %d attempts, %v", code, must, tries, err)
 			}
@@ -52,10 +53,10 @@ func TestARecordThatPanics(t *testing.T) {
 	done := func(err error) { ended <- err }
 	r.mustAdd(kim, record{do: func(context.Context) error { panic("oh") }, done: done})
 	r.mustAdd(kim, record{do: func(context.Context) error { return nil }, done: done})
-	if err := <-ended; !errors.Is(err, errPanicked) {
+	if err := realtimetest.Receive(t, ended); !errors.Is(err, errPanicked) {
 		t.Errorf("the first ended with %v", err)
 	}
-	must(t, <-ended)
+	must(t, realtimetest.Receive(t, ended))
 	if r.busy(kim) {
 		must(t, r.flush(t.Context()))
 	}

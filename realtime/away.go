@@ -2,6 +2,7 @@ package realtime
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -62,25 +63,28 @@ func (s *Server) lookElsewhere(ctx context.Context) error {
 	for _, p := range peers {
 		byStudy[p.StudyID] = append(byStudy[p.StudyID], p)
 	}
+	var failures []error // one room's is not the others'
 	for _, r := range all {
 		var away []awayPeer
 		if there := byStudy[r.studyID]; len(there) > 0 {
 			session, _, err := s.Calls.Open(ctx, r.studyID)
 			if err != nil {
-				return err
+				failures = append(failures, err)
+				continue
 			}
 			away = s.awayPeers(ctx, session, there)
 		}
 		for _, share := range r.refreshAway(away, byStudy[r.studyID], looked, s.Now()) {
-			s.recordStop(share.member, share.at)
+			s.recordStop(share.member, share.turn, share.at)
 		}
 	}
-	return nil
+	return errors.Join(failures...)
 }
 
 // endedShare is a share that nobody has any more, with one of the sockets that its user has here.
 type endedShare struct {
 	member *member
+	turn   shareTurn
 	at     time.Time // when the sharer was last heard of
 }
 
@@ -108,7 +112,7 @@ func (r *room) refreshAway(away []awayPeer, leases []presence.Peer, looked, now 
 			at = now // its server was gone before anybody here could know it
 		}
 		p.sharing.set(false)
-		ended = append(ended, endedShare{m, at})
+		ended = append(ended, endedShare{m, r.nextShare(), at})
 	}
 	return ended
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/membership"
+	"github.com/studycall/studycall/realtime/realtimetest"
 )
 
 // FuzzParsing: whatever comes, parsers give either what is well-formed or a refusal that a client may see, and no panic.
@@ -173,7 +174,7 @@ func TestTheRecorderIsBounded(t *testing.T) {
 	r.close()
 	told := make(chan error, 1)
 	r.mustAdd(kim, record{do: stuck.do, done: func(err error) { told <- err }})
-	if err := <-told; !errors.Is(err, errRecorderStopped) {
+	if err := realtimetest.Receive(t, told); !errors.Is(err, errRecorderStopped) {
 		t.Errorf("after close: %v", err)
 	}
 }

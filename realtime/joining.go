@@ -21,16 +21,19 @@ const (
 	joinAttempts = 5
 	// roomLimit is how many rooms one socket may be in. The web app uses one.
 	roomLimit = 8
+	// personLimit is how many sockets of one user may be in a room: more than the tabs that anybody has open, with the broken
+	// connections of a bad network that have not been noticed yet. What one of them toggles is told of each.
+	personLimit = 20
 )
 
 // joinRoom brings a client into a room, and its user into the study's session, which is started if none is open. Joining
-// a room that the client is in only answers with its state.
+// a room that the client is in only answers with its state, unless its user has left by other means.
 func (s *Server) joinRoom(c *client, data json.RawMessage, ack answer) error {
 	studyID, roomID, err := parseJoin(data)
 	if err != nil {
 		return err
 	}
-	if r := c.room(roomID); r != nil && r.joinedAgain(c) {
+	if r := c.room(roomID); r != nil && s.isStillIn(c, r) && r.joinedAgain(c) {
 		acknowledge(c, ack, nil)
 		return nil
 	}
@@ -42,30 +45,50 @@ func (s *Server) joinRoom(c *client, data json.RawMessage, ack answer) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), joinTimeout)
 	defer cancel()
-	var joined commands.Joined
-	var elsewhere []awayPeer
-	// In its turn: what the participant did before, as far as it waits for the database, decides what is joined.
-	err = s.recorder.try(ctx, participant{studyID, c.user.ID}, func(ctx context.Context) (err error) {
-		if joined, err = s.joinSession(ctx, c, studyID); err != nil {
+	// In its turn: what the participant did before, as far as it waits for the database, decides what is joined. Until the client
+	// is in the room, the turn is its, so that nobody takes the lease for a stray one.
+	err = s.recorder.try(ctx, participant{studyID, c.user.ID}, func(ctx context.Context) error {
+		if s.rooms.sockets(roomID, c.user.ID) >= personLimit {
+			return &domain.Error{Code: domain.RateLimited}
+		}
+		joined, err := s.joinSession(ctx, c, studyID)
+		if err != nil {
 			return err
 		}
 		peers, err := s.Presence.Elsewhere(ctx, []string{studyID})
 		s.missed(err, "other servers' peers")
-		elsewhere = s.awayPeers(ctx, joined.Session, peers)
+		elsewhere := s.awayPeers(ctx, joined.Session, peers)
+		s.rooms.enter(c, roomID, studyID, func(r *room) {
+			m := &member{client: c, sessionID: joined.Session.ID, joinedAt: joined.Participant.JoinedAt, since: time.Now()}
+			r.entered(m, joined.Participant)
+			r.setAway(elsewhere)
+			r.tellState(c)
+			r.tellOwn(m)
+		})
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	s.rooms.enter(c, roomID, studyID, func(r *room) {
-		m := &member{client: c, sessionID: joined.Session.ID, joinedAt: joined.Participant.JoinedAt, since: time.Now()}
-		r.entered(m, joined.Participant)
-		r.setAway(elsewhere)
-		r.tellState(c)
-		r.tellOwn(m)
-	})
 	acknowledge(c, ack, nil)
 	return nil
+}
+
+// isStillIn reports whether a member's lease is there, after what waits to be recorded of its user. One who has left over REST,
+// and asks before that was noticed here, is put out as if it had been. While it cannot be known, it is there.
+func (s *Server) isStillIn(c *client, r *room) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), joinTimeout)
+	defer cancel()
+	lease, held := leaseOf(c, r.studyID), true
+	err := s.recorder.try(ctx, participant{lease.StudyID, lease.UserID}, func(ctx context.Context) (err error) {
+		held, err = s.Presence.Holds(ctx, lease)
+		return err
+	})
+	s.missed(err, "a look at a lease")
+	if err == nil && !held {
+		s.putOut(c, r, s.Now())
+	}
+	return err != nil || held
 }
 
 // parseJoin wants the study and its room.

@@ -11,6 +11,9 @@ import (
 // lookAtLeases makes rooms and leases agree: a socket whose lease was taken away is put out of its room, and a lease that no
 // socket here has any more is noted as lost. See presence.Registry.Held.
 func (s *Server) lookAtLeases(ctx context.Context) error {
+	if s.draining.Load() {
+		return nil // all are lost
+	}
 	before := time.Now()
 	held, takenForDead, err := s.Presence.Held(ctx)
 	if err != nil {

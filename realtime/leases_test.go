@@ -52,9 +52,9 @@ func TestALeaveOverRESTPutsTheSocketsOut(t *testing.T) {
 func TestWhoseServerWasTakenForDeadReconnects(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	n := w.server()
+	n := w.server(graceOf(brief))
 	kim, park := n.in("kim"), n.in("park")
-	w.server() // sweeps
+	w.server(graceOf(brief)) // sweeps
 	silenced, err := w.pool.Begin(t.Context())
 	must(t, err)
 	_, err = silenced.Exec(t.Context(), `select from servers where server_id = (select server_id from connections limit 1) for update`)
@@ -80,10 +80,14 @@ func TestALeaveThatIsCancelledOnce(t *testing.T) {
 		return old; end $$`)
 	w.exec(`create trigger cancelled before delete on connections for each row execute function cancel()`)
 	left := time.Now()
-	lee.Must("video:leave-room", theRoom)
+	leaving := lee.Begin("video:leave-room", theRoom)
 	kim.Expect("video:user-left")
+	seen := time.Now()
+	if got := string(lee.Answer(leaving)); got != `{"ok":true}` {
+		t.Errorf("the leave is answered with %s", got)
+	}
 	w.happened("SessionStarted kim", "ParticipantJoined kim", "ParticipantJoined lee", "ParticipantLeft lee left")
-	near(t, "lee's leave", w.left("lee").At, left, slack)
+	between(t, "lee's leave", w.left("lee").At, left, seen)
 	if tries := w.count(`select last_value from attempts`); tries != 2 {
 		t.Errorf("%d attempts", tries)
 	}
@@ -93,7 +97,7 @@ func TestALeaveThatIsCancelledOnce(t *testing.T) {
 func TestALeaseWithoutASocketIsLost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	n := w.server()
+	n := w.server(graceOf(brief))
 	n.in("kim")
 	at := time.Now()
 	started, err := n.commands.StartSession(t.Context(), commands.StartSession{StudyID: study, UserID: "lee", At: at})
@@ -101,7 +105,9 @@ func TestALeaseWithoutASocketIsLost(t *testing.T) {
 	must(t, n.present.Join(t.Context(), presence.Lease{StudyID: study, UserID: "lee", SocketID: "nobody's"}, started.SessionID, at))
 	_, err = n.commands.JoinSession(t.Context(), commands.JoinSession{StudyID: study, SessionID: started.SessionID, UserID: "lee", At: at})
 	must(t, err)
+	w.eventually("the lease is lost", func() bool { return w.held() == 1 })
+	seen := time.Now()
 	w.happened("SessionStarted kim", "ParticipantJoined kim", "ParticipantJoined lee", "ParticipantLeft lee disconnected")
-	near(t, "lee's leave", w.left("lee").At, at, slack)
+	between(t, "lee's leave", w.left("lee").At, at, seen)
 	w.eventually("the lease is gone", func() bool { return w.count(`select count(*) from connections`) == 1 })
 }

@@ -81,17 +81,12 @@ func (s *Server) out(c *client, r *room, at time.Time) *member {
 	if r == nil {
 		return nil
 	}
-	stopped := false
-	m := s.rooms.leave(c, r, func(m *member) {
+	return s.rooms.leave(c, r, func(m *member) {
 		if m.person.sharer == c.id {
-			_, _ = r.share(m, false) // refuses nobody to stop
-			stopped = true
+			_, _ = r.share(m, false)           // refuses nobody to stop
+			s.recordStop(m, r.nextShare(), at) // before another of the user's tabs can share
 		}
 	})
-	if stopped {
-		s.recordStop(m, at)
-	}
-	return m
 }
 
 // lose records that a connection broke.

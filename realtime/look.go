@@ -11,7 +11,7 @@ const lookTimeout = 10 * time.Second
 
 // lookAgain looks at those who are connected again and again: whether they may still be here. People and leases are in
 // different databases, as a rule, and looked at apart: while our own hangs, whoever is kicked is put out all the same.
-func (s *Server) lookAgain(ctx context.Context, looks ...func(context.Context) error) {
+func (s *Server) lookAgain(ctx context.Context, look func(context.Context) error) {
 	ticker := time.NewTicker(s.Look)
 	defer ticker.Stop()
 	for {
@@ -21,10 +21,8 @@ func (s *Server) lookAgain(ctx context.Context, looks ...func(context.Context) e
 			return
 		}
 		bounded, cancel := context.WithTimeout(ctx, lookTimeout)
-		for _, look := range looks {
-			if err := look(bounded); err != nil && ctx.Err() == nil {
-				s.Log.LogAttrs(ctx, slog.LevelDebug, "could not look again", slog.Any("error", err))
-			}
+		if err := look(bounded); err != nil && ctx.Err() == nil {
+			s.Log.LogAttrs(ctx, slog.LevelDebug, "could not look again", slog.Any("error", err))
 		}
 		cancel()
 	}

@@ -20,11 +20,11 @@ import (
 // when it is back, in order, with its true time; and nobody who is there, or comes back in time, has left.
 func TestTheDatabaseIsAwayDuringACall(t *testing.T) {
 	t.Parallel()
-	for name, between := range map[string]time.Duration{"stopped for 20 s": 2 * time.Second, "crashed": 50 * time.Millisecond} {
+	for name, pause := range map[string]time.Duration{"stopped for 20 s": 2 * time.Second, "crashed": 50 * time.Millisecond} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w, database := stoppableWorld(t, "fsync=on", "full_page_writes=on")
-			n := w.server()
+			n := w.server(graceOf(brief))
 			kim, lee, park, choi := n.in("kim"), n.in("lee"), n.in("park"), n.in("choi")
 
 			away := database.stop
@@ -32,25 +32,27 @@ func TestTheDatabaseIsAwayDuringACall(t *testing.T) {
 				away = database.crash
 			}
 			must(t, away(t.Context()))
-			var toggled []time.Time
+			var toggled []span
 			var acks []int
 			for i := range 10 {
 				kim.Emit("video:ice-candidate", fmt.Sprintf(`{"to":%q,"candidate":%d}`, lee.ID, i))
 				if got, want := string(lee.Expect("video:ice-candidate")), fmt.Sprintf(`{"from":%q,"candidate":%d}`, kim.ID, i); got != want {
 					t.Errorf("arrives as %s, want %s", got, want)
 				}
-				toggled = append(toggled, time.Now())
+				toggling := time.Now()
 				acks = append(acks, kim.Begin("video:toggle-audio", fmt.Sprintf(`{"roomId":"study-go-main","isMuted":%t}`, i%2 == 0)))
 				if got, want := string(lee.Expect("video:peer-audio-changed")), fmt.Sprintf(`{"socketId":%q,"userId":"kim","isMuted":%t}`, kim.ID, i%2 == 0); got != want {
 					t.Errorf("lee was told %s, want %s", got, want)
 				}
-				<-time.After(between)
+				toggled = append(toggled, span{toggling, time.Now()})
+				<-time.After(pause)
 			}
-			left, leaving := time.Now(), park.Begin("video:leave-room", theRoom)
+			began, leaving := time.Now(), park.Begin("video:leave-room", theRoom)
 			lee.Expect("video:user-left")
-			choi.Drop()
+			left := span{began, time.Now()}
+			broke := breaks(choi)
 			lee.Expect("video:user-left")
-			lost := time.Now()
+			lost := span{broke, time.Now()}
 			newcomer := n.as("lee") // the account is known from a moment ago
 			if code := newcomer.Refused("video:join-room", inRoom); code != "SERVICE_UNAVAILABLE" {
 				t.Errorf("a join is refused with %s", code)
@@ -71,8 +73,11 @@ func TestTheDatabaseIsAwayDuringACall(t *testing.T) {
 	}
 }
 
+// span is between the moment at which the test caused something and the one at which it saw it.
+type span struct{ caused, seen time.Time }
+
 // happenedSince wants the log to go on as the outage did.
-func (w *world) happenedSince(known int, toggled []time.Time, left, lost time.Time) {
+func (w *world) happenedSince(known int, toggled []span, left, lost span) {
 	t := w.t
 	t.Helper()
 	var events []domain.Event
@@ -84,17 +89,17 @@ func (w *world) happenedSince(known int, toggled []time.Time, left, lost time.Ti
 	for _, e := range events[known:] {
 		switch e := e.(type) {
 		case domain.AudioMuted:
-			near(t, "mute", e.At, toggled[toggles], slack)
+			between(t, "mute", e.At, toggled[toggles].caused, toggled[toggles].seen)
 			toggles++
 		case domain.AudioUnmuted:
-			near(t, "unmute", e.At, toggled[toggles], slack)
+			between(t, "unmute", e.At, toggled[toggles].caused, toggled[toggles].seen)
 			toggles++
 		case domain.ParticipantLeft:
 			switch {
 			case e.UserID == "park" && e.Reason == domain.Left:
-				near(t, "park's leave", e.At, left, slack)
+				between(t, "park's leave", e.At, left.caused, left.seen)
 			case e.UserID == "choi" && e.Reason == domain.Disconnected:
-				near(t, "choi's leave", e.At, lost, slack)
+				between(t, "choi's leave", e.At, lost.caused, lost.seen)
 			default:
 				t.Errorf("the log has %s", describe(e))
 			}

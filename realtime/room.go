@@ -22,6 +22,9 @@ type room struct {
 	// away are the sockets that other servers have in the room, as of the latest look or join, by id.
 	away map[string]awayPeer
 
+	// lastShare is closed when the latest change of who shares is on record, or refused; nil where there was none.
+	lastShare chan struct{}
+
 	outbox outbox
 }
 

@@ -53,6 +53,22 @@ func (rs *rooms) leave(c *client, r *room, first func(*member)) *member {
 	return m
 }
 
+// sockets is how many of a user's sockets are in a room.
+func (rs *rooms) sockets(id, userID string) int {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	r := rs.byID[id]
+	if r == nil {
+		return 0
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p := r.people[userID]; p != nil {
+		return p.sockets
+	}
+	return 0
+}
+
 // all are the rooms at this moment.
 func (rs *rooms) all() []*room {
 	rs.mu.Lock()

@@ -154,6 +154,13 @@ func (s *Server) Routes(other http.Handler) http.Handler {
 	})
 }
 
+const (
+	// closeTimeout is how long sockets may take to go when the server drains, of which one that takes nothing takes all.
+	closeTimeout = 10 * time.Second
+	// loseTimeout bounds noting that the connections are lost.
+	loseTimeout = 3 * time.Second
+)
+
 // errDraining refuses new connections.
 var errDraining = errors.New("the server is draining")
 
@@ -170,7 +177,8 @@ func (s *Server) Run(ctx context.Context) {
 	var loops sync.WaitGroup
 	loops.Go(func() { s.Presence.Run(ctx) })
 	loops.Go(func() { s.lookAgain(ctx, s.lookAtPeople) })
-	loops.Go(func() { s.lookAgain(ctx, s.lookAtLeases, s.lookElsewhere) })
+	loops.Go(func() { s.lookAgain(ctx, s.lookAtLeases) })
+	loops.Go(func() { s.lookAgain(ctx, s.lookElsewhere) })
 	loops.Go(func() { s.feeds.Run(ctx) })
 	loops.Go(func() { s.announce.run(ctx) })
 	loops.Wait()
@@ -181,18 +189,38 @@ func (s *Server) Run(ctx context.Context) {
 // take this server away, which Close does. The error is ctx's, when it ends first, or the database's.
 func (s *Server) Drain(ctx context.Context) error {
 	s.draining.Store(true)
-	err := errors.Join(s.socketIO.Close(ctx, websocket.Restart), s.plain.Close(ctx, websocket.Restart),
-		s.feeds.Close(ctx, websocket.Restart))
-	at := s.Now()
-	return errors.Join(err, s.recorder.flush(ctx), s.Presence.LoseAll(ctx, at))
+	// At once, so that who has come back to another server and leaves there, leaves; and again, for joins that were under way.
+	lost := s.loseAll(ctx, s.Now())
+	closing, cancel := context.WithTimeout(ctx, closeTimeout)
+	defer cancel()
+	err := errors.Join(lost, s.closeAll(closing), s.recorder.flush(ctx))
+	return errors.Join(err, s.loseAll(ctx, s.Now()))
+}
+
+// loseAll notes that this server's connections are lost, however little time is left.
+func (s *Server) loseAll(ctx context.Context, at time.Time) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loseTimeout)
+	defer cancel()
+	return s.Presence.LoseAll(ctx, at)
+}
+
+// closeAll tells all who are connected to come back elsewhere, and waits until they have gone: of one who does not, nobody else
+// has to hear later.
+func (s *Server) closeAll(ctx context.Context) error {
+	var group sync.WaitGroup
+	errs := make([]error, 3)
+	for i, end := range []func(context.Context, websocket.CloseCode) error{s.socketIO.Close, s.plain.Close, s.feeds.Close} {
+		group.Go(func() { errs[i] = end(ctx, websocket.Restart) })
+	}
+	group.Wait()
+	return errors.Join(errs...)
 }
 
 // Close takes this server away, after Drain and Run. What could not be recorded by now is given up: other servers
 // find it by the leases.
 func (s *Server) Close(ctx context.Context) error {
 	s.draining.Store(true)
-	err := errors.Join(s.socketIO.Close(ctx, websocket.Restart), s.plain.Close(ctx, websocket.Restart),
-		s.feeds.Close(ctx, websocket.Restart))
+	err := s.closeAll(ctx)
 	s.recorder.close()
 	return errors.Join(err, s.Presence.Go(ctx))
 }

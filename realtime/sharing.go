@@ -25,8 +25,15 @@ func (s *Server) shareScreen(c *client, data json.RawMessage, is bool, ack answe
 	if err != nil {
 		return err
 	}
+	var turn shareTurn
 	return s.toggle(c, roomID, ack, change{
-		apply: func(r *room, m *member) (uint64, error) { return r.share(m, is) },
+		apply: func(r *room, m *member) (uint64, error) {
+			number, err := r.share(m, is)
+			if number > 0 {
+				turn = r.nextShare()
+			}
+			return number, err
+		},
 		undo: func(r *room, m *member) {
 			if r.members[m.client.id] == m {
 				_, _ = r.share(m, m.person.sharing.recorded) // whoever else shares by now has won
@@ -35,9 +42,56 @@ func (s *Server) shareScreen(c *client, data json.RawMessage, is bool, ack answe
 		of: func(m *member) *toggle { return &m.person.sharing },
 		to: is,
 		record: func(ctx context.Context, _ *room, m *member, at time.Time) error {
+			if err := turn.come(ctx); err != nil {
+				return err
+			}
 			return s.setScreenShare(ctx, m, is, at)
 		},
+		over: func() { turn.end() },
 	})
+}
+
+// shareTurn is one in the order in which a room's shares and their ends are recorded, which is that in which they were told:
+// what waits for the database, of several participants, would else come in any, and a share be refused for one that is over.
+// The zero value is nobody's turn, which has come. As everybody's records are queued in the order of the turns, too, no two
+// wait for each other.
+type shareTurn struct{ before, over chan struct{} }
+
+// nextShare is the turn after the latest. The caller holds the lock.
+func (r *room) nextShare() shareTurn {
+	turn := shareTurn{r.lastShare, make(chan struct{})}
+	r.lastShare = turn.over
+	return turn
+}
+
+// come waits for the turn.
+func (t shareTurn) come(ctx context.Context) error {
+	if t.before == nil {
+		return nil
+	}
+	select {
+	case <-t.before:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// end lets the next one come.
+func (t shareTurn) end() {
+	if t.over != nil {
+		close(t.over)
+	}
+}
+
+// whoShares is the user whom an error names as sharing; empty if it is another error.
+func whoShares(err error) string {
+	var taken *domain.Error
+	if !errors.As(err, &taken) || taken.Code != domain.ScreenShareTaken {
+		return ""
+	}
+	userID, _ := taken.Details["userId"].(string)
+	return userID
 }
 
 func (s *Server) setScreenShare(ctx context.Context, m *member, is bool, at time.Time) error {
@@ -75,10 +129,13 @@ func (r *room) share(m *member, is bool) (uint64, error) {
 }
 
 // recordStop records that a person's share is over, for whom nobody waits.
-func (s *Server) recordStop(m *member, at time.Time) {
+func (s *Server) recordStop(m *member, turn shareTurn, at time.Time) {
 	lease := leaseOf(m.client, m.room.studyID)
 	s.recorder.mustAdd(participant{lease.StudyID, lease.UserID}, record{
 		do: func(ctx context.Context) error {
+			if err := turn.come(ctx); err != nil {
+				return err
+			}
 			err := s.setScreenShare(ctx, m, false, at)
 			if errors.Is(err, domain.ErrParticipantNotFound) || errors.Is(err, domain.ErrSessionEnded) {
 				return nil // a leave has ended it before
@@ -86,6 +143,7 @@ func (s *Server) recordStop(m *member, at time.Time) {
 			return err
 		},
 		done: func(err error) {
+			turn.end()
 			s.recorded("stop a screen share", lease, err)
 			m.room.keep(&m.person.sharing, false, err)
 		},

@@ -48,18 +48,18 @@ func TestAShareEndsWithItsConnection(t *testing.T) {
 	n := w.server()
 	kim, lee := n.in("kim"), n.in("lee")
 	lee.Must("video:screen-share-start", theRoom)
-	broke := time.Now()
-	lee.Drop()
+	broke := breaks(lee)
 	if got := string(kim.Expect("video:screen-share-stopped")); got != `{"socketId":"`+lee.ID+`","userId":"lee"}` {
 		t.Errorf("stopped: %s", got)
 	}
+	seen := time.Now()
 	again := n.in("lee")
 	kim.Must("video:screen-share-start", theRoom)
 	kim.Must("video:screen-share-stop", theRoom)
 	again.Must("video:screen-share-start", theRoom)
 	w.happened("SessionStarted kim", "ParticipantJoined kim", "ParticipantJoined lee", "ScreenShareStarted lee",
 		"ScreenShareStopped lee", "ScreenShareStarted kim", "ScreenShareStopped kim", "ScreenShareStarted lee")
-	near(t, "the end of the share", w.stopped("lee"), broke, slack)
+	between(t, "the end of the share", w.stopped("lee"), broke, seen)
 }
 
 // stopped is when a user's share ended.
@@ -105,6 +105,7 @@ func TestAShareOnAnotherServer(t *testing.T) {
 	park, lee := two.in("park"), one.in("lee")
 	lee.Must("video:screen-share-start", theRoom)
 	park.Told()
+	heard := one.said()
 	tab := two.in("lee")
 	w.eventually("the record has the share at the one socket alone", func() bool {
 		park.Must("video:join-room", inRoom)
@@ -121,10 +122,10 @@ func TestAShareOnAnotherServer(t *testing.T) {
 			t.Errorf("park was told of a share: %s", e.Data)
 		}
 	}
-	killed := time.Now()
 	one.kill()
+	one.outlastGrace()
 	w.happened("SessionStarted park", "ParticipantJoined park", "ParticipantJoined lee", "ScreenShareStarted lee", "ScreenShareStopped lee")
-	near(t, "the end of the share", w.stopped("lee"), killed, slack)
+	between(t, "the end of the share", w.stopped("lee"), heard, one.said())
 	tab.Must("video:screen-share-start", theRoom)
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"maps"
 	"time"
 
 	"github.com/studycall/studycall/commands"
@@ -23,6 +22,8 @@ type change struct {
 	to bool
 	// record carries out the command.
 	record func(ctx context.Context, r *room, m *member, at time.Time) error
+	// over, unless nil, is told when the change is recorded, or is not to be.
+	over func()
 }
 
 func (s *Server) toggleAudio(c *client, data json.RawMessage, ack answer) error {
@@ -78,25 +79,33 @@ func (s *Server) toggle(c *client, roomID string, ack answer, ch change) error {
 		return errNotInRoom
 	}
 	number, err := ch.apply(r, m)
+	var full error
+	if err == nil && (number > 0 || ack != nil) {
+		// Under the lock, so that the record has the toggles of a user's tabs in the order in which the room was told of them.
+		full = s.recorder.add(participant{r.studyID, c.user.ID}, record{
+			do: func(ctx context.Context) error { return ch.record(ctx, r, m, at) },
+			done: func(err error) {
+				ch.isOver()
+				s.toggled(c, r, m, number, ch, err, ack)
+			},
+		})
+	}
 	r.mu.Unlock()
 	r.flush()
-	if err != nil {
-		return err
-	}
-	if number == 0 && ack == nil {
-		return nil
-	}
-	err = s.recorder.add(participant{r.studyID, c.user.ID}, record{
-		do:   func(ctx context.Context) error { return ch.record(ctx, r, m, at) },
-		done: func(err error) { s.toggled(c, r, m, number, ch, err, ack) },
-	})
-	if err != nil {
+	if full != nil {
 		// Nothing may be lost silently: the client learns that this is not on record, and comes back when it can be.
+		ch.isOver()
 		s.takeBack(r, m, number, ch)
-		s.refuse(c, err, ack)
+		s.refuse(c, full, ack)
 		s.hangUp(c, websocket.Internal)
 	}
-	return nil
+	return err
+}
+
+func (ch change) isOver() {
+	if ch.over != nil {
+		ch.over()
+	}
 }
 
 // toggled is told how the recording of a change ended.
@@ -140,21 +149,17 @@ func (s *Server) takeBack(r *room, m *member, number uint64, ch change) {
 
 // named adds the name of whoever an error names.
 func (s *Server) named(err error) error {
-	var taken *domain.Error
-	if !errors.As(err, &taken) || taken.Code != domain.ScreenShareTaken {
-		return err
-	}
-	userID, ok := taken.Details["userId"].(string)
-	if !ok {
+	userID := whoShares(err)
+	if userID == "" {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), joinTimeout)
 	defer cancel()
 	users, lookUp := s.Users.Users(ctx, []string{userID})
 	s.missed(lookUp, "a name")
-	details := maps.Clone(taken.Details)
-	details["name"] = shapeOf(userID, users[userID]).Name
-	return &domain.Error{Code: taken.Code, Details: details}
+	return &domain.Error{Code: domain.ScreenShareTaken, Details: map[string]any{
+		"userId": userID, "name": shapeOf(userID, users[userID]).Name,
+	}}
 }
 
 // toggled sets a toggle of a member's person, and tells the room of each of the person's sockets.

@@ -33,10 +33,13 @@ const (
 	room  = "study-go-main"
 	// inRoom is the data of join-room and leave-room.
 	inRoom = `{"studyId":"go","roomId":"study-go-main"}`
-	// grace is short where a test waits for it, and patience longer than anything takes.
-	grace    = 500 * time.Millisecond
+	// grace lapses in no test; brief is for tests that wait for it, and inTime for those in which some are back before.
+	grace  = time.Hour
+	brief  = 500 * time.Millisecond
+	inTime = 5 * time.Second
+
 	look     = 50 * time.Millisecond
-	patience = 20 * time.Second
+	patience = realtimetest.Patience
 )
 
 // world is a database with two studies, "go" and "rust", whose members are kim, lee, park and choi, and u0 to u39; and a
@@ -85,6 +88,7 @@ func (w *world) exec(sql string) {
 // node is one server, with all that it stands on.
 type node struct {
 	world    *world
+	id       string
 	live     *realtime.Server
 	present  *presence.Registry
 	commands *commands.Handlers
@@ -98,6 +102,11 @@ type node struct {
 
 // tune changes how a server is made.
 type tune func(*realtime.Config, *presence.Settings, *commands.Settings)
+
+// graceOf has a server give people another grace.
+func graceOf(d time.Duration) tune {
+	return func(_ *realtime.Config, p *presence.Settings, _ *commands.Settings) { p.Grace = d }
+}
 
 // server starts a server on the database. It ends with the test.
 func (w *world) server(tunes ...tune) *node {
@@ -126,7 +135,7 @@ func (w *world) server(tunes ...tune) *node {
 	for _, change := range tunes {
 		change(&config, &settings, &rules)
 	}
-	n := &node{world: w, pool: pool, store: store}
+	n := &node{world: w, id: settings.ServerID, pool: pool, store: store}
 	n.commands, err = commands.New(store, access, rules, rand.Text)
 	must(t, err)
 	sessions := projections.NewSessionQueries(pool, store)
@@ -161,11 +170,28 @@ func (n *node) letGo() {
 	n.pool.Close()
 }
 
-// kill has the server vanish: nothing that it would do about it reaches the database.
+// kill has the server vanish, once it has said that it lives after all that was done: nothing that it would do about it reaches
+// the database.
 func (n *node) kill() {
+	n.world.t.Helper()
+	since := time.Now()
+	n.world.eventually("the server says that it lives", func() bool { return n.said().After(since) })
 	n.stop()
 	n.pool.Close()
 	n.end()
+}
+
+// said is when the server last said that it lives.
+func (n *node) said() (at time.Time) {
+	n.world.t.Helper()
+	must(n.world.t, n.world.pool.QueryRow(n.world.t.Context(), `select said_at from servers where server_id = $1`, n.id).Scan(&at))
+	return at
+}
+
+// outlastGrace has a killed server be silent for longer than any grace.
+func (n *node) outlastGrace() {
+	n.world.t.Helper()
+	n.world.exec(`update servers set last_seen = last_seen - interval '1 day' where server_id = '` + n.id + `'`)
 }
 
 // drain is what SIGTERM does.

@@ -30,7 +30,8 @@ import (
 const (
 	// headerLimit lets a token of a megabyte get as far as its 401: beyond, net/http itself answers 431, without our shape.
 	headerLimit = 1<<20 + 64<<10
-	// drainTimeout is how long requests that are under way may take after SIGTERM: longer than the edge gives any.
+	// drainTimeout is how long sockets and their records may take after SIGTERM, and then requests that are under way: longer
+	// than the edge gives any.
 	drainTimeout = 20 * time.Second
 	// goTimeout is how long the last word of this server to the database may take.
 	goTimeout = 3 * time.Second
@@ -238,13 +239,17 @@ func (p *program) Run(ctx context.Context) error {
 		defer stopFolding()
 		defer stopLiving()
 		p.log.Info("draining")
+		handler := httpapi.Draining(*p.handler.Load(), p.log)
+		p.handler.Store(&handler)
 		draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 		defer cancel()
 		if err := p.live.Drain(draining); err != nil {
 			p.log.Warn("some of what was going on in calls is left for other servers to find", "error", err)
 		}
 		stopLiving()
-		if err := p.server.Shutdown(draining); err != nil {
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+		defer cancel()
+		if err := p.server.Shutdown(ending); err != nil {
 			p.log.Warn("some requests were cut off", "error", err)
 			return p.server.Close()
 		}

@@ -34,7 +34,7 @@ func TestEveryDeliveryOfTheBareServerIsCounted(t *testing.T) {
 			f, turn := connected(t, Bare(), Shape{Rooms: 3, Peers: 4}), int64(4*l.Burst)
 			for range 2 { // the second run goes on where the first one ended
 				sent, deliveries, err := f.run(t.Context(), l, 50*time.Millisecond)
-				if err != nil || sent < 2*3*turn || sent%turn != 0 || deliveries != sent*perMessage[l.Name] {
+				if err != nil || sent < 3*turn || sent%turn != 0 || deliveries != sent*perMessage[l.Name] {
 					t.Errorf("%d sent, %d deliveries: %v", sent, deliveries, err)
 				}
 			}
@@ -96,7 +96,10 @@ func TestWhatAServerDoesWrongIsFound(t *testing.T) {
 				t.Parallel()
 				f := connected(t, faulty(wrong), Shape{Rooms: 1, Peers: 2})
 				f.rooms[0].patience = 200 * time.Millisecond
-				_, _, err := f.run(t.Context(), l, 300*time.Millisecond)
+				var err error
+				for turns := 0; turns < 10 && err == nil; turns++ { // at least: each run takes one
+					_, _, err = f.run(t.Context(), l, 300*time.Millisecond)
+				}
 				if err == nil || !strings.Contains(err.Error(), "of "+l.Name) {
 					t.Errorf("got %v", err)
 				}

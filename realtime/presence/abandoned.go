@@ -30,14 +30,13 @@ func (r *Registry) lookAtCalls(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the open calls: %w", err)
 	}
+	var failures []error // one study's is not the others'
 	now := r.settings.Now()
 	var studies, users, sessions []string
 	var heard []time.Time
 	for studyID, session := range calls {
 		if len(session.Participants) == 0 && now.Sub(session.StartedAt) >= r.settings.EmptyTimeout {
-			if err := r.expire(ctx, studyID, session.ID, now); err != nil {
-				return err
-			}
+			failures = append(failures, r.expire(ctx, studyID, session.ID, now))
 		}
 		for i := range session.Participants {
 			if p := &session.Participants[i]; p.InCall() {
@@ -48,9 +47,9 @@ func (r *Registry) lookAtCalls(ctx context.Context) error {
 	}
 	_, err = r.pool.Exec(ctx, adoptSQL, studies, users, sessions, heard, microseconds(r.settings.EmptyTimeout))
 	if err != nil {
-		return fmt.Errorf("give leases to participants without one: %w", err)
+		failures = append(failures, fmt.Errorf("give leases to participants without one: %w", err))
 	}
-	return nil
+	return errors.Join(failures...)
 }
 
 func (r *Registry) expire(ctx context.Context, studyID, sessionID string, at time.Time) error {

@@ -17,9 +17,10 @@ import (
 	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/postgres/postgrestest"
 	"github.com/studycall/studycall/realtime/presence"
+	"github.com/studycall/studycall/realtime/realtimetest"
 )
 
-const patience = 20 * time.Second
+const patience = realtimetest.Patience
 
 // server is a registry and the commands that it issues, which a test may hold up.
 type server struct {

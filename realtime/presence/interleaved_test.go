@@ -2,8 +2,13 @@ package presence_test
 
 import (
 	"math/rand/v2"
+	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/studycall/studycall/realtime/presence"
+	"github.com/studycall/studycall/realtime/realtimetest"
 )
 
 // The user comes back at the very moment at which the sweep has decided that they are gone: the leave is recorded, then the
@@ -14,9 +19,9 @@ func TestAJoinThatMeetsASweep(t *testing.T) {
 	s.join("old")
 	must(t, s.Lose(t.Context(), lease("old"), time.Now()))
 	began, goOn := make(chan struct{}), make(chan struct{})
-	s.leaving = func() { close(began); <-goOn }
+	s.leaving = sync.OnceFunc(func() { close(began); <-goOn })
 	s.run()
-	<-began // the sweep has the participant's lock, and is about to leave
+	realtimetest.Receive(t, began) // the sweep has the participant's lock, and is about to leave
 
 	joined := make(chan error, 1)
 	go func() { _, err := s.tryJoin("new"); joined <- err }()
@@ -27,7 +32,7 @@ func TestAJoinThatMeetsASweep(t *testing.T) {
 	default:
 	}
 	close(goOn)
-	must(t, <-joined)
+	must(t, realtimetest.Receive(t, joined))
 
 	// The user was the only one in the call, so the leave ended the session, and the join began another.
 	mustStay(t, s, "SessionStarted ParticipantJoined ParticipantLeft SessionEnded SessionStarted ParticipantJoined")
@@ -75,11 +80,16 @@ func TestJoinsAndSweepsAtRandomMoments(t *testing.T) {
 	}
 }
 
-// mustStay gives the sweep time to do harm: several of its rounds.
+// mustStay gives the sweep the chance to do harm: several rounds, each of which shows by a lapsed lease of somebody else that it
+// takes away.
 func mustStay(t *testing.T, s *server, want string) {
 	t.Helper()
-	rounds := time.NewTimer(300 * time.Millisecond)
-	<-rounds.C
+	other := presence.Lease{StudyID: "rust", UserID: "lee", SocketID: "another's"}
+	for range 5 {
+		must(t, s.Join(t.Context(), other, "no-session", time.Now()))
+		must(t, s.Lose(t.Context(), other, time.Now().Add(-time.Minute)))
+		s.eventually("the sweep has gone round", func() bool { return !strings.Contains(s.leases(), other.SocketID) })
+	}
 	if got := s.log(); got != want {
 		t.Errorf("the log is %s, want %s", got, want)
 	}
@@ -121,9 +131,7 @@ func TestALeaveBesideADeadConnection(t *testing.T) {
 	session := s.join("dead")
 	dead := time.Now()
 	s.join("alive")
-	pause := time.NewTimer(100 * time.Millisecond)
-	<-pause.C
-	left := time.Now()
+	left := dead.Add(time.Second)
 	must(t, s.Leave(t.Context(), lease("alive"), session, left))
 	if !s.inCall() {
 		t.Fatal("the other tab does not count")

@@ -61,6 +61,16 @@ func (r *Registry) leave(ctx context.Context, studyID, userID, sessionID string,
 	return err
 }
 
+const holdsSQL = `select exists (select from connections where study_id = $1 and user_id = $2 and socket_id = $3)`
+
+// Holds reports whether a socket's lease is there.
+func (r *Registry) Holds(ctx context.Context, l Lease) (holds bool, err error) {
+	if err := r.pool.QueryRow(ctx, holdsSQL, l.StudyID, l.UserID, l.SocketID).Scan(&holds); err != nil {
+		return false, fmt.Errorf("look for the lease of a socket: %w", err)
+	}
+	return holds, nil
+}
+
 // Forget takes away a lease by which nobody joined.
 func (r *Registry) Forget(ctx context.Context, l Lease) error {
 	if _, err := r.pool.Exec(ctx, forgetSQL, l.StudyID, l.UserID, l.SocketID); err != nil {

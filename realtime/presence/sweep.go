@@ -2,6 +2,7 @@ package presence
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -46,18 +47,20 @@ func (r *Registry) sweep(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("look for lapsed leases: %w", err)
 	}
-	group, failing := errgroup.WithContext(ctx)
+	var group errgroup.Group
 	group.SetLimit(cap(r.slots))
-	for _, p := range lapsed {
-		group.Go(func() error { return r.end(failing, p.StudyID, p.UserID) })
+	failures := make([]error, len(lapsed)) // one participant's is not the others'
+	for i, p := range lapsed {
+		group.Go(func() error {
+			failures[i] = r.end(ctx, p.StudyID, p.UserID)
+			return nil
+		})
 	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
+	_ = group.Wait()
 	if _, err := r.pool.Exec(ctx, deadServersSQL, microseconds(r.settings.Grace)); err != nil {
-		return fmt.Errorf("take away dead servers: %w", err)
+		failures = append(failures, fmt.Errorf("take away dead servers: %w", err))
 	}
-	return nil
+	return errors.Join(failures...)
 }
 
 // leaseRow is a lease as the sweep judges it.

@@ -14,9 +14,6 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// patience is how long a client waits for what it expects.
-const patience = 20 * time.Second
-
 // Options say how a client connects.
 type Options struct {
 	// Auth is the payload of CONNECT, or, plainly, the query. Its values are strings.
@@ -94,6 +91,7 @@ func Dial(tb testing.TB, url string, options Options) (*Client, error) {
 		return nil, err
 	}
 	c.conn = conn
+	_ = conn.SetReadDeadline(time.Now().Add(Patience)) // never fails
 	reply := conn.CloseHandler()
 	conn.SetCloseHandler(func(code int, text string) error {
 		if c.isDeaf() {
@@ -105,6 +103,7 @@ func Dial(tb testing.TB, url string, options Options) (*Client, error) {
 		_ = conn.Close()
 		return nil, err
 	}
+	_ = conn.SetReadDeadline(time.Time{}) // never fails
 	go c.read()
 	return c, nil
 }
@@ -140,7 +139,7 @@ func (c *Client) change(do func()) {
 // await waits until the condition holds, which is looked at under the lock. It fails the test when that takes too long.
 func (c *Client) await(what string, holds func() bool) {
 	c.tb.Helper()
-	deadline := time.NewTimer(patience)
+	deadline := time.NewTimer(Patience)
 	defer deadline.Stop()
 	for {
 		c.mu.Lock()
@@ -148,22 +147,24 @@ func (c *Client) await(what string, holds func() bool) {
 			c.mu.Unlock()
 			return
 		}
-		changed, closed, told := c.changed, c.closed, c.names()
+		changed, closed := c.changed, c.closed
 		c.mu.Unlock()
 		if closed != nil {
-			c.tb.Errorf("%s waited for %s, and the connection ended: %v; was told %v", c.ID, what, closed, told)
+			c.tb.Errorf("%s waited for %s, and the connection ended: %v; was told %v", c.ID, what, closed, c.names())
 			return
 		}
 		select {
 		case <-changed:
 		case <-deadline.C:
-			c.tb.Errorf("%s waited in vain for %s; was told %v", c.ID, what, told)
+			c.tb.Errorf("%s waited in vain for %s; was told %v", c.ID, what, c.names())
 			return
 		}
 	}
 }
 
 func (c *Client) names() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	names := make([]string, len(c.events))
 	for i, e := range c.events {
 		names[i] = e.Name
@@ -188,8 +189,12 @@ func (c *Client) Expect(name string) json.RawMessage {
 	return data
 }
 
-// Told takes away and gives what the client was told so far.
+// Told takes away and gives what the client was told until now, or until it was closed: all that comes before the answer to
+// a message that does nothing.
 func (c *Client) Told() []Event {
+	c.tb.Helper()
+	ack := c.Begin("is that all?", "")
+	c.await("the end of what it was told", func() bool { return c.acks[ack] != nil || c.closed != nil })
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	told := c.events
@@ -279,7 +284,7 @@ func (c *Client) IsClosed() bool {
 // Closed waits until the connection has ended, and gives the WebSocket's close code; 0 if there was none.
 func (c *Client) Closed() int {
 	c.tb.Helper()
-	deadline := time.NewTimer(patience)
+	deadline := time.NewTimer(Patience)
 	defer deadline.Stop()
 	for {
 		c.mu.Lock()

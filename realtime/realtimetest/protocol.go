@@ -50,6 +50,11 @@ func (c *Client) shakeHands(options Options) error {
 		return err
 	}
 	_, answer, err := c.conn.ReadMessage()
+	for err == nil && string(answer) == "2" { // a ping comes first where a connect takes long
+		if err = c.write("3"); err == nil {
+			_, answer, err = c.conn.ReadMessage()
+		}
+	}
 	if err != nil {
 		return err
 	}

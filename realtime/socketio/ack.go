@@ -59,6 +59,14 @@ func (s *Socket) EmitWithAck(event string, args Args, timeout time.Duration, ans
 	s.Send(encode(kindEvent, s.namespace, strconv.FormatUint(id, 10), event, args))
 }
 
+// hasAsked reports whether an answer is waited for.
+func (s *Socket) hasAsked(id uint64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, is := s.asked[id]
+	return is
+}
+
 // answer gives an event's answer to who asked, if it is the first.
 func (s *Socket) answer(id uint64, args Args, err error) {
 	s.mu.Lock()

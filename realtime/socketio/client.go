@@ -11,8 +11,13 @@ import (
 	"github.com/studycall/studycall/realtime/websocket"
 )
 
-// maxRefused is how many CONNECTs of one client are refused before it is closed. socket.io-client does not try again by itself.
-const maxRefused = 5
+const (
+	// maxRefused is how many CONNECTs of one client are refused before it is closed. socket.io-client does not try again by itself.
+	maxRefused = 5
+	// maxUnasked is how many answers one client may send to what it was not asked, before it is closed: answers come late, but
+	// there are as many as there were questions.
+	maxUnasked = 100
+)
 
 // client is one connection, with its sockets: one for each namespace. Its methods are called one at a time.
 type client struct {
@@ -23,6 +28,7 @@ type client struct {
 	sockets []*Socket   // a few at most
 	partial *received   // waits for attachments
 	refused int         // CONNECTs
+	unasked int         // answers
 
 	connection Connection
 }
@@ -57,8 +63,15 @@ func (c *client) take(data []byte, binary bool) error {
 	if err != nil {
 		return err
 	}
-	if p.kind != kindConnect && c.find(p.namespace) == nil { // before anything of it is kept
+	s := c.find(p.namespace)
+	if p.kind != kindConnect && s == nil { // before anything of it is kept
 		return errPacket
+	}
+	if p.kind == kindConnectError || p.kind == kindAck && !s.hasAsked(p.id) {
+		if c.unasked++; c.unasked > maxUnasked {
+			c.conn.Close(websocket.RateLimited)
+			return nil
+		}
 	}
 	if err := p.take(rest); err != nil {
 		return err

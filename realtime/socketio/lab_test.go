@@ -12,12 +12,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/studycall/studycall/realtime/realtimetest"
 	"github.com/studycall/studycall/realtime/socketio"
 	"github.com/studycall/studycall/realtime/websocket"
 )
 
-// patience is how long anything may take in these tests.
-const patience = 20 * time.Second
+const patience = realtimetest.Patience
 
 // lab is a namespace that does what the tests' clients ask for, and notes what it is told.
 type lab struct {
@@ -166,11 +166,5 @@ func startAt(t *testing.T, config socketio.Config, address string) *site {
 
 func wait[T any](t *testing.T, from <-chan T) T {
 	t.Helper()
-	select {
-	case value := <-from:
-		return value
-	case <-time.After(patience):
-		t.Fatal("nothing came in time")
-		panic("unreachable")
-	}
+	return realtimetest.Receive(t, from)
 }

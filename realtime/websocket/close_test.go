@@ -76,9 +76,7 @@ func TestThisSideCloses(t *testing.T) {
 				t.Errorf("the handler was told %v", cause)
 			}
 			_ = conn.Close()
-			for s.Len() > 0 {
-				<-time.After(time.Millisecond)
-			}
+			closeServer(t, s)
 			if len(h.closed) > 0 {
 				t.Error("the handler was told twice")
 			}
@@ -116,27 +114,29 @@ func TestTheConnectionBreaks(t *testing.T) {
 	}
 }
 
-// Given a peer that answers no pings, when the time for it is over, then it is let go; one that answers stays.
+// Given a peer that answers no pings, when the time for it is over, then it is let go; one that answers and came before it stays.
 func TestPings(t *testing.T) {
 	t.Parallel()
 	silent, lively := newRecorder(nil), newRecorder(echo)
-	config := websocket.Config{PingPeriod: 20 * time.Millisecond, PongWait: 500 * time.Millisecond}
+	config := websocket.Config{PingPeriod: 20 * time.Millisecond, PongWait: 3 * time.Second}
 	_, silentURL := serve(t, config, silent)
 	_, livelyURL := serve(t, config, lively)
-	quiet := dial(t, silentURL)
-	quiet.SetPingHandler(func(string) error { return nil })
 	alive := dial(t, livelyURL)
-	go func() { _, _, _ = quiet.ReadMessage() }()
-	stillThere := time.After(1200 * time.Millisecond)
+	alive.SetPingHandler(func(data string) error { // as by default, but however long that takes
+		return alive.WriteControl(gorilla.PongMessage, []byte(data), time.Now().Add(patience))
+	})
+	wait(t, lively.opened)
 	got := make(chan string, 1)
 	go func() {
 		_, data, _ := alive.ReadMessage() // answers pings meanwhile
 		got <- string(data)
 	}()
+	quiet := dial(t, silentURL)
+	quiet.SetPingHandler(func(string) error { return nil })
+	go func() { _, _, _ = quiet.ReadMessage() }()
 	if cause := wait(t, silent.closed); !errors.Is(cause, websocket.Silent) {
 		t.Errorf("the handler of the silent peer was told %v", cause)
 	}
-	<-stillThere
 	if err := alive.WriteMessage(gorilla.TextMessage, []byte("alive")); err != nil {
 		t.Fatal(err)
 	}

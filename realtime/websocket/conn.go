@@ -168,8 +168,22 @@ func (c *Conn) open(m *melody.Session) {
 	if closing { // the server was closed during the upgrade
 		_ = m.CloseWithMsg(code.payload())
 	}
+	c.answerPings()
 	c.upgraded <- nil
 	c.guard(func() { c.handler.Open(c) })
+}
+
+// answerPings answers pings, up to a limit: each is a system call. They are handled by the goroutine that reads.
+func (c *Conn) answerPings() {
+	conn, limit := c.session.WebsocketConnection(), ControlLimit{}
+	answer := conn.PingHandler()
+	conn.SetPingHandler(func(data string) error {
+		if !limit.Take(time.Now(), c.server.config.Pings) {
+			c.Close(RateLimited)
+			return nil
+		}
+		return answer(data)
+	})
 }
 
 func (c *Conn) message(data []byte, binary bool) {

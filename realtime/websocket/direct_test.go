@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -20,7 +21,7 @@ func TestFramesThatTheNetworkTakesInParts(t *testing.T) {
 	t.Parallel()
 	const senders, messages = 3, 1000
 	h := newRecorder(nil)
-	_, url := serve(t, websocket.Config{Queue: senders * messages, QueueBytes: 1 << 30}, h)
+	_, url := serve(t, websocket.Config{Queue: senders * messages, QueueBytes: 1 << 30, WriteWait: patience, Pings: math.MaxInt}, h)
 	conn := dial(t, url)
 	c := wait(t, h.opened)
 
@@ -44,15 +45,17 @@ func TestFramesThatTheNetworkTakesInParts(t *testing.T) {
 			}
 		})
 	}
-	go func() {
-		all.Wait()
-		c.Close(websocket.Normal)
-	}()
 
 	var next [senders]int
 	for i := range senders * messages {
 		if i%500 == 0 {
 			<-time.After(20 * time.Millisecond) // the network's buffers fill up
+		}
+		if i == senders*messages-10 { // no more than a peer takes in the time that it has for it
+			go func() {
+				all.Wait()
+				c.Close(websocket.Normal)
+			}()
 		}
 		got := read(t, conn)
 		sender := int(got[0] - '0')

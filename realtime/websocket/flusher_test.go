@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"github.com/studycall/studycall/realtime/realtimetest"
 )
 
 // heldSocket is a socket to which writes without waiting are counted, and held until they are let through.
@@ -46,7 +48,7 @@ func heldConn(t *testing.T) (*Conn, heldSocket, *websocket.Conn) {
 	}
 	_ = answer.Body.Close()
 	t.Cleanup(func() { _ = peer.Close() })
-	c := <-conns
+	c := realtimetest.Receive(t, conns)
 	held := heldSocket{c.wire.direct.raw, make(chan struct{}, 1000), make(chan struct{}, 1000)}
 	c.wire.direct.mu.Lock()
 	c.wire.direct.raw = held
@@ -57,7 +59,7 @@ func heldConn(t *testing.T) (*Conn, heldSocket, *websocket.Conn) {
 // expect reads messages that begin so, in order.
 func expect(t *testing.T, peer *websocket.Conn, beginnings ...string) {
 	t.Helper()
-	_ = peer.SetReadDeadline(time.Now().Add(20 * time.Second))
+	_ = peer.SetReadDeadline(time.Now().Add(realtimetest.Patience))
 	for _, want := range beginnings {
 		if _, got, err := peer.ReadMessage(); err != nil || !bytes.HasPrefix(got, []byte(want)) {
 			t.Fatalf("instead of %s came %.10q, %v", want, got, err)
@@ -71,7 +73,7 @@ func TestTheFlusherWritesWhatWaitsTogether(t *testing.T) {
 	c, held, peer := heldConn(t)
 	const messages = 200
 	c.Send(Text([]byte("first")))
-	<-held.writes
+	realtimetest.Receive(t, held.writes)
 	want := []string{"first"}
 	for i := range messages {
 		want = append(want, fmt.Sprint(i, " "))
@@ -80,7 +82,7 @@ func TestTheFlusherWritesWhatWaitsTogether(t *testing.T) {
 	held.gate <- struct{}{}
 	held.gate <- struct{}{}
 	expect(t, peer, want...)
-	<-held.writes
+	realtimetest.Receive(t, held.writes)
 	if more := len(held.writes); more > 0 {
 		t.Errorf("%d messages took %d system calls", messages, 1+more)
 	}
@@ -93,7 +95,7 @@ func TestCloseWhileTheFlusherWrites(t *testing.T) {
 	c, held, peer := heldConn(t)
 	large := strings.Repeat("x", 40<<10)
 	c.Send(Text([]byte("a"+large)), Text([]byte("b"+large)), Text([]byte("c"+large)))
-	<-held.writes
+	realtimetest.Receive(t, held.writes)
 	c.Send(Text([]byte("d")))
 	c.Close(Normal)
 	for range cap(held.gate) {
@@ -111,7 +113,7 @@ func TestWhatIsGivenUpWhileTheFlusherWritesStaysSo(t *testing.T) {
 	c, held, peer := heldConn(t)
 	large := strings.Repeat("x", 40<<10)
 	c.Send(Text([]byte("a"+large)), Text([]byte("b"+large)), Text([]byte("c"+large)))
-	<-held.writes
+	realtimetest.Receive(t, held.writes)
 	c.tooSlow()
 	c.Send(Text([]byte("d")))
 	for range cap(held.gate) {

@@ -12,11 +12,11 @@ import (
 
 	gorilla "github.com/gorilla/websocket"
 
+	"github.com/studycall/studycall/realtime/realtimetest"
 	"github.com/studycall/studycall/realtime/websocket"
 )
 
-// patience is how long anything may take in these tests.
-const patience = 10 * time.Second
+const patience = realtimetest.Patience
 
 // recorder is a Handler that tells of its calls over channels.
 type recorder struct {
@@ -63,14 +63,20 @@ func serve(t *testing.T, config websocket.Config, h websocket.Handler, change ..
 	}
 	server.Start()
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := s.Close(ctx, websocket.Restart); err != nil {
-			t.Errorf("closing: %v", err)
-		}
+		closeServer(t, s)
 		server.Close()
 	})
 	return s, "ws" + strings.TrimPrefix(server.URL, "http")
+}
+
+// closeServer closes it, and waits until all its connections have ended. It may come twice.
+func closeServer(t *testing.T, s *websocket.Server) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := s.Close(ctx, websocket.Restart); err != nil {
+		t.Errorf("closing: %v", err)
+	}
 }
 
 // dial connects a client, which is closed with the test.
@@ -90,13 +96,7 @@ func dial(t *testing.T, url string) *gorilla.Conn {
 
 func wait[T any](t *testing.T, from <-chan T) T {
 	t.Helper()
-	select {
-	case value := <-from:
-		return value
-	case <-time.After(patience):
-		t.Fatal("nothing came in time")
-		panic("unreachable")
-	}
+	return realtimetest.Receive(t, from)
 }
 
 func read(t *testing.T, conn *gorilla.Conn) string {

@@ -35,7 +35,10 @@ func (c Config) withDefaults() Config {
 		c.MaxMessage = 1_000_000
 	}
 	if c.Queue == 0 {
-		c.Queue = 1024
+		c.Queue = 16_384
+	}
+	if c.Pings == 0 {
+		c.Pings = UsualControl
 	}
 	if c.QueueBytes == 0 {
 		c.QueueBytes = 4 << 20

@@ -15,7 +15,8 @@ import (
 // Config is how a Server treats its connections. Zero values take the defaults in brackets.
 type Config struct {
 	MaxMessage int64         // bytes of the largest message taken; a larger one closes with TooBig [1,000,000]
-	Queue      int           // messages that may wait for one connection [1024]
+	Queue      int           // messages that may wait for one connection [16,384: more than a few peers may send at once]
+	Pings      int           // pings of the peer that are answered in 10 s, before it is closed [100]
 	QueueBytes int           // bytes that may wait for one connection [4 MiB]
 	WriteWait  time.Duration // how long one write may take [10s]
 	PingPeriod time.Duration // how often the peer is pinged [0: never]

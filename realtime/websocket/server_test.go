@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -87,12 +89,20 @@ func TestSeveralSendersKeepTheirOrder(t *testing.T) {
 // Given the deadlines of an HTTP server, when they have passed, then the connection is still there.
 func TestDeadlinesOfTheHTTPServerAreCleared(t *testing.T) {
 	t.Parallel()
-	const limit = 50 * time.Millisecond
+	const limit = time.Second
 	_, url := serve(t, websocket.Config{}, newRecorder(echo), func(s *httptest.Server) {
 		s.Config.ReadTimeout, s.Config.WriteTimeout = limit, limit
 	})
 	conn := dial(t, url)
-	<-time.After(3 * limit)
+	later, err := net.Dial("tcp", strings.TrimPrefix(url, "ws://")) // is cut off when its deadline has passed
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer later.Close()
+	_ = later.SetReadDeadline(time.Now().Add(patience)) // never fails
+	if _, err := later.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Fatalf("who sends nothing is not cut off: %v", err)
+	}
 	if err := conn.WriteMessage(gorilla.TextMessage, []byte("still there")); err != nil {
 		t.Fatal(err)
 	}
@@ -105,14 +115,13 @@ func TestLastHeardIsWhenBytesCame(t *testing.T) {
 	t.Parallel()
 	h := newRecorder(echo)
 	_, url := serve(t, websocket.Config{}, h)
+	dialling := time.Now()
 	conn := dial(t, url)
 	c := wait(t, h.opened)
-	opened := c.LastHeard()
-	if since := time.Since(opened); since < 0 || since > patience {
-		t.Errorf("opened %v ago", since)
-	}
-	<-time.After(20 * time.Millisecond)
 	before := time.Now()
+	if heard := c.LastHeard(); heard.Before(dialling) || heard.After(before) {
+		t.Errorf("heard at %v, want between %v and %v", heard, dialling, before)
+	}
 	if err := conn.WriteMessage(gorilla.TextMessage, []byte("x")); err != nil {
 		t.Fatal(err)
 	}
@@ -156,9 +165,7 @@ func TestRefusedRequests(t *testing.T) {
 			if len(h.opened) > 0 || len(h.closed) > 0 {
 				t.Error("the handler was told of a connection that never was")
 			}
-			for s.Len() > 0 { // its goroutine is about to end
-				<-time.After(time.Millisecond)
-			}
+			closeServer(t, s)
 		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/studycall/studycall/realtime/websocket"
 )
@@ -80,7 +81,7 @@ func TestSlowReceiverIsClosed(t *testing.T) {
 func TestDeadReceiverIsLetGo(t *testing.T) {
 	t.Parallel()
 	h := newRecorder(nil)
-	_, url := serve(t, websocket.Config{Queue: 10}, h)
+	_, url := serve(t, websocket.Config{Queue: 10, WriteWait: time.Hour}, h)
 	_ = dial(t, url)
 	c := wait(t, h.opened)
 	large := websocket.Text(bytes.Repeat([]byte("x"), 1_000_000))

@@ -9,33 +9,37 @@ import (
 	"testing"
 	"time"
 
+	"github.com/studycall/studycall/realtime/realtimetest"
+	"github.com/studycall/studycall/realtime/socketio"
 	"github.com/studycall/studycall/realtime/socketio/engineio"
 	"github.com/studycall/studycall/realtime/websocket"
 )
 
 // both runs a test at either path: an Engine.IO server lies below Socket.IO, too.
-func both(t *testing.T, test func(t *testing.T, s *site)) {
+func both(t *testing.T, times socketio.Config, test func(t *testing.T, s *site)) {
 	t.Helper()
 	for _, path := range []string{"/engine.io/", "/socket.io/"} {
 		t.Run(path[1:10], func(t *testing.T) {
 			t.Parallel()
-			test(t, start(t, path))
+			test(t, start(t, times, path))
 		})
 	}
 }
 
 func TestHandshakeOpensASession(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, s *site) {
+	both(t, suites(), func(t *testing.T, s *site) {
 		t.Helper()
 		s.openPolling(t)
-		parseOpening(t, s.dial(t, socket).next(t), nil)
+		if open := parseOpening(t, s.dial(t, socket).next(t), nil); open.PingInterval != 300 || open.PingTimeout != 200 {
+			t.Errorf("opened with %+v", open)
+		}
 	})
 }
 
 func TestHandshakeFailsWithInvalidParameters(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, s *site) {
+	both(t, slow(), func(t *testing.T, s *site) {
 		t.Helper()
 		for _, query := range []string{"transport=polling", "EIO=abc&transport=polling", "EIO=4", "EIO=4&transport=abc"} {
 			if status, text := s.do(t, http.MethodGet, query, ""); status != http.StatusBadRequest {
@@ -50,7 +54,7 @@ func TestHandshakeFailsWithInvalidParameters(t *testing.T) {
 
 func TestHandshakeFailsWithAnInvalidMethod(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, s *site) {
+	both(t, slow(), func(t *testing.T, s *site) {
 		t.Helper()
 		for _, method := range []string{http.MethodPost, http.MethodPut} {
 			if status, _ := s.do(t, method, polling, ""); status != http.StatusBadRequest {
@@ -65,7 +69,7 @@ func TestPollingEchoesPayloads(t *testing.T) {
 	for _, body := range []string{"4hello", "4test1\x1e4test2\x1e4test3", "4hello\x1ebAQIDBA=="} {
 		t.Run(body, func(t *testing.T) {
 			t.Parallel()
-			s := start(t, "/engine.io/")
+			s := start(t, slow(), "/engine.io/")
 			sid := s.openPolling(t)
 			s.expect(t, http.MethodPost, sid, body, http.StatusOK, "ok")
 			s.expect(t, http.MethodGet, sid, "", http.StatusOK, body)
@@ -75,7 +79,7 @@ func TestPollingEchoesPayloads(t *testing.T) {
 
 func TestPollingClosesUponInvalidPacketFormat(t *testing.T) {
 	t.Parallel()
-	s := start(t, "/engine.io/")
+	s := start(t, slow(), "/engine.io/")
 	sid := s.openPolling(t)
 	s.expect(t, http.MethodPost, sid, "abc", http.StatusBadRequest, "*")
 	s.expect(t, http.MethodGet, sid, "", http.StatusBadRequest, `{"code":1,"message":"Session ID unknown"}`)
@@ -83,7 +87,7 @@ func TestPollingClosesUponInvalidPacketFormat(t *testing.T) {
 
 func TestPollingClosesUponDuplicatePolls(t *testing.T) {
 	t.Parallel()
-	s := start(t, "/engine.io/")
+	s := start(t, slow(), "/engine.io/")
 	sid := s.openPolling(t)
 	first := make(chan string, 1)
 	go func() {
@@ -92,7 +96,7 @@ func TestPollingClosesUponDuplicatePolls(t *testing.T) {
 	}()
 	// Either may arrive first: one is told that the session is closed, the other is refused.
 	status, text := s.do(t, http.MethodGet, polling+"&sid="+sid+"&t=burst", "")
-	other := <-first
+	other := realtimetest.Receive(t, first)
 	if status == http.StatusOK {
 		text, other = other, text
 	}
@@ -102,11 +106,11 @@ func TestPollingClosesUponDuplicatePolls(t *testing.T) {
 	s.expect(t, http.MethodGet, sid, "", http.StatusBadRequest, "*")
 }
 
-// Here the heartbeat is slow, so that nothing else closes the session.
+// Here nothing else closes the session.
 func TestPollingClosesUponCancelledPoll(t *testing.T) {
 	t.Parallel()
-	target := newTarget()
-	target.engine = engineio.NewServer(engineio.Config{}, func(*engineio.Conn, *http.Request) engineio.Handler { return echo{} })
+	target := newTarget(slow())
+	target.engine = engineio.NewServer(engineio.Config{PollGap: time.Hour}, func(*engineio.Conn, *http.Request) engineio.Handler { return echo{} })
 	s := startTarget(t, target, "/engine.io/")
 	_, text := s.do(t, http.MethodGet, polling, "")
 	var open opening
@@ -138,7 +142,7 @@ func TestPollingClosesUponCancelledPoll(t *testing.T) {
 
 func TestWebSocketEchoes(t *testing.T) {
 	t.Parallel()
-	s := start(t, "/engine.io/")
+	s := start(t, slow(), "/engine.io/")
 	c := s.dial(t, socket)
 	c.next(t)
 	c.send(t, "4hello")
@@ -149,7 +153,7 @@ func TestWebSocketEchoes(t *testing.T) {
 
 func TestWebSocketClosesUponInvalidPacketFormat(t *testing.T) {
 	t.Parallel()
-	s := start(t, "/engine.io/")
+	s := start(t, slow(), "/engine.io/")
 	for _, text := range []string{"abc", "2", "7", ""} {
 		c := s.dial(t, socket)
 		c.next(t)
@@ -160,7 +164,7 @@ func TestWebSocketClosesUponInvalidPacketFormat(t *testing.T) {
 
 func TestHeartbeatOverPolling(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, s *site) {
+	both(t, beating(), func(t *testing.T, s *site) {
 		t.Helper()
 		sid := s.openPolling(t)
 		for range 3 {
@@ -172,7 +176,7 @@ func TestHeartbeatOverPolling(t *testing.T) {
 
 func TestHeartbeatOverWebSocket(t *testing.T) {
 	t.Parallel()
-	s := start(t, "/engine.io/")
+	s := start(t, beating(), "/engine.io/")
 	c := s.dial(t, socket)
 	c.next(t)
 	for range 3 {
@@ -183,19 +187,24 @@ func TestHeartbeatOverWebSocket(t *testing.T) {
 
 func TestPingTimeoutCloses(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, s *site) {
+	both(t, suites(), func(t *testing.T, s *site) {
 		t.Helper()
 		sid := s.openPolling(t)
 		c := s.dial(t, socket)
-		<-time.After(pingInterval + pingTimeout)
-		s.expect(t, http.MethodGet, sid, "", http.StatusBadRequest, "*")
+		status, text := s.do(t, http.MethodGet, polling+"&sid="+sid, "")
+		if text == "2" { // the only ping, which nothing answers
+			status, text = s.do(t, http.MethodGet, polling+"&sid="+sid, "")
+		}
+		if status != http.StatusBadRequest {
+			t.Errorf("the poll was answered %d %s", status, text)
+		}
 		c.closes(t, websocket.Silent)
 	})
 }
 
 func TestForcefulClose(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, s *site) {
+	both(t, slow(), func(t *testing.T, s *site) {
 		t.Helper()
 		for range 10 { // the two requests race
 			sid := s.openPolling(t)
@@ -205,7 +214,7 @@ func TestForcefulClose(t *testing.T) {
 				posted <- status
 			}()
 			s.expect(t, http.MethodGet, sid, "", http.StatusOK, "6")
-			if status := <-posted; status != http.StatusOK {
+			if status := realtimetest.Receive(t, posted); status != http.StatusOK {
 				t.Errorf("the close was answered %d", status)
 			}
 			s.expect(t, http.MethodGet, sid, "", http.StatusBadRequest, "*")

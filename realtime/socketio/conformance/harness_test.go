@@ -13,13 +13,24 @@ import (
 	gorilla "github.com/gorilla/websocket"
 	"go.uber.org/goleak"
 
+	"github.com/studycall/studycall/realtime/realtimetest"
+	"github.com/studycall/studycall/realtime/socketio"
 	"github.com/studycall/studycall/realtime/websocket"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// patience is how long anything may take that is not timed.
-const patience = 10 * time.Second
+const patience = realtimetest.Patience
+
+// slow are times that nothing takes: no heartbeat comes in between.
+func slow() socketio.Config {
+	return socketio.Config{PingInterval: patience, PingTimeout: patience, ConnectTimeout: patience}
+}
+
+// beating has heartbeats, and takes any time for an answer.
+func beating() socketio.Config {
+	return socketio.Config{PingInterval: pingInterval, PingTimeout: patience, ConnectTimeout: patience}
+}
 
 // site is a target over a real socket, at one of its two paths.
 type site struct {
@@ -27,9 +38,9 @@ type site struct {
 	client *http.Client
 }
 
-func start(t *testing.T, path string) *site {
+func start(t *testing.T, times socketio.Config, path string) *site {
 	t.Helper()
-	return startTarget(t, newTarget(), path)
+	return startTarget(t, newTarget(times), path)
 }
 
 func startTarget(t *testing.T, target *target, path string) *site {
@@ -96,10 +107,10 @@ func (s *site) openPolling(t *testing.T) (sid string) {
 	if status != http.StatusOK {
 		t.Fatalf("opening: %d %s", status, text)
 	}
-	return parseOpening(t, text, []string{"websocket"})
+	return parseOpening(t, text, []string{"websocket"}).SID
 }
 
-func parseOpening(t *testing.T, text string, upgrades []string) (sid string) {
+func parseOpening(t *testing.T, text string, upgrades []string) opening {
 	t.Helper()
 	var open opening
 	decoder := json.NewDecoder(strings.NewReader(strings.TrimPrefix(text, "0")))
@@ -107,11 +118,11 @@ func parseOpening(t *testing.T, text string, upgrades []string) (sid string) {
 	if err := decoder.Decode(&open); err != nil || text[0] != '0' {
 		t.Fatalf("opened with %q, %v", text, err)
 	}
-	if open.SID == "" || open.PingInterval != 300 || open.PingTimeout != 200 || open.MaxPayload != 1_000_000 ||
+	if open.SID == "" || open.MaxPayload != 1_000_000 ||
 		open.Upgrades == nil || strings.Join(open.Upgrades, " ") != strings.Join(upgrades, " ") {
 		t.Fatalf("opened with %s", text)
 	}
-	return open.SID
+	return open
 }
 
 // conn is a WebSocket client.

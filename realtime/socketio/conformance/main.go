@@ -37,7 +37,7 @@ func serve(ctx context.Context, address string) error {
 		return err
 	}
 	slog.Info("listening", "address", listener.Addr().String())
-	t := newTarget()
+	t := newTarget(suites())
 	server := &http.Server{Handler: t, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: time.Minute}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()

@@ -7,6 +7,7 @@ import (
 
 	gorilla "github.com/gorilla/websocket"
 
+	"github.com/studycall/studycall/realtime/socketio"
 	"github.com/studycall/studycall/realtime/websocket"
 )
 
@@ -15,7 +16,12 @@ const twoPlaceholders = `{"_placeholder":true,"num":0},{"_placeholder":true,"num
 // connected is a WebSocket on which the main namespace was joined.
 func connected(t *testing.T) conn {
 	t.Helper()
-	c := start(t, "/socket.io/").dial(t, socket)
+	return connectedTo(t, slow())
+}
+
+func connectedTo(t *testing.T, times socketio.Config) conn {
+	t.Helper()
+	c := start(t, times, "/socket.io/").dial(t, socket)
 	c.next(t)
 	c.join(t, "40", `42["auth",{}]`)
 	return c
@@ -51,7 +57,7 @@ func TestConnectToNamespaces(t *testing.T) {
 	} {
 		t.Run(packet, func(t *testing.T) {
 			t.Parallel()
-			c := start(t, "/socket.io/").dial(t, socket)
+			c := start(t, slow(), "/socket.io/").dial(t, socket)
 			c.next(t)
 			c.join(t, packet, auth)
 		})
@@ -60,7 +66,7 @@ func TestConnectToNamespaces(t *testing.T) {
 
 func TestConnectToAnUnknownNamespaceIsRefused(t *testing.T) {
 	t.Parallel()
-	c := start(t, "/socket.io/").dial(t, socket)
+	c := start(t, slow(), "/socket.io/").dial(t, socket)
 	c.next(t)
 	c.send(t, "40/random")
 	c.got(t, `44/random,{"message":"Invalid namespace"}`)
@@ -69,7 +75,9 @@ func TestConnectToAnUnknownNamespaceIsRefused(t *testing.T) {
 
 func TestWithoutAConnectTheConnectionCloses(t *testing.T) {
 	t.Parallel()
-	c := start(t, "/socket.io/").dial(t, socket)
+	times := beating()
+	times.ConnectTimeout = connectTimeout
+	c := start(t, times, "/socket.io/").dial(t, socket)
 	for {
 		kind, data, err := c.ReadMessage()
 		if err != nil {
@@ -86,7 +94,7 @@ func TestWithoutAConnectTheConnectionCloses(t *testing.T) {
 
 func TestDisconnectFromTheMainNamespace(t *testing.T) {
 	t.Parallel()
-	c := connected(t)
+	c := connectedTo(t, beating())
 	c.send(t, "41")
 	c.got(t, "2")
 }

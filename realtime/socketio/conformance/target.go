@@ -29,14 +29,18 @@ type target struct {
 	socket *socketio.Server
 }
 
-func newTarget() *target {
+// suites are the times of the suites.
+func suites() socketio.Config {
+	return socketio.Config{PingInterval: pingInterval, PingTimeout: pingTimeout, ConnectTimeout: connectTimeout}
+}
+
+func newTarget(times socketio.Config) *target {
+	times.MaxPayload = maxPayload
 	return &target{
 		engine: engineio.NewServer(engineio.Config{
-			PingInterval: pingInterval, PingTimeout: pingTimeout, MaxPayload: maxPayload,
+			PingInterval: times.PingInterval, PingTimeout: times.PingTimeout, MaxPayload: maxPayload,
 		}, func(*engineio.Conn, *http.Request) engineio.Handler { return echo{} }),
-		socket: socketio.NewServer(socketio.Config{
-			PingInterval: pingInterval, PingTimeout: pingTimeout, MaxPayload: maxPayload, ConnectTimeout: connectTimeout,
-		}, map[string]socketio.Namespace{"/": mirror{}, "/custom": mirror{}}),
+		socket: socketio.NewServer(times, map[string]socketio.Namespace{"/": mirror{}, "/custom": mirror{}}),
 	}
 }
 

@@ -4,12 +4,13 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/studycall/studycall/realtime/realtimetest"
 	"github.com/studycall/studycall/realtime/websocket"
 )
 
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
-	s := start(t, "/engine.io/")
+	s := start(t, slow(), "/engine.io/")
 	sid := s.openPolling(t)
 	c := s.dial(t, socket+"&sid="+sid)
 	c.send(t, "2probe")
@@ -22,7 +23,7 @@ func TestUpgrade(t *testing.T) {
 // Given a poll that waits, when a WebSocket is probed, then the poll ends, and what comes in between is not lost.
 func TestUpgradeEndsTheWaitingPollAndLosesNothing(t *testing.T) {
 	t.Parallel()
-	s := start(t, "/engine.io/")
+	s := start(t, slow(), "/engine.io/")
 	sid := s.openPolling(t)
 	answered := make(chan string, 1)
 	go func() {
@@ -32,7 +33,7 @@ func TestUpgradeEndsTheWaitingPollAndLosesNothing(t *testing.T) {
 	c := s.dial(t, socket+"&sid="+sid)
 	c.send(t, "2probe")
 	c.got(t, "3probe")
-	if text := <-answered; text != "6" {
+	if text := realtimetest.Receive(t, answered); text != "6" {
 		t.Errorf("the waiting poll was answered %q", text)
 	}
 	s.expect(t, http.MethodPost, sid, "4between", http.StatusOK, "ok")
@@ -42,7 +43,7 @@ func TestUpgradeEndsTheWaitingPollAndLosesNothing(t *testing.T) {
 
 func TestAfterTheUpgradeHTTPRequestsAreRefused(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, s *site) {
+	both(t, slow(), func(t *testing.T, s *site) {
 		t.Helper()
 		sid := s.openPolling(t)
 		c := s.dial(t, socket+"&sid="+sid)
@@ -54,7 +55,7 @@ func TestAfterTheUpgradeHTTPRequestsAreRefused(t *testing.T) {
 
 func TestAfterTheUpgradeWebSocketsAreClosed(t *testing.T) {
 	t.Parallel()
-	s := start(t, "/engine.io/")
+	s := start(t, slow(), "/engine.io/")
 	sid := s.openPolling(t)
 	c := s.dial(t, socket+"&sid="+sid)
 	c.send(t, "2probe")
@@ -69,7 +70,7 @@ func TestAfterTheUpgradeWebSocketsAreClosed(t *testing.T) {
 func TestFailedUpgradeLeavesPolling(t *testing.T) {
 	t.Parallel()
 	for _, last := range [][]string{{"2probe", "4x"}, {"5"}, {"2prob"}, {"4x"}, {"2probe", "2probe"}} {
-		s := start(t, "/engine.io/")
+		s := start(t, slow(), "/engine.io/")
 		sid := s.openPolling(t)
 		c := s.dial(t, socket+"&sid="+sid)
 		c.send(t, last...)

@@ -29,6 +29,7 @@ type Conn struct {
 	reason  Reason    // why it ended
 	there   time.Time // until when the client was there, once it ended
 	told    bool      // the handler knows that it ended
+	control websocket.ControlLimit
 }
 
 func newConn(s *Server, r *http.Request) *Conn {

@@ -50,6 +50,10 @@ func (c *Conn) begin(socket *websocket.Conn) bool {
 
 // receive takes a packet of the client's (Engine.IO protocol, "Packet types"). It is false when the connection ended.
 func (c *Conn) receive(p packet) bool {
+	if p.kind != kindMessage && !c.mayControl() {
+		c.end(ServerClose, websocket.RateLimited)
+		return false
+	}
 	switch p.kind {
 	case kindMessage:
 		c.serial.Lock()
@@ -73,6 +77,13 @@ func (c *Conn) receive(p packet) bool {
 		return false
 	}
 	return true // open, upgrade and noop mean nothing here
+}
+
+// mayControl counts a packet that is no message.
+func (c *Conn) mayControl() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.control.Take(time.Now(), websocket.UsualControl)
 }
 
 func (c *Conn) hasEnded() bool {

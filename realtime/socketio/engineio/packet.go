@@ -53,10 +53,17 @@ func decodePacket(text []byte) (packet, error) {
 	}
 }
 
+// maxPackets is how many packets a polling body may have: far more than a client that keeps to the limits of its messages
+// sends at once, and far fewer than fit into a body.
+const maxPackets = 10_000
+
 // decodePayload reads the packets of a polling body.
 func decodePayload(body []byte) ([]packet, error) {
 	if !utf8.Valid(body) {
 		return nil, errNotUTF8
+	}
+	if bytes.Count(body, []byte{separator}) >= maxPackets {
+		return nil, errPacket
 	}
 	packets := make([]packet, 0, 1+bytes.Count(body, []byte{separator}))
 	for text := range bytes.SplitSeq(body, []byte{separator}) {

@@ -9,11 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/studycall/studycall/realtime/realtimetest"
 	"github.com/studycall/studycall/realtime/websocket"
 )
-
-// patience is how long anything may take that is not timed.
-const patience = 10 * time.Second
 
 // ended is a Handler that tells of the end alone.
 type ended chan ending
@@ -28,13 +26,7 @@ func (e ended) Closed(c *Conn, reason Reason) { e <- ending{reason, c.LastThere(
 
 func (e ended) wait(t *testing.T) ending {
 	t.Helper()
-	select {
-	case end := <-e:
-		return end
-	case <-time.After(patience):
-		t.Fatal("the connection has not ended")
-		panic("unreachable")
-	}
+	return realtimetest.Receive(t, e)
 }
 
 // serve starts a server over a real socket, and gives the address for polling.
@@ -43,7 +35,7 @@ func serve(t *testing.T, config Config, accept func(*Conn, *http.Request) Handle
 	s := NewServer(config, accept)
 	server := httptest.NewServer(s)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), realtimetest.Patience)
 		defer cancel()
 		if err := s.Close(ctx, websocket.Restart); err != nil {
 			t.Error(err)
@@ -83,29 +75,47 @@ func open(t *testing.T, url string) string {
 	return url + "&sid=" + opened.SID
 }
 
+// polls waits until the client's poll waits.
+func polls(t *testing.T, c *Conn) {
+	t.Helper()
+	tick, late := time.NewTicker(time.Millisecond), time.After(realtimetest.Patience)
+	defer tick.Stop()
+	for waits := false; !waits; {
+		select {
+		case <-tick.C:
+			c.mu.Lock()
+			waits = c.polling.getting
+			c.mu.Unlock()
+		case <-late:
+			t.Fatal("the client does not poll")
+		}
+	}
+}
+
 // Given a client that has had an answer, when it polls no more, then it is gone since it was last heard; one whose poll
 // waits longer than that is not.
 func TestWhoPollsNoMoreIsGone(t *testing.T) {
 	t.Parallel()
-	const gap = 200 * time.Millisecond
+	const gap = 2 * time.Second
 	conns := make(chan *Conn, 2)
 	ends := make(ended, 2)
 	_, url := serve(t, Config{PollGap: gap}, func(c *Conn, _ *http.Request) Handler {
 		conns <- c
 		return ends
 	})
-	polls := open(t, url)
-	waiting := <-conns
+	address := open(t, url)
+	waiting := realtimetest.Receive(t, conns)
 	text := make(chan string, 1)
-	go func() { text <- get(t, polls) }()
+	go func() { text <- get(t, address) }()
+	polls(t, waiting)
+	opening := time.Now()
 	open(t, url)
 	opened := time.Now()
-	if end := ends.wait(t); end.reason != TransportClose || end.there.After(opened) || time.Since(opened) < gap/2 {
-		t.Errorf("ended after %v: %+v", time.Since(opened), end)
+	if end := ends.wait(t); end.reason != TransportClose || end.there.Before(opening) || end.there.After(opened) || time.Since(opening) < gap {
+		t.Errorf("ended %v after it began to open: %+v", time.Since(opening), end)
 	}
-	<-time.After(gap)
 	waiting.Send(Text([]byte("still there")))
-	if got := <-text; got != "4still there" {
+	if got := realtimetest.Receive(t, text); got != "4still there" {
 		t.Errorf("who waits got %q", got)
 	}
 	ends.wait(t) // it polls no more, either
@@ -116,21 +126,22 @@ func TestADeadPollTakesNothing(t *testing.T) {
 	t.Parallel()
 	conns := make(chan *Conn, 1)
 	ends := make(ended, 1)
-	s, url := serve(t, Config{}, func(c *Conn, _ *http.Request) Handler {
+	s, url := serve(t, Config{PollGap: time.Hour}, func(c *Conn, _ *http.Request) Handler {
 		conns <- c
 		return ends
 	})
-	polls := open(t, url)
-	c := <-conns
+	address := open(t, url)
+	c := realtimetest.Receive(t, conns)
 	c.Send(Text([]byte("hello")))
 	dead, die := context.WithCancel(t.Context())
 	die()
+	polling := time.Now()
 	answer := httptest.NewRecorder()
-	s.ServeHTTP(answer, httptest.NewRequestWithContext(dead, http.MethodGet, polls, nil))
+	s.ServeHTTP(answer, httptest.NewRequestWithContext(dead, http.MethodGet, address, nil))
 	if answer.Body.Len() > 0 {
 		t.Errorf("was answered %q", answer.Body)
 	}
-	if end := ends.wait(t); end.reason != TransportClose || time.Since(end.there) > time.Second {
+	if end := ends.wait(t); end.reason != TransportClose || end.there.Before(polling) {
 		t.Errorf("ended as %+v", end)
 	}
 }

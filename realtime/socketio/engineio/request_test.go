@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/studycall/studycall/realtime/realtimetest"
 )
 
 // Given a request with headers of all kinds, then the connection keeps those that say who is calling; given more than 64 KB,
@@ -44,7 +46,7 @@ func TestWhatIsKeptOfARequest(t *testing.T) {
 	if status := open(sent); status != http.StatusOK {
 		t.Fatalf("status %d", status)
 	}
-	r := <-accepted
+	r := realtimetest.Receive(t, accepted)
 	if !reflect.DeepEqual(r.Header, want) || r.URL.Query().Get("userId") != "kim" || r.Host == "" || r.RemoteAddr == "" {
 		t.Errorf("kept %v of %v", r.Header, r.URL)
 	}
