@@ -115,6 +115,27 @@ type callAnswer struct {
 	Success     bool
 }
 
+// head is the position of the last event in the log: what the pages and sockets have done is there, and a query may be asked
+// to wait for it, as long as that takes on a busy machine.
+func (a *callAPI) head() (head int64) {
+	a.t.Helper()
+	request, err := http.NewRequestWithContext(a.t.Context(), http.MethodGet, a.address+"/ready", http.NoBody)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	answered, err := send(a.client, request)
+	var ready struct {
+		Checks struct{ Projections []struct{ Head int64 } }
+	}
+	if err == nil {
+		err = json.Unmarshal([]byte(answered.Raw), &ready)
+	}
+	if err != nil || answered.Status != http.StatusOK || len(ready.Checks.Projections) == 0 {
+		a.t.Fatalf("/ready: %d %s (%v)", answered.Status, answered.Raw, err)
+	}
+	return ready.Checks.Projections[0].Head
+}
+
 // ask sends a request as a user; the answer must have the status.
 func (a *callAPI) ask(status int, method, route, user, body string) (told callAnswer) {
 	a.t.Helper()
@@ -125,10 +146,14 @@ func (a *callAPI) ask(status int, method, route, user, body string) (told callAn
 	}
 	request.AddCookie(&http.Cookie{Name: auth.DefaultCookie, Value: sessionToken(a.t, user)})
 	request.Header.Set("Content-Type", "application/json")
-	if method == http.MethodGet && a.latest > 0 {
+	if method == http.MethodGet {
+		a.latest = max(a.latest, a.head())
 		request.Header.Set("Min-Event-Position", strconv.FormatInt(a.latest, 10))
 	}
 	answered, err := send(a.client, request)
+	for tries := 0; method == http.MethodGet && answered.Status == http.StatusServiceUnavailable && tries < 30; tries++ {
+		answered, err = send(a.client, request) // the tables are behind: it has waited for 2 s
+	}
 	if err != nil || answered.Status != status {
 		a.t.Fatalf("%s %s: %d %s (%v), not %d", method, route, answered.Status, answered.Raw, err, status)
 	}
