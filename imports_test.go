@@ -18,30 +18,46 @@ import (
 const module = "github.com/studycall/studycall"
 
 // longest is how many lines a file may have.
-const longest = 500
+const longest = 400
 
-// imports is the table of architecture.md: what of ours a folder may import. Folders below one that is named here
-// belong to it, and may import one another.
+// imports is the import table: the packages of this module that a package may import. Each package has a row of its own, also
+// below another one, so that no package inherits a permission. Test files are exempt.
 func imports() map[string][]string {
-	all := []string{"domain", "eventstore", "commands", "projections", "membership", "auth"}
+	core := []string{"domain", "eventstore", "commands", "presence", "projections", "membership", "auth", "language", "postgres"}
 	return map[string][]string{
+		// The core.
 		"domain":      nil,
-		"eventstore":  {"domain", "postgres"},
+		"eventstore":  {"domain", "postgres", "pacing"},
 		"commands":    {"domain", "eventstore"},
+		"presence":    {"domain", "commands", "postgres"},
 		"projections": {"domain", "eventstore", "postgres"},
 		"membership":  {"domain", "postgres"},
 		"auth":        nil,
-		"httpapi":     append(all, "postgres", "language"),
-		"realtime":    {"domain", "eventstore", "commands", "membership", "auth", "postgres", "language"},
 		"language":    {"domain"},
-		"migrations":  nil,
 		"seed":        {"domain"},
-		"web":         nil,
-		"cmd/studycall": append(all, "httpapi", "realtime", "seed", "web", "migrations", "postgres",
-			"postgres/embedded"),
+		// Libraries that know no call.
+		"pacing":                nil,
+		"rawjson":               nil,
+		"websocket":             {"pacing"},
+		"socketio/engineio":     {"websocket"},
+		"socketio":              {"websocket", "rawjson", "socketio/engineio"},
+		"socketio/conformance":  {"websocket", "socketio", "socketio/engineio"},
+		"socketio/nodetest":     nil,
 		"postgres":              {"migrations"},
 		"postgres/embedded":     nil,
 		"postgres/postgrestest": {"migrations", "postgres", "postgres/embedded"},
+		"migrations":            nil,
+		// The edges.
+		"httpapi":               core,
+		"feed":                  {"eventstore", "websocket"},
+		"realtime":              {"domain", "eventstore", "commands", "presence", "membership", "auth", "language", "feed", "socketio", "websocket", "rawjson", "postgres"},
+		"realtime/realtimetest": {"rawjson"},
+		// Programs.
+		"bench/fanout": {"realtime", "websocket"},
+		"cmd/studycall": append(core, "httpapi", "realtime", "seed", "migrations", "postgres/embedded", "bench/fanout",
+			"socketio", "websocket", "feed"),
+		// Tests only.
+		"check": nil,
 	}
 }
 
@@ -53,25 +69,47 @@ type source struct {
 	syntax       *ast.File
 }
 
-func TestWhoImportsWhom(t *testing.T) {
+func TestImportsFollowTheTable(t *testing.T) {
 	t.Parallel()
-	table := imports()
 	for _, file := range sources(t) {
-		if file.test {
-			continue
-		}
-		from := row(table, file.folder)
-		if from == "" {
-			t.Errorf("%s: the folder is not in the table of who may import whom", file.name)
-			continue
-		}
-		for _, imported := range ours(file) {
-			to := row(table, imported)
-			if to == "" || to != from && !slices.Contains(table[from], to) {
-				t.Errorf("%s: %s may not import %s", file.name, from, imported)
-			}
+		for _, problem := range forbidden(imports(), file) {
+			t.Error(problem)
 		}
 	}
+}
+
+// A protocol library knows no call: the table refuses one that imports the domain.
+func TestALibraryMayNotImportTheDomain(t *testing.T) {
+	t.Parallel()
+	const text = "package engineio\nimport _ \"" + module + "/domain\"\n"
+	syntax, err := parser.ParseFile(token.NewFileSet(), "intruder.go", text, parser.ImportsOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, folder := range []string{"socketio", "socketio/engineio", "websocket", "rawjson"} {
+		intruder := source{name: folder + "/intruder.go", folder: folder, syntax: syntax}
+		if len(forbidden(imports(), intruder)) == 0 {
+			t.Errorf("%s may import domain", folder)
+		}
+	}
+}
+
+// forbidden lists the imports of a file that the table does not allow.
+func forbidden(table map[string][]string, file source) []string {
+	if file.test {
+		return nil
+	}
+	allowed, known := table[file.folder]
+	if !known {
+		return []string{file.name + ": the package has no row in the import table"}
+	}
+	var problems []string
+	for _, imported := range ours(file) {
+		if !slices.Contains(allowed, imported) {
+			problems = append(problems, file.name+": "+file.folder+" may not import "+imported)
+		}
+	}
+	return problems
 }
 
 // The helpers of tests may be used by tests alone, and only they start a Postgres of their own.
@@ -80,7 +118,7 @@ func TestWhatOnlyTestsImport(t *testing.T) {
 	for _, file := range sources(t) {
 		for _, imported := range ours(file) {
 			switch {
-			case imported == "postgres/postgrestest" && !file.test:
+			case (imported == "postgres/postgrestest" || imported == "check") && !file.test:
 				t.Errorf("%s imports %s, which is for tests", file.name, imported)
 			case imported == "postgres/embedded" && file.test && !strings.HasPrefix(file.folder, "postgres") &&
 				!strings.HasPrefix(file.folder, "cmd"):
@@ -125,16 +163,6 @@ func TestNoFileIsTooLong(t *testing.T) {
 			t.Errorf("%s has %d lines, more than %d", file.name, file.lines, longest)
 		}
 	}
-}
-
-// row is the folder of the table that a folder belongs to, "" if none.
-func row(table map[string][]string, folder string) string {
-	for ; folder != "."; folder = path.Dir(folder) {
-		if _, ok := table[folder]; ok {
-			return folder
-		}
-	}
-	return ""
 }
 
 // ours are the folders of this module that a file imports.

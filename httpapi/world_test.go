@@ -21,7 +21,7 @@ import (
 	"github.com/studycall/studycall/membership"
 	"github.com/studycall/studycall/postgres/postgrestest"
 	"github.com/studycall/studycall/projections"
-	attendance "github.com/studycall/studycall/realtime/presence"
+	attendance "github.com/studycall/studycall/presence"
 )
 
 // The example study's people.

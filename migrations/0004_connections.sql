@@ -1,4 +1,4 @@
--- Who is in a call by which connection: leases, kept by the servers while connections last. See package realtime/presence.
+-- Who is in a call by which connection: leases, kept by the servers while connections last. See package presence.
 
 -- +goose Up
 

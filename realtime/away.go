@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/studycall/studycall/domain"
-	"github.com/studycall/studycall/realtime/presence"
+	"github.com/studycall/studycall/presence"
 )
 
 // awayPeer is a socket that another server has in the room.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"unicode/utf8"
 
-	"github.com/studycall/studycall/realtime/rawjson"
+	"github.com/studycall/studycall/rawjson"
 )
 
 const (

@@ -8,7 +8,7 @@ import (
 
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/membership"
-	"github.com/studycall/studycall/realtime/websocket"
+	"github.com/studycall/studycall/websocket"
 )
 
 // link is what a transport does for a client. None of it blocks; it may be called concurrently.

@@ -15,7 +15,7 @@ import (
 
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
-	ours "github.com/studycall/studycall/realtime/websocket"
+	ours "github.com/studycall/studycall/websocket"
 )
 
 // fed is an event as a subscriber gets it.

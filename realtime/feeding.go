@@ -9,8 +9,8 @@ import (
 
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/membership"
-	"github.com/studycall/studycall/realtime/feed"
-	"github.com/studycall/studycall/realtime/websocket"
+	"github.com/studycall/studycall/feed"
+	"github.com/studycall/studycall/websocket"
 )
 
 // feedStudy is the study whose feed of events a request's path names, decoded: /api/my-studies/{studyId}/video-call/events.

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/studycall/studycall/domain"
-	"github.com/studycall/studycall/realtime/websocket"
+	"github.com/studycall/studycall/websocket"
 )
 
 // handler does what a message asks for. It may wait for what its client waits for, never for other clients. If it gives an

@@ -10,8 +10,8 @@ import (
 	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/membership"
-	"github.com/studycall/studycall/realtime/presence"
-	"github.com/studycall/studycall/realtime/rawjson"
+	"github.com/studycall/studycall/presence"
+	"github.com/studycall/studycall/rawjson"
 )
 
 const (

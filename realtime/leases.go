@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
-	"github.com/studycall/studycall/realtime/presence"
-	"github.com/studycall/studycall/realtime/websocket"
+	"github.com/studycall/studycall/presence"
+	"github.com/studycall/studycall/websocket"
 )
 
 // lookAtLeases makes rooms and leases agree: a socket whose lease was taken away is put out of its room, and a lease that no

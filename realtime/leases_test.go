@@ -6,7 +6,7 @@ import (
 
 	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/domain"
-	"github.com/studycall/studycall/realtime/presence"
+	"github.com/studycall/studycall/presence"
 )
 
 // leaves does what a leave over REST does.

@@ -6,8 +6,8 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/studycall/studycall/realtime/presence"
-	"github.com/studycall/studycall/realtime/websocket"
+	"github.com/studycall/studycall/presence"
+	"github.com/studycall/studycall/websocket"
 )
 
 // leaveRoom takes a client out of a room, and its user out of the session if this was the last connection. Leaving a room

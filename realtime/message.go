@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"strconv"
 
-	"github.com/studycall/studycall/realtime/socketio"
-	"github.com/studycall/studycall/realtime/websocket"
+	"github.com/studycall/studycall/socketio"
+	"github.com/studycall/studycall/websocket"
 )
 
 // mainNamespace is the one that the web app connects to.

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/studycall/studycall/language"
-	"github.com/studycall/studycall/realtime/socketio"
-	"github.com/studycall/studycall/realtime/websocket"
+	"github.com/studycall/studycall/socketio"
+	"github.com/studycall/studycall/websocket"
 )
 
 // namespace makes clients of Socket.IO's sockets.

@@ -13,7 +13,7 @@ import (
 	"github.com/studycall/studycall/postgres"
 	"github.com/studycall/studycall/postgres/postgrestest"
 	"github.com/studycall/studycall/realtime"
-	"github.com/studycall/studycall/realtime/presence"
+	"github.com/studycall/studycall/presence"
 )
 
 // While the database is away, what peers send each other keeps flowing. What was toggled and left in the meantime is recorded

@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/studycall/studycall/realtime/rawjson"
+	"github.com/studycall/studycall/rawjson"
 )
 
 const (

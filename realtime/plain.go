@@ -9,7 +9,7 @@ import (
 
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/language"
-	"github.com/studycall/studycall/realtime/websocket"
+	"github.com/studycall/studycall/websocket"
 )
 
 // plainFrame is what comes over a plain WebSocket.

@@ -9,9 +9,9 @@ import (
 	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/realtime"
-	"github.com/studycall/studycall/realtime/presence"
+	"github.com/studycall/studycall/presence"
 	"github.com/studycall/studycall/realtime/realtimetest"
-	"github.com/studycall/studycall/realtime/websocket"
+	"github.com/studycall/studycall/websocket"
 )
 
 // between fails the test unless a time on record, which is in whole milliseconds, is between the moments at which the test

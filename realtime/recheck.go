@@ -8,8 +8,8 @@ import (
 
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/membership"
-	"github.com/studycall/studycall/realtime/feed"
-	"github.com/studycall/studycall/realtime/websocket"
+	"github.com/studycall/studycall/feed"
+	"github.com/studycall/studycall/websocket"
 )
 
 // lookAtPeople puts out whoever may no longer be here: who is no member of a study any more, and who has no account. Each is

@@ -15,10 +15,10 @@ import (
 	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/membership"
-	"github.com/studycall/studycall/realtime/feed"
-	"github.com/studycall/studycall/realtime/presence"
-	"github.com/studycall/studycall/realtime/socketio"
-	"github.com/studycall/studycall/realtime/websocket"
+	"github.com/studycall/studycall/feed"
+	"github.com/studycall/studycall/presence"
+	"github.com/studycall/studycall/socketio"
+	"github.com/studycall/studycall/websocket"
 )
 
 // Commands are the commands that messages carry out. See commands.Handlers.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/membership"
-	"github.com/studycall/studycall/realtime/websocket"
+	"github.com/studycall/studycall/websocket"
 )
 
 // heard is a link that keeps what it is sent.

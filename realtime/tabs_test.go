@@ -6,7 +6,7 @@ import (
 
 	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/realtime"
-	"github.com/studycall/studycall/realtime/presence"
+	"github.com/studycall/studycall/presence"
 )
 
 // What one of a user's sockets toggles is told of each: of how many, is bounded.

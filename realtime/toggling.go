@@ -8,7 +8,7 @@ import (
 
 	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/domain"
-	"github.com/studycall/studycall/realtime/websocket"
+	"github.com/studycall/studycall/websocket"
 )
 
 // change is a toggle that a client asks for: what it changes in the room, and the command that records it.

@@ -24,7 +24,7 @@ import (
 	"github.com/studycall/studycall/postgres/postgrestest"
 	"github.com/studycall/studycall/projections"
 	"github.com/studycall/studycall/realtime"
-	"github.com/studycall/studycall/realtime/presence"
+	"github.com/studycall/studycall/presence"
 	"github.com/studycall/studycall/realtime/realtimetest"
 )
 

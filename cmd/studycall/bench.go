@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/studycall/studycall/realtime/fanout"
+	"github.com/studycall/studycall/bench/fanout"
 )
 
 // benchCommand is the group of benchmarks that are part of the program. Those of the packages run with go test.

@@ -16,7 +16,7 @@ import (
 
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/membership"
-	"github.com/studycall/studycall/realtime/fanout"
+	"github.com/studycall/studycall/bench/fanout"
 )
 
 type benchFanoutCommand struct {

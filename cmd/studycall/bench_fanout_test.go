@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/studycall/studycall/realtime/fanout"
+	"github.com/studycall/studycall/bench/fanout"
 )
 
 // TestBenchFanout runs the whole benchmark, tiny: it ends by itself only if every delivery came as it was due.

@@ -6,7 +6,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/studycall/studycall/realtime/fanout"
+	"github.com/studycall/studycall/bench/fanout"
 )
 
 // print writes the results for people.

@@ -24,7 +24,7 @@ import (
 	"github.com/studycall/studycall/membership"
 	"github.com/studycall/studycall/projections"
 	"github.com/studycall/studycall/realtime"
-	"github.com/studycall/studycall/realtime/presence"
+	"github.com/studycall/studycall/presence"
 )
 
 const (

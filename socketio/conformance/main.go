@@ -1,0 +1,52 @@
+// Command conformance is the server that the official test suites of Engine.IO 4 and Socket.IO 5 expect to find on
+// 127.0.0.1:3000: an echo of Engine.IO messages at /engine.io/, and two namespaces of Socket.IO at /socket.io/. Its own
+// tests check what those suites check. Nothing else may be in it.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/studycall/studycall/websocket"
+)
+
+func main() {
+	listen := flag.String("listen", "127.0.0.1:3000", "address to listen on")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := serve(ctx, *listen)
+	stop()
+	if err != nil {
+		slog.Error("serving", "error", err)
+		os.Exit(1)
+	}
+}
+
+// serve answers the suites until ctx ends.
+func serve(ctx context.Context, address string) error {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	slog.Info("listening", "address", listener.Addr().String())
+	t := newTarget(suites())
+	server := &http.Server{Handler: t, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: time.Minute}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	return errors.Join(t.close(last, websocket.Restart), server.Shutdown(last))
+}

@@ -1,0 +1,137 @@
+package websocket_test
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	gorilla "github.com/gorilla/websocket"
+
+	"github.com/studycall/studycall/realtime/realtimetest"
+	"github.com/studycall/studycall/websocket"
+)
+
+const patience = realtimetest.Patience
+
+// recorder is a Handler that tells of its calls over channels.
+type recorder struct {
+	opened chan *websocket.Conn
+	closed chan error
+	onText func(c *websocket.Conn, data []byte, binary bool)
+}
+
+func newRecorder(onText func(c *websocket.Conn, data []byte, binary bool)) *recorder {
+	return &recorder{opened: make(chan *websocket.Conn, 1), closed: make(chan error, 2), onText: onText}
+}
+
+func (r *recorder) Open(c *websocket.Conn) { r.opened <- c }
+
+func (r *recorder) Message(c *websocket.Conn, data []byte, binary bool) {
+	if r.onText != nil {
+		r.onText(c, data, binary)
+	}
+}
+
+func (r *recorder) Closed(_ *websocket.Conn, cause error) { r.closed <- cause }
+
+// echo sends every message back.
+func echo(c *websocket.Conn, data []byte, binary bool) {
+	if binary {
+		c.Send(websocket.Binary(data))
+	} else {
+		c.Send(websocket.Text(data))
+	}
+}
+
+// serve starts a server for one kind of handler, over a real socket, and gives its address.
+func serve(t *testing.T, config websocket.Config, h websocket.Handler, change ...func(*httptest.Server)) (*websocket.Server, string) {
+	t.Helper()
+	if config.Log == nil {
+		config.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
+	}
+	s := websocket.New(config)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = s.Serve(w, r, h) // the client sees it
+	}))
+	for _, f := range change {
+		f(server)
+	}
+	server.Start()
+	t.Cleanup(func() {
+		closeServer(t, s)
+		server.Close()
+	})
+	return s, "ws" + strings.TrimPrefix(server.URL, "http")
+}
+
+// closeServer closes it, and waits until all its connections have ended. It may come twice.
+func closeServer(t *testing.T, s *websocket.Server) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := s.Close(ctx, websocket.Restart); err != nil {
+		t.Errorf("closing: %v", err)
+	}
+}
+
+// dial connects a client, which is closed with the test.
+func dial(t *testing.T, url string) *gorilla.Conn {
+	t.Helper()
+	conn, answer, err := gorilla.DefaultDialer.DialContext(t.Context(), url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = answer.Body.Close()
+	t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+func wait[T any](t *testing.T, from <-chan T) T {
+	t.Helper()
+	return realtimetest.Receive(t, from)
+}
+
+func read(t *testing.T, conn *gorilla.Conn) string {
+	t.Helper()
+	_, data, err := conn.ReadMessage()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// countedListener counts the system calls with which each connection is written to, and can hold them up.
+type countedListener struct {
+	net.Listener
+	conns chan *countedConn
+}
+
+type countedConn struct {
+	net.Conn
+	writes chan int // the bytes of each
+	gate   chan struct{}
+}
+
+func (l countedListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	counted := &countedConn{conn, make(chan int, 10_000), make(chan struct{}, 10_000)}
+	l.conns <- counted
+	return counted, nil
+}
+
+func (c *countedConn) Write(p []byte) (int, error) {
+	c.writes <- len(p)
+	<-c.gate
+	return c.Conn.Write(p)
+}
