@@ -48,13 +48,14 @@ func imports() map[string][]string {
 		"postgres/postgrestest": {"migrations", "postgres", "postgres/embedded"},
 		"migrations":            nil,
 		// The edges.
-		"httpapi":               core,
-		"feed":                  {"eventstore", "websocket"},
-		"realtime":              {"domain", "eventstore", "commands", "presence", "membership", "auth", "language", "feed", "socketio", "websocket", "rawjson", "postgres"},
+		"api":                   {"domain", "eventstore", "membership"},
+		"httpapi":               append(core, "api"),
+		"feed":                  {"api", "eventstore", "websocket"},
+		"realtime":              {"api", "domain", "eventstore", "commands", "presence", "membership", "auth", "language", "feed", "socketio", "websocket", "rawjson", "postgres"},
 		"realtime/realtimetest": {"rawjson"},
 		// Programs.
 		"bench/fanout": {"realtime", "websocket"},
-		"cmd/studycall": append(core, "httpapi", "realtime", "seed", "migrations", "postgres/embedded", "bench/fanout",
+		"cmd/studycall": append(core, "api", "httpapi", "realtime", "seed", "migrations", "postgres/embedded", "bench/fanout",
 			"socketio", "websocket", "feed"),
 		// Tests only.
 		"check": nil,

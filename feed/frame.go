@@ -3,19 +3,10 @@ package feed
 import (
 	"encoding/json"
 
+	"github.com/studycall/studycall/api"
 	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/websocket"
 )
-
-// eventShape is an event as subscribers get it. Data has the shape that events of the type have today, whenever it was
-// recorded.
-type eventShape struct {
-	Position   int64           `json:"position"`
-	Type       string          `json:"type"`
-	SessionID  string          `json:"sessionId"`
-	Data       json.RawMessage `json:"data"`
-	OccurredAt string          `json:"occurredAt"`
-}
 
 // sent is an event, encoded once for all subscribers.
 type sent struct {
@@ -24,12 +15,7 @@ type sent struct {
 }
 
 func encode(event eventstore.Recorded) sent {
-	data, err := event.Current()
-	if err != nil {
-		data = event.Data // of a newer program: a subscriber may know it
-	}
-	encoded, err := json.Marshal(eventShape{event.Position, event.Type, event.Session, data,
-		event.OccurredAt.UTC().Format("2006-01-02T15:04:05.000Z")})
+	encoded, err := json.Marshal(api.NewEvent(event))
 	if err != nil {
 		panic(err) // Postgres holds data as json: it can be encoded
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/studycall/studycall/api"
 	"github.com/studycall/studycall/membership"
 )
 
@@ -19,7 +20,7 @@ func readBody(c echo.Context) ([]byte, error) {
 		return nil, errTooLarge
 	}
 	if err != nil {
-		return nil, invalid("body", "could not be read to its end")
+		return nil, api.Invalid("body", "could not be read to its end")
 	}
 	return body, nil
 }
@@ -39,24 +40,24 @@ func parseSessionID(body []byte) (string, error) {
 	var fields map[string]json.RawMessage
 	switch err := json.Unmarshal(body, &fields); {
 	case len(body) == 0:
-		return "", invalid("body", "must not be empty")
+		return "", api.Invalid("body", "must not be empty")
 	case !utf8.Valid(body):
-		return "", invalid("body", "must be UTF-8")
+		return "", api.Invalid("body", "must be UTF-8")
 	case errors.As(err, new(*json.UnmarshalTypeError)), err == nil && fields == nil:
-		return "", invalid("body", "must be a JSON object")
+		return "", api.Invalid("body", "must be a JSON object")
 	case err != nil:
-		return "", invalid("body", "must be valid JSON")
+		return "", api.Invalid("body", "must be valid JSON")
 	}
 	raw, given := fields["sessionId"]
 	if !given {
-		return "", invalid("sessionId", "is required")
+		return "", api.Invalid("sessionId", "is required")
 	}
 	var id *string
 	if err := json.Unmarshal(raw, &id); err != nil || id == nil {
-		return "", invalid("sessionId", "must be a string")
+		return "", api.Invalid("sessionId", "must be a string")
 	}
 	if !membership.PossibleID(*id) {
-		return "", invalid("sessionId", "must be 1 to 200 bytes without control characters")
+		return "", api.Invalid("sessionId", "must be 1 to 200 bytes without control characters")
 	}
 	return *id, nil
 }

@@ -4,6 +4,8 @@ import (
 	"sort"
 	"strings"
 	"time"
+
+	"github.com/studycall/studycall/api"
 )
 
 // stretch is what a parameter names, a day or a moment, with both its ends.
@@ -36,7 +38,7 @@ func (p parameters) stretch(name string, zone *time.Location) (*stretch, error) 
 	}
 	found, ok := parseStretch(value, zone)
 	if !ok {
-		return nil, invalid(name, "must be an ISO 8601 date, like 2025-11-19, or date-time, like 2025-11-19T10:30:00Z")
+		return nil, api.Invalid(name, "must be an ISO 8601 date, like 2025-11-19, or date-time, like 2025-11-19T10:30:00Z")
 	}
 	return &found, nil
 }

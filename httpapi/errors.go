@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/studycall/studycall/api"
 	"github.com/studycall/studycall/auth"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
@@ -25,18 +26,6 @@ const (
 	// retryAfterDetail is the detail of a 429 that says how many seconds to wait.
 	retryAfterDetail = "retryAfter"
 )
-
-// failure is what every failed request is answered with.
-type failure struct {
-	Error   string         `json:"error"`
-	Code    domain.Code    `json:"code"`
-	Details map[string]any `json:"details"`
-}
-
-// invalid is a request with something wrong in the named field.
-func invalid(field, reason string) error {
-	return &domain.Error{Code: domain.InvalidRequest, Details: map[string]any{"field": field, "reason": reason}}
-}
 
 // errTooLarge is a body beyond the limit.
 var errTooLarge = &domain.Error{Code: domain.PayloadTooLarge, Details: map[string]any{"field": "body", "limit": bodyLimit}}
@@ -121,10 +110,7 @@ func (s *server) fail(c echo.Context, err error) {
 // answerFailure is the answer to a request that failed. The error is that the caller is gone.
 func answerFailure(w http.ResponseWriter, r *http.Request, err error) error {
 	status, known := toClient(err)
-	answer := failure{known.Code.Message(language.Speak(w.Header(), r)), known.Code, known.Details}
-	if answer.Details == nil {
-		answer.Details = map[string]any{}
-	}
+	answer := api.NewError(known, language.Speak(w.Header(), r))
 	wait := answer.Details[retryAfterDetail]
 	if status == http.StatusServiceUnavailable {
 		wait = retryAfter

@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/studycall/studycall/api"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/membership"
 	"github.com/studycall/studycall/projections"
@@ -23,17 +24,17 @@ type historyAnswer struct {
 }
 
 type pastSession struct {
-	sessionFields
-	Starter          person            `json:"starter"`
+	api.Session
+	Starter          api.Person        `json:"starter"`
 	Participants     []pastParticipant `json:"participants"` // everybody, in order of first join
 	ParticipantCount int               `json:"participantCount"`
 }
 
 type pastParticipant struct {
-	ID       string `json:"id"`
-	UserID   string `json:"userId"`
-	Duration int64  `json:"duration"` // in seconds
-	User     person `json:"user"`
+	ID       string     `json:"id"`
+	UserID   string     `json:"userId"`
+	Duration int64      `json:"duration"` // in seconds
+	User     api.Person `json:"user"`
 }
 
 type pagination struct {
@@ -104,7 +105,7 @@ func (s *server) historyPage(c echo.Context) (projections.HistoryPage, error) {
 		return page, err
 	}
 	if start != nil && end != nil && start.after(*end) {
-		return page, invalid("endDate", "must not be before startDate")
+		return page, api.Invalid("endDate", "must not be before startDate")
 	}
 	if start != nil {
 		from := start.from()
@@ -117,16 +118,16 @@ func (s *server) historyPage(c echo.Context) (projections.HistoryPage, error) {
 	return page, nil
 }
 
-func pastSessionOf(studyID string, session projections.PastSession, known people) pastSession {
+func pastSessionOf(studyID string, session projections.PastSession, known api.People) pastSession {
 	past := pastSession{
-		sessionFields: fieldsOf(studyID, domain.Session{
+		Session: api.NewSession(studyID, domain.Session{
 			ID: session.ID, StartedBy: session.StartedBy, StartedAt: session.StartedAt, EndedAt: session.EndedAt,
 		}),
-		Starter: known.person(session.StartedBy), Participants: []pastParticipant{}, ParticipantCount: len(session.Participants),
+		Starter: known.Person(session.StartedBy), Participants: []pastParticipant{}, ParticipantCount: len(session.Participants),
 	}
 	for _, p := range session.Participants {
 		past.Participants = append(past.Participants, pastParticipant{
-			p.ID, p.UserID, domain.Seconds(p.Present), known.person(p.UserID),
+			p.ID, p.UserID, domain.Seconds(p.Present), known.Person(p.UserID),
 		})
 	}
 	return past

@@ -5,12 +5,13 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/studycall/studycall/api"
 	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/membership"
 )
 
 type joinAnswer struct {
-	Participant participantDetail `json:"participant"`
+	Participant api.Participant `json:"participant"`
 }
 
 // join brings the caller into the session that the body names: 201 the first time, 200 later.
@@ -40,5 +41,5 @@ func (s *server) join(c echo.Context, caller membership.User) error {
 		status = http.StatusCreated
 	}
 	showPosition(c, joined.Position)
-	return c.JSON(status, joinAnswer{detailOf(sessionID, joined.Participant, people{caller.ID: caller})})
+	return c.JSON(status, joinAnswer{api.NewParticipant(sessionID, joined.Participant, api.People{caller.ID: caller})})
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/studycall/studycall/api"
 )
 
 // parameters are those of a request's query string. Unknown ones are ignored. The errors of its methods are for clients.
@@ -16,7 +18,7 @@ type parameters url.Values
 func parametersOf(c echo.Context) (parameters, error) {
 	values, err := url.ParseQuery(c.Request().URL.RawQuery)
 	if err != nil {
-		return nil, invalid("query", "must be a well-formed query string")
+		return nil, api.Invalid("query", "must be a well-formed query string")
 	}
 	return parameters(values), nil
 }
@@ -29,7 +31,7 @@ func (p parameters) text(name string) (value string, given bool, err error) {
 	case 1:
 		return values[0], true, nil
 	default:
-		return "", false, invalid(name, "must be given once")
+		return "", false, api.Invalid(name, "must be given once")
 	}
 }
 
@@ -45,7 +47,7 @@ func (p parameters) number(name string, otherwise, most int64) (int64, error) {
 		if most == math.MaxInt64 {
 			bounds = "of 1 or more"
 		}
-		return 0, invalid(name, "must be a whole number "+bounds)
+		return 0, api.Invalid(name, "must be a whole number "+bounds)
 	}
 	return int64(number), nil
 }
@@ -61,5 +63,5 @@ func (p parameters) choice(name string, values ...string) (string, error) {
 			return value, nil
 		}
 	}
-	return "", invalid(name, "must be one of "+strings.Join(values, ", "))
+	return "", api.Invalid(name, "must be one of "+strings.Join(values, ", "))
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/studycall/studycall/api"
 	"github.com/studycall/studycall/domain"
 )
 
@@ -77,7 +78,7 @@ func leastPosition(c echo.Context) (int64, error) {
 	}
 	position, err := strconv.ParseUint(strings.Join(values, ","), 10, 63)
 	if err != nil {
-		return -1, invalid(minEventPosition, "must be a whole number, 0 or greater")
+		return -1, api.Invalid(minEventPosition, "must be a whole number, 0 or greater")
 	}
 	return int64(position), nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/studycall/studycall/api"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/membership"
 )
@@ -16,9 +17,9 @@ type sessionAnswer struct {
 }
 
 type sessionDetail struct {
-	sessionFields
-	Starter      person              `json:"starter"`
-	Participants []participantDetail `json:"participants"` // everybody, in order of first join
+	api.Session
+	Starter      api.Person        `json:"starter"`
+	Participants []api.Participant `json:"participants"` // everybody, in order of first join
 }
 
 // session shows one session of the study, open or ended.
@@ -54,9 +55,9 @@ func (s *server) session(c echo.Context, caller membership.User) error {
 	if err != nil {
 		return err
 	}
-	detail := sessionDetail{fieldsOf(studyID, session), known.person(session.StartedBy), []participantDetail{}}
+	detail := sessionDetail{api.NewSession(studyID, session), known.Person(session.StartedBy), []api.Participant{}}
 	for _, p := range session.Participants {
-		detail.Participants = append(detail.Participants, detailOf(session.ID, p, known))
+		detail.Participants = append(detail.Participants, api.NewParticipant(session.ID, p, known))
 	}
 	showPosition(c, position)
 	return c.JSON(http.StatusOK, sessionAnswer{detail})

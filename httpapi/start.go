@@ -5,6 +5,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/studycall/studycall/api"
 	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/language"
@@ -13,13 +14,8 @@ import (
 
 // startAnswer is the open session; Message says that it was open already.
 type startAnswer struct {
-	Session startedSession `json:"session"`
-	Message string         `json:"message,omitempty"`
-}
-
-type startedSession struct {
-	sessionFields
-	Starter person `json:"starter"`
+	Session api.StartedSession `json:"session"`
+	Message string             `json:"message,omitempty"`
 }
 
 // start opens a session: 201, or 200 when one is open already. The body says nothing that start needs to know.
@@ -37,7 +33,7 @@ func (s *server) start(c echo.Context, caller membership.User) error {
 		return err
 	}
 	session := domain.Session{ID: started.SessionID, StartedBy: started.StartedBy, StartedAt: started.StartedAt}
-	answer, status := startAnswer{Session: startedSession{fieldsOf(studyID, session), known.person(started.StartedBy)}}, http.StatusCreated
+	answer, status := startAnswer{Session: api.StartedSession{Session: api.NewSession(studyID, session), Starter: known.Person(started.StartedBy)}}, http.StatusCreated
 	if !started.Created {
 		answer.Message, status = openAlready(language.Speak(c.Response().Header(), c.Request())), http.StatusOK
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/studycall/studycall/api"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/membership"
 )
@@ -16,20 +17,16 @@ type statusAnswer struct {
 }
 
 type openSession struct {
-	sessionFields
+	api.Session
 	OnlineCount  int           `json:"onlineCount"`
-	Starter      person        `json:"starter"`
+	Starter      api.Person    `json:"starter"`
 	Participants []participant `json:"participants"` // those in the call now, in order of first join
 }
 
 // participant is a participant who is in the call.
 type participant struct {
-	ID        string  `json:"id"`
-	SessionID string  `json:"sessionId"`
-	UserID    string  `json:"userId"`
-	JoinedAt  instant `json:"joinedAt"`
-	LeftAt    instant `json:"leftAt"`
-	User      person  `json:"user"`
+	api.Participation
+	User api.Person `json:"user"`
 }
 
 // status shows the open session and who is in the call.
@@ -62,14 +59,12 @@ func (s *server) status(c echo.Context, caller membership.User) error {
 		return err
 	}
 	open := openSession{
-		sessionFields: fieldsOf(studyID, session), OnlineCount: session.InCall(),
-		Starter: known.person(session.StartedBy), Participants: []participant{},
+		Session: api.NewSession(studyID, session), OnlineCount: session.InCall(),
+		Starter: known.Person(session.StartedBy), Participants: []participant{},
 	}
 	for _, p := range session.Participants {
 		if p.InCall() {
-			open.Participants = append(open.Participants, participant{
-				p.ID, session.ID, p.UserID, instant(p.JoinedAt), instant(p.LeftAt), known.person(p.UserID),
-			})
+			open.Participants = append(open.Participants, participant{api.NewParticipation(session.ID, p), known.Person(p.UserID)})
 		}
 	}
 	return c.JSON(http.StatusOK, statusAnswer{&open})

@@ -105,7 +105,7 @@ func (s *server) activeUser(ctx context.Context, active *projections.ActiveUser)
 	if err != nil {
 		return nil, err
 	}
-	return &activeUser{active.UserID, known.person(active.UserID).Name, active.Sessions}, nil
+	return &activeUser{active.UserID, known.Person(active.UserID).Name, active.Sessions}, nil
 }
 
 // averageToTenths is sum/n to one decimal, half rounded up; 0 of nothing. Whole numbers keep it exact.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/studycall/studycall/api"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/membership"
 	"github.com/studycall/studycall/projections"
@@ -17,15 +18,15 @@ type userStatsAnswer struct {
 
 // userStats is what a user did in a study. All times are in seconds.
 type userStats struct {
-	UserID                string  `json:"userId"`
-	TotalSessions         int64   `json:"totalSessions"`
-	TotalDuration         int64   `json:"totalDuration"`
-	AverageDuration       int64   `json:"averageDuration"`
-	TotalAudioMutedTime   int64   `json:"totalAudioMutedTime"`
-	TotalVideoOffTime     int64   `json:"totalVideoOffTime"`
-	TotalScreenSharedTime int64   `json:"totalScreenSharedTime"`
-	FirstSession          instant `json:"firstSession"`
-	LastSession           instant `json:"lastSession"`
+	UserID                string   `json:"userId"`
+	TotalSessions         int64    `json:"totalSessions"`
+	TotalDuration         int64    `json:"totalDuration"`
+	AverageDuration       int64    `json:"averageDuration"`
+	TotalAudioMutedTime   int64    `json:"totalAudioMutedTime"`
+	TotalVideoOffTime     int64    `json:"totalVideoOffTime"`
+	TotalScreenSharedTime int64    `json:"totalScreenSharedTime"`
+	FirstSession          api.Time `json:"firstSession"`
+	LastSession           api.Time `json:"lastSession"`
 }
 
 // userStats shows what a user did in the study's ended sessions, to that user and to the study's staff.
@@ -54,7 +55,7 @@ func (s *server) userStats(c echo.Context, caller membership.User) error {
 		TotalAudioMutedTime:   domain.Seconds(found.Muted),
 		TotalVideoOffTime:     domain.Seconds(found.CameraOff),
 		TotalScreenSharedTime: domain.Seconds(found.Sharing),
-		FirstSession:          instant(found.FirstJoinedAt),
-		LastSession:           instant(found.LastLeftAt),
+		FirstSession:          api.Time(found.FirstJoinedAt),
+		LastSession:           api.Time(found.LastLeftAt),
 	}})
 }

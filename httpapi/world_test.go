@@ -20,8 +20,8 @@ import (
 	"github.com/studycall/studycall/httpapi"
 	"github.com/studycall/studycall/membership"
 	"github.com/studycall/studycall/postgres/postgrestest"
-	"github.com/studycall/studycall/projections"
 	attendance "github.com/studycall/studycall/presence"
+	"github.com/studycall/studycall/projections"
 )
 
 // The example study's people.

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/studycall/studycall/api"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/membership"
@@ -73,7 +74,7 @@ func (a *announcer) announce(ctx context.Context, recorded eventstore.Recorded) 
 }
 
 // session is a session that has just started, as REST gives it. Where the starter cannot be looked up, the name is null.
-func (a *announcer) session(ctx context.Context, studyID string, e domain.SessionStarted) sessionShape {
+func (a *announcer) session(ctx context.Context, studyID string, e domain.SessionStarted) api.StartedSession {
 	ctx, cancel := context.WithTimeout(ctx, announceTimeout)
 	defer cancel()
 	users, err := a.server.Users.Users(ctx, []string{e.StartedBy})
@@ -81,9 +82,8 @@ func (a *announcer) session(ctx context.Context, studyID string, e domain.Sessio
 		a.server.Log.LogAttrs(ctx, slog.LevelDebug, "could not look up who started a call", slog.Any("error", err))
 		users = map[string]membership.User{}
 	}
-	starter := shapeOf(e.StartedBy, users[e.StartedBy])
-	return sessionShape{
-		ID: e.SessionID, StudyID: studyID, RoomID: domain.RoomID(studyID), StartedBy: e.StartedBy, StartedAt: instant(e.At),
-		Starter: starterShape{starter.ID, starter.Name, starter.Avatar},
+	return api.StartedSession{
+		Session: api.NewSession(studyID, domain.Session{ID: e.SessionID, StartedBy: e.StartedBy, StartedAt: e.At}),
+		Starter: api.NewPerson(e.StartedBy, users[e.StartedBy]),
 	}
 }

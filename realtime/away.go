@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/studycall/studycall/api"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/presence"
 )
@@ -35,9 +36,9 @@ func (s *Server) awayPeers(ctx context.Context, session domain.Session, peers []
 			continue // about to join, or to be found gone
 		}
 		away = append(away, awayPeer{peerShape{
-			SocketID: peer.SocketID, UserID: peer.UserID, User: shapeOf(peer.UserID, users[peer.UserID]),
+			SocketID: peer.SocketID, UserID: peer.UserID, User: api.NewPersonWithEmail(peer.UserID, users[peer.UserID]),
 			IsMuted: p.Muted.Running(), IsVideoOff: p.CameraOff.Running(), IsSharingScreen: p.Sharing.Running(),
-			JoinedAt: instant(p.JoinedAt),
+			JoinedAt: api.Time(p.JoinedAt),
 		}, peer.SaidAt})
 	}
 	return away

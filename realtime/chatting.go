@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"unicode/utf8"
 
+	"github.com/studycall/studycall/api"
 	"github.com/studycall/studycall/rawjson"
 )
 
@@ -27,7 +28,7 @@ func (s *Server) chatMessage(c *client, data json.RawMessage, ack answer) error 
 	}
 	content, err := rawjson.String(values[1])
 	if err != nil || content == "" || utf8.RuneCountInString(content) > chatLimit {
-		return invalid("message", fmt.Sprintf("must be a string of 1 to %d characters", chatLimit))
+		return api.Invalid("message", fmt.Sprintf("must be a string of 1 to %d characters", chatLimit))
 	}
 	return s.say(c, eventChatReceived, saidInRoom{RoomID: roomID, Message: &content}, ack)
 }
@@ -44,7 +45,7 @@ func (s *Server) chatFile(c *client, data json.RawMessage, ack answer) error {
 	}
 	file := values[1]
 	if len(file) == 0 || file[0] != '{' || len(file) > fileLimit {
-		return invalid("file", fmt.Sprintf("must be an object that describes a file, of at most %d bytes", fileLimit))
+		return api.Invalid("file", fmt.Sprintf("must be an object that describes a file, of at most %d bytes", fileLimit))
 	}
 	return s.say(c, eventChatFileReceived, saidInRoom{RoomID: roomID, File: file}, ack)
 }
@@ -55,8 +56,8 @@ func (s *Server) say(c *client, event string, said saidInRoom, ack answer) error
 	if r == nil {
 		return errNotInRoom
 	}
-	said.ID, said.Timestamp = s.NewID(), instant(s.Now())
-	said.UserID, said.User, said.SocketID = c.user.ID, shapeOf(c.user.ID, c.user), c.id
+	said.ID, said.Timestamp = s.NewID(), api.Time(s.Now())
+	said.UserID, said.User, said.SocketID = c.user.ID, api.NewPersonWithEmail(c.user.ID, c.user), c.id
 	r.mu.Lock()
 	r.tell(newMessage(event, said), "")
 	r.mu.Unlock()

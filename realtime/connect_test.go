@@ -8,8 +8,8 @@ import (
 
 	"github.com/studycall/studycall/auth"
 	"github.com/studycall/studycall/commands"
-	"github.com/studycall/studycall/realtime"
 	"github.com/studycall/studycall/presence"
+	"github.com/studycall/studycall/realtime"
 	"github.com/studycall/studycall/realtime/realtimetest"
 )
 

@@ -7,9 +7,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/studycall/studycall/api"
 	"github.com/studycall/studycall/domain"
-	"github.com/studycall/studycall/membership"
 	"github.com/studycall/studycall/feed"
+	"github.com/studycall/studycall/membership"
 	"github.com/studycall/studycall/websocket"
 )
 
@@ -62,7 +63,7 @@ func (s *Server) subscription(r *http.Request, studyID string) (feed.Subscriptio
 		return none, err
 	}
 	if !websocket.IsUpgrade(r) {
-		return none, invalid("Upgrade", "must be websocket: the feed of events is one")
+		return none, api.Invalid("Upgrade", "must be websocket: the feed of events is one")
 	}
 	after, err := s.after(r)
 	return feed.Subscription{StudyID: studyID, UserID: user.ID, After: after}, err
@@ -76,11 +77,11 @@ func (s *Server) after(r *http.Request) (int64, error) {
 	}
 	after, err := strconv.ParseInt(r.URL.Query().Get("after"), 10, 64)
 	if err != nil || after < 0 {
-		return 0, invalid("after", "must be a position: 0, or that of an event")
+		return 0, api.Invalid("after", "must be a position: 0, or that of an event")
 	}
 	if after > head {
 		// Of another log, or of this one before it was restored: to wait for that position would be to leave out events.
-		return 0, invalid("after", "is beyond the end of the log, "+strconv.FormatInt(head, 10))
+		return 0, api.Invalid("after", "is beyond the end of the log, "+strconv.FormatInt(head, 10))
 	}
 	return after, nil
 }

@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/studycall/studycall/commands"
-	"github.com/studycall/studycall/realtime"
 	"github.com/studycall/studycall/presence"
+	"github.com/studycall/studycall/realtime"
 	"github.com/studycall/studycall/realtime/realtimetest"
 )
 

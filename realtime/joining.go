@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/studycall/studycall/api"
 	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/membership"
@@ -38,7 +39,7 @@ func (s *Server) joinRoom(c *client, data json.RawMessage, ack answer) error {
 		return nil
 	}
 	if len(c.in()) >= roomLimit {
-		return invalid("roomId", fmt.Sprintf("must be one of at most %d rooms at a time", roomLimit))
+		return api.Invalid("roomId", fmt.Sprintf("must be one of at most %d rooms at a time", roomLimit))
 	}
 	if s.draining.Load() {
 		return &domain.Error{Code: domain.ServiceUnavailable}
@@ -102,7 +103,7 @@ func parseJoin(data json.RawMessage) (studyID, roomID string, err error) {
 	}
 	roomID, err = rawjson.String(values[1])
 	if err != nil || roomID != domain.RoomID(studyID) {
-		return "", "", invalid("roomId", "must be the study's room, study-{studyId}-main")
+		return "", "", api.Invalid("roomId", "must be the study's room, study-{studyId}-main")
 	}
 	return studyID, roomID, nil
 }
@@ -110,7 +111,7 @@ func parseJoin(data json.RawMessage) (studyID, roomID string, err error) {
 func parseStudyID(value json.RawMessage) (string, error) {
 	studyID, err := rawjson.String(value)
 	if err != nil || !membership.PossibleID(studyID) {
-		return "", invalid("studyId", "must be a string of 1 to 200 bytes without control characters")
+		return "", api.Invalid("studyId", "must be a string of 1 to 200 bytes without control characters")
 	}
 	return studyID, nil
 }

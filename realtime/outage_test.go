@@ -12,8 +12,8 @@ import (
 	"github.com/studycall/studycall/migrations"
 	"github.com/studycall/studycall/postgres"
 	"github.com/studycall/studycall/postgres/postgrestest"
-	"github.com/studycall/studycall/realtime"
 	"github.com/studycall/studycall/presence"
+	"github.com/studycall/studycall/realtime"
 )
 
 // While the database is away, what peers send each other keeps flowing. What was toggled and left in the meantime is recorded

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/studycall/studycall/api"
 	"github.com/studycall/studycall/rawjson"
 )
 
@@ -26,7 +27,7 @@ func fields(data json.RawMessage, names ...string) ([]json.RawMessage, error) {
 		}
 	})
 	if err != nil {
-		return nil, invalid("data", "must be an object")
+		return nil, api.Invalid("data", "must be an object")
 	}
 	return values, nil
 }
@@ -35,7 +36,7 @@ func fields(data json.RawMessage, names ...string) ([]json.RawMessage, error) {
 func text(field string, value json.RawMessage, limit int) (string, error) {
 	content, err := rawjson.String(value)
 	if err != nil || content == "" || len(content) > limit {
-		return "", invalid(field, fmt.Sprintf("must be a string of 1 to %d bytes", limit))
+		return "", api.Invalid(field, fmt.Sprintf("must be a string of 1 to %d bytes", limit))
 	}
 	return content, nil
 }
@@ -64,6 +65,6 @@ func parseToggle(data json.RawMessage, field string) (roomID string, on bool, er
 	case "false":
 		return roomID, false, nil
 	default:
-		return "", false, invalid(field, "must be true or false")
+		return "", false, api.Invalid(field, "must be true or false")
 	}
 }

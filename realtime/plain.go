@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/studycall/studycall/api"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/language"
 	"github.com/studycall/studycall/websocket"
@@ -52,13 +53,6 @@ func (s *Server) servePlain(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// refusedUpgrade is what a refused upgrade is answered with: what REST answers, key by key.
-type refusedUpgrade struct {
-	Error   string         `json:"error"`
-	Code    domain.Code    `json:"code"`
-	Details map[string]any `json:"details"`
-}
-
 // answer refuses an upgrade, in the shape in which REST refuses requests. Why somebody is not known is not told, as there.
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, err error) {
 	known := toClient(err)
@@ -72,10 +66,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, err error) {
 	if status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "2")
 	}
-	refused := refusedUpgrade{known.Code.Message(language.Speak(w.Header(), r)), known.Code, known.Details}
-	if refused.Details == nil {
-		refused.Details = map[string]any{}
-	}
+	refused := api.NewError(known, language.Speak(w.Header(), r))
 	w.WriteHeader(status)
 	_, _ = w.Write(append(encode(refused), '\n')) // fails only when the caller is gone
 }

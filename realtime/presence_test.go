@@ -8,8 +8,8 @@ import (
 
 	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/domain"
-	"github.com/studycall/studycall/realtime"
 	"github.com/studycall/studycall/presence"
+	"github.com/studycall/studycall/realtime"
 	"github.com/studycall/studycall/realtime/realtimetest"
 	"github.com/studycall/studycall/websocket"
 )

@@ -7,8 +7,8 @@ import (
 	"slices"
 
 	"github.com/studycall/studycall/domain"
-	"github.com/studycall/studycall/membership"
 	"github.com/studycall/studycall/feed"
+	"github.com/studycall/studycall/membership"
 	"github.com/studycall/studycall/websocket"
 )
 

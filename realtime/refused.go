@@ -5,13 +5,9 @@ import (
 	"errors"
 	"log/slog"
 
+	"github.com/studycall/studycall/api"
 	"github.com/studycall/studycall/domain"
 )
-
-// invalid is a message with something wrong in the named field.
-func invalid(field, reason string) error {
-	return &domain.Error{Code: domain.InvalidRequest, Details: map[string]any{"field": field, "reason": reason}}
-}
 
 // errNotInRoom is about a room that the client is not in.
 var errNotInRoom = &domain.Error{Code: domain.PermissionDenied, Details: map[string]any{
@@ -39,7 +35,7 @@ func (s *Server) refuse(c *client, err error, ack answer) {
 		s.Log.LogAttrs(context.Background(), slog.LevelError, "a message failed",
 			slog.Any("error", err), slog.String("socketId", c.id), slog.String("userId", c.user.ID))
 	}
-	told := errorShape{Message: known.Code.Message(c.language), Code: known.Code}
+	told := api.SocketError{Message: known.Code.Message(c.language), Code: known.Code}
 	if known.Code == domain.ScreenShareTaken {
 		told.Details = known.Details
 	}
@@ -54,6 +50,6 @@ func acknowledge(c *client, ack answer, refused *domain.Error) {
 	case refused == nil:
 		ack(encode(okAck{OK: true}))
 	default:
-		ack(encode(refusedAck{Code: refused.Code, Message: refused.Code.Message(c.language), Details: refused.Details}))
+		ack(encode(api.RefusedAck{Code: refused.Code, Message: refused.Code.Message(c.language), Details: refused.Details}))
 	}
 }

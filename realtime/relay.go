@@ -3,6 +3,8 @@ package realtime
 import (
 	"context"
 	"encoding/json"
+
+	"github.com/studycall/studycall/api"
 )
 
 // relayed makes the handler of an event that goes from one member of a room to another. What the field holds is passed on
@@ -32,7 +34,7 @@ func (s *Server) relay(c *client, to string, m *message) error {
 			return s.Elsewhere.Deliver(context.Background(), r.id, to, m.event, m.data())
 		}
 	}
-	return invalid("to", "must be a socket in a room that the sender is in")
+	return api.Invalid("to", "must be a socket in a room that the sender is in")
 }
 
 func parseRelay(data json.RawMessage, field string) (to string, content json.RawMessage, err error) {

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/studycall/studycall/api"
 	"github.com/studycall/studycall/domain"
 )
 
@@ -124,7 +125,7 @@ func (r *room) entered(m *member, p domain.Participant) {
 	m.person, m.order = known, r.order
 	r.order++
 	r.members[m.client.id] = m
-	r.tell(newMessage(eventUserJoined, userJoined{m.client.id, p.UserID, shapeOf(p.UserID, m.client.user)}), m.client.id)
+	r.tell(newMessage(eventUserJoined, userJoined{m.client.id, p.UserID, api.NewPersonWithEmail(p.UserID, m.client.user)}), m.client.id)
 	// Its peers take a new socket for one with microphone and camera on: who comes back within the grace may have neither.
 	if known.muted.on {
 		r.tell(m.audioChanged(), m.client.id)
@@ -167,9 +168,9 @@ func (r *room) peers(socketID string) []peerShape {
 	shapes := make([]peerShape, 0, len(members))
 	for _, m := range members {
 		shapes = append(shapes, peerShape{
-			SocketID: m.client.id, UserID: m.person.userID, User: shapeOf(m.person.userID, m.client.user),
+			SocketID: m.client.id, UserID: m.person.userID, User: api.NewPersonWithEmail(m.person.userID, m.client.user),
 			IsMuted: m.person.muted.on, IsVideoOff: m.person.off.on, IsSharingScreen: m.person.sharer == m.client.id,
-			JoinedAt: instant(m.joinedAt),
+			JoinedAt: api.Time(m.joinedAt),
 		})
 	}
 	return shapes

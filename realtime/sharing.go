@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/studycall/studycall/api"
 	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/domain"
 )
@@ -112,7 +113,7 @@ func (r *room) share(m *member, is bool) (uint64, error) {
 		for _, other := range r.members {
 			if other.client.id == other.person.sharer && other.person != p {
 				return 0, &domain.Error{Code: domain.ScreenShareTaken, Details: map[string]any{
-					"userId": other.person.userID, "name": shapeOf(other.person.userID, other.client.user).Name,
+					"userId": other.person.userID, "name": api.NewPersonWithEmail(other.person.userID, other.client.user).Name,
 				}}
 			}
 		}

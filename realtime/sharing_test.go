@@ -7,8 +7,8 @@ import (
 
 	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/domain"
-	"github.com/studycall/studycall/realtime"
 	"github.com/studycall/studycall/presence"
+	"github.com/studycall/studycall/realtime"
 )
 
 // A share moves with its person from one socket to another, and what the old one does later is not about it.

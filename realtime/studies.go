@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/studycall/studycall/api"
 )
 
 // studyLimit is of how many studies one socket may ask who is there.
@@ -75,7 +77,7 @@ func (st *studies) leave(c *client, studyID string, at time.Time) {
 
 // tell tells all but a client what became of its user. The caller holds the lock.
 func (a *audience) tell(event string, c *client, at time.Time) {
-	m := newMessage(event, userPresence{c.user.ID, shapeOf(c.user.ID, c.user), instant(at)})
+	m := newMessage(event, userPresence{c.user.ID, api.NewPersonWithEmail(c.user.ID, c.user), api.Time(at)})
 	a.outbox.add(delivery{message: m, to: a.but(c)})
 }
 
@@ -126,7 +128,7 @@ func (s *Server) joinStudy(c *client, data json.RawMessage, ack answer) error {
 		return err
 	}
 	if len(c.attends()) >= studyLimit {
-		return invalid("studyId", fmt.Sprintf("must be one of at most %d studies", studyLimit))
+		return api.Invalid("studyId", fmt.Sprintf("must be one of at most %d studies", studyLimit))
 	}
 	s.studies.join(c, studyID, s.Now())
 	acknowledge(c, ack, nil)

@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"github.com/studycall/studycall/commands"
-	"github.com/studycall/studycall/realtime"
 	"github.com/studycall/studycall/presence"
+	"github.com/studycall/studycall/realtime"
 )
 
 // What one of a user's sockets toggles is told of each: of how many, is bounded.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/studycall/studycall/api"
 	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/websocket"
@@ -158,7 +159,7 @@ func (s *Server) named(err error) error {
 	users, lookUp := s.Users.Users(ctx, []string{userID})
 	s.missed(lookUp, "a name")
 	return &domain.Error{Code: domain.ScreenShareTaken, Details: map[string]any{
-		"userId": userID, "name": shapeOf(userID, users[userID]).Name,
+		"userId": userID, "name": api.NewPersonWithEmail(userID, users[userID]).Name,
 	}}
 }
 

@@ -14,9 +14,9 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/studycall/studycall/bench/fanout"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/membership"
-	"github.com/studycall/studycall/bench/fanout"
 )
 
 type benchFanoutCommand struct {

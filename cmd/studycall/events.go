@@ -5,8 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"time"
 
+	"github.com/studycall/studycall/api"
 	"github.com/studycall/studycall/eventstore"
 )
 
@@ -123,27 +123,11 @@ func (c *eventsCommand) pages(ctx context.Context, store *eventstore.Store) (fun
 	}, err
 }
 
-// printedEvent is an event as --json prints it.
-type printedEvent struct {
-	Position   int64           `json:"position"`
-	StudyID    string          `json:"studyId"`
-	Version    int64           `json:"version"`
-	SessionID  string          `json:"sessionId"`
-	Type       string          `json:"type"`
-	Schema     int16           `json:"schema"`
-	Data       json.RawMessage `json:"data"`
-	OccurredAt string          `json:"occurredAt"`
-	RecordedAt string          `json:"recordedAt"`
-}
-
 func (c *eventsCommand) print(out *bufio.Writer, e eventstore.Recorded) error {
-	const millis = "2006-01-02T15:04:05.000Z"
-	occurred, recorded := e.OccurredAt.UTC().Format(millis), e.RecordedAt.UTC().Format(time.RFC3339Nano)
 	if c.JSON {
-		return json.NewEncoder(out).Encode(printedEvent{e.Position, e.Study(), e.Version, e.Session, e.Type, e.Schema,
-			e.Data, occurred, recorded})
+		return json.NewEncoder(out).Encode(api.NewLogEntry(e))
 	}
 	_, err := fmt.Fprintf(out, "%8d  %s  %-18s  study=%s session=%s  %s\n",
-		e.Position, occurred, e.Type, e.Study(), e.Session, e.Data)
+		e.Position, api.Time(e.OccurredAt), e.Type, e.Study(), e.Session, e.Data)
 	return err
 }

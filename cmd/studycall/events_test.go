@@ -42,7 +42,10 @@ func printed(t *testing.T, args ...string) []string {
 
 func eventIn(t *testing.T, line string) string {
 	t.Helper()
-	var event printedEvent
+	var event struct {
+		Position, Version int64
+		StudyID           string
+	}
 	if err := json.Unmarshal([]byte(line), &event); err != nil {
 		t.Fatalf("%q: %v", line, err)
 	}

@@ -22,9 +22,9 @@ import (
 	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/httpapi"
 	"github.com/studycall/studycall/membership"
+	"github.com/studycall/studycall/presence"
 	"github.com/studycall/studycall/projections"
 	"github.com/studycall/studycall/realtime"
-	"github.com/studycall/studycall/presence"
 )
 
 const (

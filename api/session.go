@@ -1,0 +1,77 @@
+package api
+
+import "github.com/studycall/studycall/domain"
+
+// Session holds the fields with which every answer about a session begins.
+type Session struct {
+	ID        string `json:"id"`
+	StudyID   string `json:"studyId"`
+	RoomID    string `json:"roomId"`
+	StartedBy string `json:"startedBy"`
+	StartedAt Time   `json:"startedAt"`
+	EndedAt   Time   `json:"endedAt"`
+	Duration  *int64 `json:"duration"` // seconds; null while the session is open
+}
+
+// NewSession shapes a session of the study.
+func NewSession(studyID string, session domain.Session) Session {
+	shape := Session{
+		ID:        session.ID,
+		StudyID:   studyID,
+		RoomID:    domain.RoomID(studyID),
+		StartedBy: session.StartedBy,
+		StartedAt: Time(session.StartedAt),
+		EndedAt:   Time(session.EndedAt),
+	}
+	if !session.Open() {
+		seconds := domain.Seconds(session.Duration())
+		shape.Duration = &seconds
+	}
+	return shape
+}
+
+// StartedSession is a session that has just started, with the person who started it.
+type StartedSession struct {
+	Session
+	Starter Person `json:"starter"`
+}
+
+// Participation holds the fields with which every answer about a participant begins.
+type Participation struct {
+	ID        string `json:"id"`
+	SessionID string `json:"sessionId"`
+	UserID    string `json:"userId"`
+	JoinedAt  Time   `json:"joinedAt"`
+	LeftAt    Time   `json:"leftAt"`
+}
+
+// NewParticipation shapes a participant of the session.
+func NewParticipation(sessionID string, p domain.Participant) Participation {
+	return Participation{ID: p.ID, SessionID: sessionID, UserID: p.UserID, JoinedAt: Time(p.JoinedAt), LeftAt: Time(p.LeftAt)}
+}
+
+// Participant is a participant with all totals. Totals are in seconds.
+type Participant struct {
+	Participation
+	Duration         *int64 `json:"duration"` // null while the participant is in the call
+	AudioMutedTime   int64  `json:"audioMutedTime"`
+	VideoOffTime     int64  `json:"videoOffTime"`
+	ScreenSharedTime int64  `json:"screenSharedTime"`
+	User             Person `json:"user"`
+}
+
+// NewParticipant shapes a participant of the session, whose user is among the people.
+func NewParticipant(sessionID string, p domain.Participant, people People) Participant {
+	shape := Participant{
+		Participation:    NewParticipation(sessionID, p),
+		AudioMutedTime:   p.Muted.Seconds(),
+		VideoOffTime:     p.CameraOff.Seconds(),
+		ScreenSharedTime: p.Sharing.Seconds(),
+		User:             people.Person(p.UserID),
+	}
+	if !p.InCall() {
+		seconds := p.Present.Seconds()
+		shape.Duration = &seconds
+	}
+	return shape
+}
