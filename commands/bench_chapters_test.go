@@ -12,8 +12,8 @@ import (
 	"github.com/studycall/studycall/eventstore"
 )
 
-// BenchmarkCommand is one command of one caller: what it allocates, in this process, from the call of the handler to its
-// answer.
+// BenchmarkCommand measures one command of one caller: time and allocations of this process, from the call of the handler
+// to its return.
 func BenchmarkCommand(b *testing.B) {
 	store, _ := benchStore(b, durable)
 	handlers, err := commands.New(store, everyone{}, commands.DefaultSettings(), rand.Text)
@@ -33,7 +33,7 @@ func BenchmarkCommand(b *testing.B) {
 // with the call in the cache, and cold, with the call loaded from the log first.
 func BenchmarkChapters(b *testing.B) {
 	store, _ := benchStore(b, durable)
-	young, old := pastOf(b, store, 1), pastOf(b, store, 10_000)
+	young, old := studyWith(b, store, 1), studyWith(b, store, 10_000)
 	for _, warmth := range []string{"warm", "cold"} {
 		b.Run(warmth, func(b *testing.B) {
 			handlers, err := commands.New(store, everyone{}, commands.DefaultSettings(), rand.Text)
@@ -47,7 +47,7 @@ func BenchmarkChapters(b *testing.B) {
 					}
 				}
 				began := time.Now()
-				if err := meet(b, handlers, study); err != nil {
+				if err := holdSession(b, handlers, study); err != nil {
 					b.Fatal(err)
 				}
 				return time.Since(began)
@@ -67,8 +67,8 @@ func BenchmarkChapters(b *testing.B) {
 	}
 }
 
-// meet is three commands: start, join, and the leave that ends the session.
-func meet(b *testing.B, handlers *commands.Handlers, study string) error {
+// holdSession calls three commands: start, join, and the leave that ends the session.
+func holdSession(b *testing.B, handlers *commands.Handlers, study string) error {
 	b.Helper()
 	started, err := handlers.StartSession(b.Context(), commands.StartSession{StudyID: study, UserID: "user-456", At: time.Now()})
 	if err != nil {
@@ -85,8 +85,8 @@ func meet(b *testing.B, handlers *commands.Handlers, study string) error {
 	return err
 }
 
-// pastOf is a study that has met so many times.
-func pastOf(b *testing.B, store *eventstore.Store, meetings int) string {
+// studyWith appends the past of a study with that many sessions.
+func studyWith(b *testing.B, store *eventstore.Store, sessions int) string {
 	b.Helper()
 	study, version := rand.Text(), int64(0)
 	begin := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -98,7 +98,7 @@ func pastOf(b *testing.B, store *eventstore.Store, meetings int) string {
 		version += int64(len(events))
 		events = nil
 	}
-	for i := range meetings {
+	for i := range sessions {
 		fact := domain.Fact{SessionID: fmt.Sprintf("%s-%d", study, i), At: begin.Add(time.Duration(i) * time.Hour)}
 		events = append(events,
 			domain.SessionStarted{Fact: fact, StartedBy: "user-456"},

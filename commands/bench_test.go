@@ -19,12 +19,12 @@ import (
 	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
-// durable are the settings of a Postgres that loses nothing, unlike the tests' usual one.
+// durable are the settings of a Postgres that loses nothing in a crash, unlike the usual one of the tests.
 var durable = []string{"fsync=on", "full_page_writes=on", "synchronous_commit=on", "max_connections=120", "shared_buffers=128MB",
 	"max_wal_size=2GB"}
 
-// BenchmarkCommands compares commands through the handlers, each by a caller of its own and on a study of its own, with
-// their limit: as many connections, each inserting single rows of the same shape and committing each.
+// BenchmarkCommands compares commands through the handlers, one caller per study, with their upper limit: as many
+// connections, each of which inserts rows of the same shape one by one and commits each.
 func BenchmarkCommands(b *testing.B) {
 	b.Run("disk=this", func(b *testing.B) { compareCommands(b, durable) })
 	// Every flush of the log waits 2 ms.
@@ -67,7 +67,7 @@ func compareCommands(b *testing.B, settings []string) {
 // round is how long each side of a comparison runs at a time.
 const round = time.Second
 
-// measure runs do in a loop from each caller for a round, and gives the rate and how long each took.
+// measure runs do in a loop from each caller for a round. It returns the rate and the duration of each call.
 func measure(callers int, do func(caller, n int) error) (perSecond float64, latencies []time.Duration) {
 	var mu sync.Mutex
 	var all sync.WaitGroup
@@ -141,7 +141,7 @@ func togglesOf(b *testing.B, handlers *commands.Handlers, callers int) func(call
 	}
 }
 
-// everyone lets everybody in: who is a member is not what is measured.
+// everyone accepts every user: memberships are not part of the measurement.
 type everyone struct{}
 
 func (everyone) ActiveMember(context.Context, string, string) error { return nil }
@@ -151,7 +151,7 @@ func median(values []float64) float64 {
 	return values[len(values)/2]
 }
 
-// benchStore is an event store on a Postgres of its own.
+// benchStore opens an event store on a Postgres of its own.
 func benchStore(b *testing.B, settings []string) (*eventstore.Store, *pgxpool.Pool) {
 	b.Helper()
 	server := postgrestest.Cluster(b, settings...)

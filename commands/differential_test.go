@@ -17,9 +17,9 @@ import (
 	"github.com/studycall/studycall/eventstore"
 )
 
-// request is a command in a form that can be carried out in different studies. Sessions go by number: the study's
-// first, second, and so on; 0 is one that never was.
-type request struct {
+// step is a command in a form that can be carried out in different studies. Sessions are numbered: the study's first,
+// second, and so on. 0 is an unknown session.
+type step struct {
 	kind    int
 	user    string
 	session int
@@ -28,12 +28,12 @@ type request struct {
 	at      time.Time
 }
 
-func requests() *rapid.Generator[request] {
-	return rapid.Custom(func(t *rapid.T) request {
-		return request{
+func steps() *rapid.Generator[step] {
+	return rapid.Custom(func(t *rapid.T) step {
+		return step{
 			kind:    rapid.SampledFrom([]int{0, 1, 1, 1, 2, 2, 3, 4, 5}).Draw(t, "kind"),
 			user:    rapid.SampledFrom([]string{"kim", "lee", "park", "stranger"}).Draw(t, "user"),
-			session: rapid.IntRange(-8, 3).Draw(t, "session"), // below 0: the latest, whichever it is
+			session: rapid.IntRange(-8, 3).Draw(t, "session"), // below 0: the latest
 			on:      rapid.Bool().Draw(t, "on"),
 			reason:  rapid.SampledFrom([]domain.LeaveReason{domain.Left, domain.Disconnected, domain.Expired}).Draw(t, "reason"),
 			at:      noon.Add(time.Duration(rapid.IntRange(0, 100_000).Draw(t, "ms")) * time.Millisecond),
@@ -41,7 +41,7 @@ func requests() *rapid.Generator[request] {
 	})
 }
 
-// run is a study in which requests are carried out, by the handlers that are given for each.
+// run is a study in which steps are carried out. handlers returns the handlers for the next step.
 type run struct {
 	name     string
 	study    string
@@ -50,9 +50,9 @@ type run struct {
 	handlers func() *commands.Handlers
 }
 
-// carryOut gives the answer and the error's code, with the study's own ids taken out.
-func (r *run) carryOut(ctx context.Context, q request) (answer any, code string) {
-	session := "never"
+// carryOut returns the result and the error's code, without the study's own ids.
+func (r *run) carryOut(ctx context.Context, q step) (answer any, code string) {
+	session := "unknown"
 	if n := len(r.sessions); q.session < 0 && n > 0 {
 		session = r.sessions[n-1]
 	} else if q.session > 0 && q.session <= n {
@@ -66,7 +66,7 @@ func (r *run) carryOut(ctx context.Context, q request) (answer any, code string)
 		if started.Created {
 			r.sessions = append(r.sessions, started.SessionID)
 		}
-		started.Position = 0 // other studies' events lie between
+		started.Position = 0 // other studies have events of their own
 		answer = started
 	case 1:
 		var joined commands.Joined
@@ -99,7 +99,7 @@ func (r *run) neutral(answer any) string {
 	return strings.ReplaceAll(fmt.Sprintf("%+v", answer), r.study, "study")
 }
 
-// history is what happened in the study.
+// history describes the events of the study.
 func (r *run) history(ctx context.Context, store *eventstore.Store) ([]string, error) {
 	recorded, err := store.ReadStream(ctx, eventstore.Stream(r.study), 0)
 	var all []string
@@ -109,9 +109,9 @@ func (r *run) history(ctx context.Context, store *eventstore.Store) ([]string, e
 	return all, err
 }
 
-// The same commands, carried out on a call that is held in memory, on one that is read anew for each command, and on
-// two servers in turn, each of which the other overtakes: they answer the same, and the same happens.
-func TestWhatIsInMemoryMakesNoDifference(t *testing.T) {
+// The same commands are carried out on a cached call, on a call that is loaded for each command, and on two servers in turn,
+// each of which overtakes the other. All return the same results and append the same events.
+func TestCachingChangesNoResult(t *testing.T) {
 	t.Parallel()
 	a := newServer(t)
 	b := a.another(t)
@@ -143,11 +143,11 @@ func TestWhatIsInMemoryMakesNoDifference(t *testing.T) {
 				return func() *commands.Handlers { n++; return both[n*n/3%2] } // 0 1 1 1 0 0 0 1 …
 			}),
 		}
-		for _, q := range rapid.SliceOfN(requests(), 1, 30).Draw(t, "commands") {
+		for _, q := range rapid.SliceOfN(steps(), 1, 30).Draw(t, "commands") {
 			want, wantCode := runs[0].carryOut(context.Background(), q)
 			for _, r := range runs[1:] {
 				if got, code := r.carryOut(context.Background(), q); got != want || code != wantCode {
-					t.Fatalf("%+v: %s answers %s %s, cached %s %s", q, r.name, got, code, want, wantCode)
+					t.Fatalf("%+v: %s returns %s %s, cached returns %s %s", q, r.name, got, code, want, wantCode)
 				}
 			}
 			if strings.HasPrefix(wantCode, "unexpected") {

@@ -1,9 +1,9 @@
-// Package commands carries out what people want of a call: one file per command, each saying what it needs, who may,
-// and what it answers. A command loads the study's Call, lets domain decide, and appends the events that come of it.
+// Package commands carries out the commands to a study's call: one file per command, which states what the command needs,
+// who may use it and what it returns. A command loads the study's Call, lets domain decide, and appends the resulting events.
 //
-// An answer without an error means that what it says is durable. Every answer carries the position of the event that it
-// rests on. Commands are idempotent as the contract asks: starting an open session, joining twice or leaving twice is
-// no error and no event. Business times are given by the caller.
+// A result without an error is durable. Every result carries the position of the event that it rests on. Commands are
+// idempotent: starting an open session, joining twice or leaving twice is no error and appends no event. Callers pass the
+// business times.
 //
-// The package may know domain and the event store; whom it asks about members it declares itself.
+// The package may import domain and eventstore. It declares the interface through which it checks memberships itself.
 package commands

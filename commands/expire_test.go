@@ -23,12 +23,12 @@ func TestExpireSession(t *testing.T) {
 		t.Error(err)
 	}
 	if err := expire(session, 301); !errors.Is(err, domain.ErrSessionEnded) {
-		t.Errorf("once more: got %v", err)
+		t.Errorf("a second time: got %v", err)
 	}
-	s.happened(t, "go SessionStarted kim", "go SessionEnded expired")
+	s.wantEvents(t, "go SessionStarted kim", "go SessionEnded expired")
 }
 
-func TestExpireSessionThatSomebodyJoined(t *testing.T) {
+func TestExpireSessionAfterAJoin(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	session := s.mustStart(t, "go", "kim", 0).SessionID
@@ -36,5 +36,5 @@ func TestExpireSessionThatSomebodyJoined(t *testing.T) {
 	if _, err := s.ExpireSession(t.Context(), commands.ExpireSession{StudyID: "go", SessionID: session, At: at(300)}); err != nil {
 		t.Error(err)
 	}
-	s.happened(t, "go SessionStarted kim", "go ParticipantJoined lee")
+	s.wantEvents(t, "go SessionStarted kim", "go ParticipantJoined lee")
 }

@@ -1,9 +1,9 @@
 package commands
 
-// Waiting is how many commands lie on a study's desk, besides those that are being dealt with.
-func (h *Handlers) Waiting(studyID string) int {
-	d := h.desk(studyID)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return len(d.waiting)
+// Queued returns how many requests are in the queue of a study's worker, without the batch in progress.
+func (h *Handlers) Queued(studyID string) int {
+	w := h.worker(studyID)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.queue)
 }

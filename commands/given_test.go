@@ -14,6 +14,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
@@ -21,17 +22,14 @@ import (
 	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
-// patience is how long a test waits for what must happen.
-const patience = time.Minute
-
-// access is the one thing that these tests make up.
+// access is the only fake of these tests.
 type access func(studyID, userID string) error
 
 func (a access) ActiveMember(_ context.Context, studyID, userID string) error {
 	return a(studyID, userID)
 }
 
-// members lets in everybody whose name does not say otherwise.
+// members accepts every user except those whose id begins with stranger.
 func members(_, userID string) error {
 	if strings.HasPrefix(userID, "stranger") {
 		return domain.ErrNotStudyMember
@@ -39,7 +37,7 @@ func members(_, userID string) error {
 	return nil
 }
 
-// server has a store, handlers and a pool of its own, as each of our servers has.
+// server is one of several servers on a database: it has a store, handlers and a pool of its own.
 type server struct {
 	*commands.Handlers
 	store *eventstore.Store
@@ -67,13 +65,13 @@ func newServerOn(t *testing.T, url string) server {
 	return server{newHandlers(t, store, commands.DefaultSettings(), rand.Text), store, pool}
 }
 
-// another starts one more server on this one's database.
+// another starts one more server on the same database.
 func (s server) another(t *testing.T) server {
 	t.Helper()
 	return newServerOn(t, s.pool.Config().ConnString())
 }
 
-// with is the same server with fresh handlers: they have nothing in memory.
+// with returns the same server with new handlers, whose cache is empty.
 func (s server) with(t *testing.T, settings commands.Settings, newID func() string) server {
 	t.Helper()
 	s.Handlers = newHandlers(t, s.store, settings, newID)
@@ -144,8 +142,8 @@ func (s server) mustLeave(t *testing.T, study, session, user string, seconds int
 	return position
 }
 
-// met is a study whose only session is over: kim was in it from second 1 to second 4. It ends at position 4.
-func (s server) met(t *testing.T, study string) (session string) {
+// endedSession makes a session of the study that has ended: kim was in it from second 1 to second 4. It appends four events.
+func (s server) endedSession(t *testing.T, study string) (session string) {
 	t.Helper()
 	session = s.mustStart(t, study, "kim", 0).SessionID
 	s.mustJoin(t, study, session, "kim", 1)
@@ -153,7 +151,7 @@ func (s server) met(t *testing.T, study string) (session string) {
 	return session
 }
 
-// log reads all that has happened.
+// log reads all events.
 func (s server) log(t *testing.T) []eventstore.Recorded {
 	t.Helper()
 	var all []eventstore.Recorded
@@ -168,8 +166,8 @@ func (s server) log(t *testing.T) []eventstore.Recorded {
 	}
 }
 
-// happened fails the test unless the log has just these events, given as "study type user" or "study type reason".
-func (s server) happened(t *testing.T, want ...string) {
+// wantEvents fails the test unless the log has exactly these events, given as "study type user" or "study type reason".
+func (s server) wantEvents(t *testing.T, want ...string) {
 	t.Helper()
 	got := []string{}
 	for _, r := range s.log(t) {
@@ -177,36 +175,36 @@ func (s server) happened(t *testing.T, want ...string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		who := ""
+		subject := ""
 		switch e := event.(type) {
 		case domain.SessionStarted:
-			who = e.StartedBy
+			subject = e.StartedBy
 		case domain.ParticipantJoined:
-			who = e.UserID
+			subject = e.UserID
 		case domain.ParticipantLeft:
-			who = e.UserID
+			subject = e.UserID
 		case domain.AudioMuted:
-			who = e.UserID
+			subject = e.UserID
 		case domain.AudioUnmuted:
-			who = e.UserID
+			subject = e.UserID
 		case domain.SessionEnded:
-			who = string(e.Reason)
+			subject = string(e.Reason)
 		}
-		got = append(got, strings.TrimSpace(r.Study()+" "+r.Type+" "+who))
+		got = append(got, strings.TrimSpace(r.Study()+" "+r.Type+" "+subject))
 	}
 	if !slices.Equal(got, want) {
-		t.Errorf("happened\n%q, want\n%q", got, want)
+		t.Errorf("got events\n%q, want\n%q", got, want)
 	}
 }
 
-func fails(t *testing.T, err, want error) {
+func wantError(t *testing.T, err, want error) {
 	t.Helper()
 	if !errors.Is(err, want) {
 		t.Errorf("got error %v, want %v", err, want)
 	}
 }
 
-// counted makes ids with a prefix, the same in every run.
+// counted returns a source of ids with a prefix, the same in every run.
 func counted(prefix string) func() string {
 	n := 0
 	return func() string {
@@ -215,21 +213,7 @@ func counted(prefix string) func() string {
 	}
 }
 
-func waitUntil(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(patience)
-	for !is() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("gave up waiting until %s", what)
-		}
-	}
-}
-
-// holdAppends takes the lock that every append needs, until release.
+// holdAppends holds the lock that every append takes, until release.
 func (s server) holdAppends(t *testing.T) (release func()) {
 	t.Helper()
 	tx, err := s.pool.Begin(t.Context())
@@ -244,10 +228,10 @@ func (s server) holdAppends(t *testing.T) (release func()) {
 	return release
 }
 
-// appending waits until an append waits for the lock.
-func (s server) appending(t *testing.T) {
+// waitForAppend waits until an append waits for the lock.
+func (s server) waitForAppend(t *testing.T) {
 	t.Helper()
-	waitUntil(t, "an append waits for the lock", func() bool {
+	check.Eventually(t, "an append waits for the lock", func() bool {
 		var waiting bool
 		if err := s.pool.QueryRow(t.Context(), `select exists (select from pg_stat_activity
 			where datname = current_database() and wait_event_type = 'Lock')`).Scan(&waiting); err != nil {
@@ -257,7 +241,7 @@ func (s server) appending(t *testing.T) {
 	})
 }
 
-// inParallel runs do n times at once and waits for all.
+// inParallel runs do n times concurrently and waits for all calls.
 func inParallel(n int, do func(i int)) {
 	var all sync.WaitGroup
 	for i := range n {

@@ -9,7 +9,7 @@ import (
 	"github.com/studycall/studycall/eventstore"
 )
 
-// Log is what commands need of the event store.
+// Log is the part of the event store that commands use.
 type Log interface {
 	Load(ctx context.Context, stream string) ([]eventstore.Recorded, error)
 	LoadSession(ctx context.Context, sessionID string) ([]eventstore.Recorded, error)
@@ -17,37 +17,38 @@ type Log interface {
 	Append(ctx context.Context, stream string, expected int64, events []domain.Event) (int64, error)
 }
 
-// Access says who may. The error is domain.ErrNotStudyMember, or one of looking it up.
+// Access checks memberships. The error is domain.ErrNotStudyMember, or that of a failed lookup.
 type Access interface {
 	ActiveMember(ctx context.Context, studyID, userID string) error
 }
 
 // Settings are the rules that an operator may change.
 type Settings struct {
-	// Capacity is how many may be in one call at once.
+	// Capacity is the largest number of participants in one call at once.
 	Capacity int
-	// CachedCalls is how many studies' calls are held in memory.
+	// CachedCalls is the largest number of studies whose calls are cached.
 	CachedCalls int
 }
 
-// DefaultSettings are the contract's.
+// DefaultSettings returns the documented capacity, and a cache for more studies than meet at once.
 func DefaultSettings() Settings { return Settings{Capacity: 12, CachedCalls: 10_000} }
 
 // Handlers are the commands: StartSession, JoinSession, LeaveSession, SetAudio, SetVideo, SetScreenShare and
-// ExpireSession. They may be called concurrently. When a call's context ends first, the command may or may not be carried out.
+// ExpireSession. They are safe for concurrent use. If the caller's context ends first, the command may or may not be carried
+// out.
 type Handlers struct {
 	log      Log
 	access   Access
 	settings Settings
 	newID    func() string
-	desks    *lru.Cache[string, *desk]
+	workers  *lru.Cache[string, *streamWorker] // by study
 }
 
-// New makes the handlers. newID makes a new id that nobody else makes, such as crypto/rand.Text.
+// New returns the handlers. newID returns a new, globally unique id on each call, such as crypto/rand.Text.
 func New(log Log, access Access, settings Settings, newID func() string) (*Handlers, error) {
-	desks, err := lru.New[string, *desk](settings.CachedCalls)
+	workers, err := lru.New[string, *streamWorker](settings.CachedCalls)
 	if err != nil {
 		return nil, err
 	}
-	return &Handlers{log: log, access: access, settings: settings, newID: newID, desks: desks}, nil
+	return &Handlers{log: log, access: access, settings: settings, newID: newID, workers: workers}, nil
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/studycall/studycall/domain"
 )
 
-// JoinSession brings a user into the study's open session.
+// JoinSession puts a user into the study's open session.
 type JoinSession struct {
 	StudyID   string
 	SessionID string
@@ -18,15 +18,15 @@ type JoinSession struct {
 // Joined is the user's record in the session.
 type Joined struct {
 	Participant domain.Participant
-	// Session is the session as it is with the user in it.
+	// Session is the session right after the join.
 	Session domain.Session
-	// First says that the user had not been in this session before.
+	// First is true if the user had not joined this session before.
 	First    bool
 	Position int64
 }
 
-// JoinSession needs an active member. Joining while in the call changes nothing. Errors: domain.ErrSessionNotFound for
-// an unknown session or another study's, domain.ErrSessionEnded, domain.ErrRoomFull.
+// JoinSession is for active members. Joining while in the call changes nothing. Errors: domain.ErrNotStudyMember,
+// domain.ErrSessionNotFound for an unknown session or another study's, domain.ErrSessionEnded, domain.ErrRoomFull.
 func (h *Handlers) JoinSession(ctx context.Context, cmd JoinSession) (Joined, error) {
 	if err := h.access.ActiveMember(ctx, cmd.StudyID, cmd.UserID); err != nil {
 		return Joined{}, err
@@ -37,7 +37,7 @@ func (h *Handlers) JoinSession(ctx context.Context, cmd JoinSession) (Joined, er
 	var answer Joined
 	position, err := h.decideOnSession(ctx, cmd.StudyID, cmd.SessionID, join, domain.ErrSessionNotFound,
 		func(call domain.Call) {
-			session := call.Clone().Session // later commands go on with the call
+			session := call.Clone().Session // later commands of the batch change the call
 			p := *session.Participant(cmd.UserID)
 			answer = Joined{Participant: p, Session: session, First: p.ID == join.ParticipantID}
 		})

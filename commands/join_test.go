@@ -31,19 +31,19 @@ func TestJoinSession(t *testing.T) {
 	want.Participant.LastAt, want.Position = at(20), 5
 	want.Session.Participants = []domain.Participant{want.Participant, lee.Participant}
 	if got := s.mustJoin(t, "go", session, "kim", 20); !reflect.DeepEqual(got, want) {
-		t.Errorf("back again: got %+v, want %+v", got, want)
+		t.Errorf("the second stint: got %+v, want %+v", got, want)
 	}
-	s.happened(t, "go SessionStarted kim", "go ParticipantJoined kim", "go ParticipantJoined lee", "go ParticipantLeft kim",
+	s.wantEvents(t, "go SessionStarted kim", "go ParticipantJoined kim", "go ParticipantJoined lee", "go ParticipantLeft kim",
 		"go ParticipantJoined kim")
 }
 
-func TestJoinSessionIsRefused(t *testing.T) {
+func TestJoinSessionErrors(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
-	older := s.met(t, "go")
-	over := s.met(t, "go")
+	older := s.endedSession(t, "go")
+	over := s.endedSession(t, "go")
 	others := s.mustStart(t, "rust", "lee", 0).SessionID
-	othersOlder := s.met(t, "zig")
+	othersOlder := s.endedSession(t, "zig")
 	before := len(s.log(t))
 	for name, c := range map[string]struct {
 		study, session string
@@ -51,11 +51,11 @@ func TestJoinSessionIsRefused(t *testing.T) {
 	}{
 		"the latest session, which has ended": {"go", over, domain.ErrSessionEnded},
 		"an older session":                    {"go", older, domain.ErrSessionEnded},
-		"a session that never was":            {"go", "no-such-session", domain.ErrSessionNotFound},
+		"an unknown session":                  {"go", "no-such-session", domain.ErrSessionNotFound},
 		"no session":                          {"go", "", domain.ErrSessionNotFound},
 		"another study's open session":        {"go", others, domain.ErrSessionNotFound},
 		"another study's ended session":       {"go", othersOlder, domain.ErrSessionNotFound},
-		"a study that never met":              {"java", others, domain.ErrSessionNotFound},
+		"a study without sessions":            {"java", others, domain.ErrSessionNotFound},
 	} {
 		got, err := s.join(t, c.study, c.session, "kim", 99)
 		if !errors.Is(err, c.want) || !reflect.DeepEqual(got, commands.Joined{}) {
@@ -63,20 +63,20 @@ func TestJoinSessionIsRefused(t *testing.T) {
 		}
 	}
 	if after := len(s.log(t)); after != before {
-		t.Errorf("%d events happened", after-before)
+		t.Errorf("%d events were appended", after-before)
 	}
 }
 
-func TestTheCallIsFull(t *testing.T) {
+func TestJoinSessionWhenTheCallIsFull(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	session := s.mustStart(t, "go", "kim", 0).SessionID
 	capacity := commands.DefaultSettings().Capacity
 	if capacity != 12 {
-		t.Errorf("the contract says 12, the settings %d", capacity)
+		t.Errorf("the documented capacity is 12, the settings have %d", capacity)
 	}
 	full := make(chan error, 20)
-	inParallel(20, func(i int) { // all at once: the count must hold within one batch, too
+	inParallel(20, func(i int) { // concurrent: the limit must hold within one batch, too
 		_, err := s.join(t, "go", session, "user-"+strconv.Itoa(i), 1)
 		full <- err
 	})

@@ -22,11 +22,11 @@ func TestLeaveSession(t *testing.T) {
 			t.Errorf("%s: the answer rests on position %d, want %d", c.user, got, c.want)
 		}
 	}
-	s.happened(t, "go SessionStarted kim", "go ParticipantJoined kim", "go ParticipantJoined lee", "go ParticipantLeft kim",
+	s.wantEvents(t, "go SessionStarted kim", "go ParticipantJoined kim", "go ParticipantJoined lee", "go ParticipantLeft kim",
 		"go ParticipantLeft lee", "go SessionEnded everyoneLeft")
 }
 
-// Also who is no longer a member may leave.
+// A user who is no longer a member may leave.
 func TestLeaveSessionNeedsNoMembership(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
@@ -43,18 +43,18 @@ func TestLeaveSessionNeedsNoMembership(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	s.happened(t, "go SessionStarted kim", "go ParticipantJoined kim", "go ParticipantLeft kim", "go SessionEnded everyoneLeft")
+	s.wantEvents(t, "go SessionStarted kim", "go ParticipantJoined kim", "go ParticipantLeft kim", "go SessionEnded everyoneLeft")
 }
 
-func TestLeaveSessionThatIsOver(t *testing.T) {
+func TestLeaveSessionThatHasEnded(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
-	older := s.met(t, "go")  // positions 1 to 4
-	latest := s.met(t, "go") // 5 to 8
-	others := s.met(t, "rust")
+	older := s.endedSession(t, "go")  // positions 1 to 4
+	latest := s.endedSession(t, "go") // 5 to 8
+	others := s.endedSession(t, "rust")
 	for name, c := range map[string]struct {
 		session, user string
-		want          int64 // position; 0: never was there
+		want          int64 // position; 0: the user never joined
 	}{
 		"the latest":                {latest, "kim", 8},
 		"an older one":              {older, "kim", 4},
@@ -62,7 +62,7 @@ func TestLeaveSessionThatIsOver(t *testing.T) {
 		"an older one, without lee": {older, "lee", 0},
 		"another study's":           {others, "kim", 0},
 		"none":                      {"", "kim", 0},
-		"one that never was":        {"no-such-session", "kim", 0},
+		"an unknown one":            {"no-such-session", "kim", 0},
 	} {
 		got, err := s.leave(t, "go", c.session, c.user, 99)
 		if c.want == 0 {

@@ -10,29 +10,29 @@ import (
 	"github.com/studycall/studycall/eventstore"
 )
 
-// Server a holds a call in memory; server b has ended its session since, and maybe opened the next one.
-func TestAStaleCacheDecidesRightly(t *testing.T) {
+// Server a has a call in its cache. Server b has ended its session since, and in some cases opened the next one.
+func TestAStaleCacheIsDetected(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		next   bool // b has opened the next session
+		next   bool // whether b has opened the next session
 		decide func(t *testing.T, a server, session, next string)
 	}{
 		"join an ended session": {decide: func(t *testing.T, a server, session, _ string) {
 			t.Helper()
 			_, err := a.join(t, "go", session, "lee", 9)
-			fails(t, err, domain.ErrSessionEnded)
+			wantError(t, err, domain.ErrSessionEnded)
 		}},
 		"join the session before": {next: true, decide: func(t *testing.T, a server, session, _ string) {
 			t.Helper()
 			_, err := a.join(t, "go", session, "lee", 9)
-			fails(t, err, domain.ErrSessionEnded)
+			wantError(t, err, domain.ErrSessionEnded)
 		}},
-		"join again what one has left elsewhere": {decide: func(t *testing.T, a server, session, _ string) {
+		"join again after a leave on the other server": {decide: func(t *testing.T, a server, session, _ string) {
 			t.Helper()
-			_, err := a.join(t, "go", session, "kim", 9) // in a's memory kim is in the call: nothing to change
-			fails(t, err, domain.ErrSessionEnded)
+			_, err := a.join(t, "go", session, "kim", 9) // in a's cache kim is in the call: a join changes nothing
+			wantError(t, err, domain.ErrSessionEnded)
 		}},
-		"join a session that a has not heard of": {next: true, decide: func(t *testing.T, a server, _, next string) {
+		"join a session that a has not read": {next: true, decide: func(t *testing.T, a server, _, next string) {
 			t.Helper()
 			if got := a.mustJoin(t, "go", next, "lee", 9); !got.First || got.Position != 6 {
 				t.Errorf("got %+v", got)
@@ -44,7 +44,7 @@ func TestAStaleCacheDecidesRightly(t *testing.T) {
 				t.Errorf("got %+v", got)
 			}
 		}},
-		"start what is open": {next: true, decide: func(t *testing.T, a server, _, next string) {
+		"start while a session is open": {next: true, decide: func(t *testing.T, a server, _, next string) {
 			t.Helper()
 			if got := a.mustStart(t, "go", "lee", 9); got.Created || got.SessionID != next || got.Position != 5 {
 				t.Errorf("got %+v", got)
@@ -65,12 +65,12 @@ func TestAStaleCacheDecidesRightly(t *testing.T) {
 		"toggle in an ended session": {decide: func(t *testing.T, a server, session, _ string) {
 			t.Helper()
 			_, err := a.mute(t, session, "kim", 9)
-			fails(t, err, domain.ErrSessionEnded)
+			wantError(t, err, domain.ErrSessionEnded)
 		}},
 		"toggle in the session before": {next: true, decide: func(t *testing.T, a server, session, _ string) {
 			t.Helper()
 			_, err := a.mute(t, session, "kim", 9)
-			fails(t, err, domain.ErrSessionNotFound)
+			wantError(t, err, domain.ErrSessionNotFound)
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -88,8 +88,8 @@ func TestAStaleCacheDecidesRightly(t *testing.T) {
 	}
 }
 
-// What one server answered, the other knows.
-func TestServersTakeTurns(t *testing.T) {
+// A command on one server sees every event that a command on the other has appended.
+func TestTwoServersAlternateOnOneStudy(t *testing.T) {
 	t.Parallel()
 	a := newServer(t)
 	b := a.another(t)
@@ -103,49 +103,49 @@ func TestServersTakeTurns(t *testing.T) {
 	a.mustJoin(t, "go", session, "lee", 3)
 	b.mustLeave(t, "go", session, "kim", 4)
 	a.mustLeave(t, "go", session, "lee", 5)
-	b.happened(t, "go SessionStarted kim", "go ParticipantJoined kim", "go ParticipantJoined lee", "go ParticipantLeft kim",
+	b.wantEvents(t, "go SessionStarted kim", "go ParticipantJoined kim", "go ParticipantJoined lee", "go ParticipantLeft kim",
 		"go ParticipantLeft lee", "go SessionEnded everyoneLeft")
 }
 
-// weighing is a log that remembers the most events that it gave at once.
-type weighing struct {
+// pageLog is a log that records the size of the largest page that it returned.
+type pageLog struct {
 	*eventstore.Store
-	most int
+	largest int
 }
 
-func (w *weighing) ReadStreamPage(ctx context.Context, stream string, after int64, limit int) ([]eventstore.Recorded, error) {
-	events, err := w.Store.ReadStreamPage(ctx, stream, after, limit)
-	w.most = max(w.most, len(events))
+func (l *pageLog) ReadStreamPage(ctx context.Context, stream string, after int64, limit int) ([]eventstore.Recorded, error) {
+	events, err := l.Store.ReadStreamPage(ctx, stream, after, limit)
+	l.largest = max(l.largest, len(events))
 	return events, err
 }
 
-// A study that met a hundred times at server b, since server a last saw it, does not cost a all of that.
-func TestWhoeverWasOvertakenByFarReadsTheLatestChapter(t *testing.T) {
+// Server b records a hundred sessions after server a cached the call. Server a does not read them all to catch up.
+func TestLoadAfterALargeGapStartsAtTheLatestChapter(t *testing.T) {
 	t.Parallel()
 	a := newServer(t)
 	b := a.another(t)
-	log := &weighing{Store: a.store}
+	log := &pageLog{Store: a.store}
 	idle, err := commands.New(log, access(members), commands.DefaultSettings(), rand.Text)
 	if err != nil {
 		t.Fatal(err)
 	}
 	a.Handlers = idle
-	a.mustLeave(t, "go", gather(t, a, 0), "kim", 2)
+	a.mustLeave(t, "go", startJoined(t, a, 0), "kim", 2)
 	for n := range 100 {
-		b.mustLeave(t, "go", gather(t, b, 10*(n+1)), "kim", 10*(n+1)+2)
+		b.mustLeave(t, "go", startJoined(t, b, 10*(n+1)), "kim", 10*(n+1)+2)
 	}
-	open := gather(t, b, 2000)
+	open := startJoined(t, b, 2000)
 
 	if got := a.mustStart(t, "go", "lee", 2003); got.Created || got.SessionID != open || got.Position != 406 {
 		t.Errorf("got %+v, want the open session %s as of 406", got, open)
 	}
-	if log.most > 200 {
-		t.Errorf("it read %d events at once", log.most)
+	if log.largest > 200 {
+		t.Errorf("a page has %d events", log.largest)
 	}
 }
 
-// gather starts a session that kim is in.
-func gather(t *testing.T, s server, seconds int) (session string) {
+// startJoined starts a session and lets kim join it.
+func startJoined(t *testing.T, s server, seconds int) (session string) {
 	t.Helper()
 	session = s.mustStart(t, "go", "kim", seconds).SessionID
 	s.mustJoin(t, "go", session, "kim", seconds+1)

@@ -7,7 +7,7 @@ import (
 	"github.com/studycall/studycall/domain"
 )
 
-// StartSession opens a session of a study. It joins nobody.
+// StartSession opens a session of a study. It adds no participant.
 type StartSession struct {
 	StudyID string
 	UserID  string
@@ -19,12 +19,13 @@ type Started struct {
 	SessionID string
 	StartedBy string
 	StartedAt time.Time
-	// Created says that this command opened it; otherwise it was open already.
+	// Created is true if this command opened the session, false if it was open already.
 	Created  bool
 	Position int64
 }
 
-// StartSession needs an active member. Of several at the same moment one creates the session and all get it.
+// StartSession is for active members, else domain.ErrNotStudyMember. Of several concurrent starts one creates the session,
+// and all return it.
 func (h *Handlers) StartSession(ctx context.Context, cmd StartSession) (Started, error) {
 	if err := h.access.ActiveMember(ctx, cmd.StudyID, cmd.UserID); err != nil {
 		return Started{}, err

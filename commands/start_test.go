@@ -25,23 +25,23 @@ func TestStartSession(t *testing.T) {
 	if got := s.mustStart(t, "rust", "lee", 9); got != other {
 		t.Errorf("another study: got %+v, want %+v", got, other)
 	}
-	s.happened(t, "go SessionStarted kim", "rust SessionStarted lee")
+	s.wantEvents(t, "go SessionStarted kim", "rust SessionStarted lee")
 }
 
-func TestStartSessionAfterTheLastOneEnded(t *testing.T) {
+func TestStartSessionAfterThePreviousOneEnded(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
-	old := s.met(t, "go")
-	next := s.mustStart(t, "go", "lee", 2) // by a clock that is behind
+	old := s.endedSession(t, "go")
+	next := s.mustStart(t, "go", "lee", 2) // by a clock that lags
 	if !next.Created || next.SessionID == old || !next.StartedAt.Equal(at(4)) || next.Position != 5 {
 		t.Errorf("got %+v, want a new session at second 4, position 5", next)
 	}
-	s.happened(t, "go SessionStarted kim", "go ParticipantJoined kim", "go ParticipantLeft kim", "go SessionEnded everyoneLeft",
+	s.wantEvents(t, "go SessionStarted kim", "go ParticipantJoined kim", "go ParticipantLeft kim", "go SessionEnded everyoneLeft",
 		"go SessionStarted lee")
 }
 
-// Whoever may not gets the reason as it is, and nothing happens.
-func TestWhoMayNot(t *testing.T) {
+// Start and join return the error of the membership check unchanged, and append nothing.
+func TestCommandsReturnTheErrorOfTheMembershipCheck(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	session := s.mustStart(t, "go", "kim", 0).SessionID
@@ -52,22 +52,22 @@ func TestWhoMayNot(t *testing.T) {
 	if !errors.Is(err, domain.ErrNotStudyMember) || !reflect.DeepEqual(got, commands.Joined{}) {
 		t.Errorf("join: got %+v, %v", got, err)
 	}
-	away := errors.New("the membership database is away")
-	nobodyKnows := access(func(string, string) error { return away })
-	handlers, err := commands.New(s.store, nobodyKnows, commands.DefaultSettings(), counted("id"))
+	unavailable := errors.New("the membership database is unavailable")
+	failing := access(func(string, string) error { return unavailable })
+	handlers, err := commands.New(s.store, failing, commands.DefaultSettings(), counted("id"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.Handlers = handlers
 	_, startErr := s.start(t, "rust", "kim", 1)
 	_, joinErr := s.join(t, "go", session, "kim", 1)
-	fails(t, startErr, away)
-	fails(t, joinErr, away)
-	s.happened(t, "go SessionStarted kim")
+	wantError(t, startErr, unavailable)
+	wantError(t, joinErr, unavailable)
+	s.wantEvents(t, "go SessionStarted kim")
 }
 
-// Two hundred press start at the same moment, on two servers.
-func TestManyStartsAtOnce(t *testing.T) {
+// Of two hundred concurrent starts on two servers, one creates the session.
+func TestConcurrentStartsCreateOneSession(t *testing.T) {
 	t.Parallel()
 	a := newServer(t)
 	servers := []server{a, a.another(t)}
@@ -90,7 +90,7 @@ func TestManyStartsAtOnce(t *testing.T) {
 		}
 	}
 	if created != 1 {
-		t.Errorf("%d were told that they opened it, want 1", created)
+		t.Errorf("%d answers have Created, want 1", created)
 	}
-	a.happened(t, "go SessionStarted kim")
+	a.wantEvents(t, "go SessionStarted kim")
 }

@@ -34,24 +34,20 @@ type SetScreenShare struct {
 	At        time.Time
 }
 
-// SetAudio is for whoever is in the call. Setting what is set already is no event. It returns the position that the
-// answer rests on. Errors: domain.ErrSessionNotFound, domain.ErrSessionEnded, domain.ErrParticipantNotFound.
+// SetAudio is for participants in the call. Setting the current state again appends no event. It returns the position that
+// the answer rests on. Errors: domain.ErrSessionNotFound, domain.ErrSessionEnded, domain.ErrParticipantNotFound.
 func (h *Handlers) SetAudio(ctx context.Context, cmd SetAudio) (int64, error) {
-	return h.toggle(ctx, cmd.StudyID, domain.SetAudio{SessionID: cmd.SessionID, UserID: cmd.UserID, Muted: cmd.Muted, At: cmd.At})
+	return h.decide(ctx, cmd.StudyID, domain.SetAudio{SessionID: cmd.SessionID, UserID: cmd.UserID, Muted: cmd.Muted, At: cmd.At}, nil)
 }
 
 // SetVideo is SetAudio for the camera.
 func (h *Handlers) SetVideo(ctx context.Context, cmd SetVideo) (int64, error) {
-	return h.toggle(ctx, cmd.StudyID, domain.SetVideo{SessionID: cmd.SessionID, UserID: cmd.UserID, Off: cmd.Off, At: cmd.At})
+	return h.decide(ctx, cmd.StudyID, domain.SetVideo{SessionID: cmd.SessionID, UserID: cmd.UserID, Off: cmd.Off, At: cmd.At}, nil)
 }
 
-// SetScreenShare is SetAudio for the screen, and domain.ErrScreenShareTaken while somebody else shares; the error's
-// details name whom.
+// SetScreenShare is SetAudio for the screen. While another participant shares, it returns domain.ErrScreenShareTaken with
+// that participant's id in the details.
 func (h *Handlers) SetScreenShare(ctx context.Context, cmd SetScreenShare) (int64, error) {
-	return h.toggle(ctx, cmd.StudyID,
-		domain.SetScreenShare{SessionID: cmd.SessionID, UserID: cmd.UserID, Sharing: cmd.Sharing, At: cmd.At})
-}
-
-func (h *Handlers) toggle(ctx context.Context, studyID string, command domain.Command) (int64, error) {
-	return h.decide(ctx, studyID, command, func(domain.Call) {})
+	return h.decide(ctx, cmd.StudyID,
+		domain.SetScreenShare{SessionID: cmd.SessionID, UserID: cmd.UserID, Sharing: cmd.Sharing, At: cmd.At}, nil)
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/studycall/studycall/domain"
 )
 
-// toggles are the three commands, as one: on means muted, camera off, sharing.
+// toggles returns the three commands in one form: on means muted, camera off, sharing.
 func toggles(s server) map[string]func(ctx context.Context, session, user string, on bool) (int64, error) {
 	return map[string]func(ctx context.Context, session, user string, on bool) (int64, error){
 		"audio": func(ctx context.Context, session, user string, on bool) (int64, error) {
@@ -36,7 +36,7 @@ func TestToggles(t *testing.T) {
 			t.Parallel()
 			s := newServer(t)
 			toggle := toggles(s)[name]
-			older := s.met(t, "go")
+			older := s.endedSession(t, "go")
 			session := s.mustStart(t, "go", "kim", 5).SessionID
 			s.mustJoin(t, "go", session, "kim", 6) // position 6
 			for i, c := range []struct {
@@ -49,7 +49,7 @@ func TestToggles(t *testing.T) {
 			}
 			log := s.log(t)
 			if len(log) != 9 || log[6].Type != types[0] || log[7].Type != types[1] || log[8].Type != types[0] {
-				t.Errorf("%+v happened", log)
+				t.Errorf("got %+v", log)
 			}
 			for _, c := range []struct {
 				session, user string
@@ -60,16 +60,16 @@ func TestToggles(t *testing.T) {
 				{"no-such-session", "kim", domain.ErrSessionNotFound},
 			} {
 				_, err := toggle(t.Context(), c.session, c.user, true)
-				fails(t, err, c.want)
+				wantError(t, err, c.want)
 			}
 			s.mustLeave(t, "go", session, "kim", 10)
 			_, err := toggle(t.Context(), session, "kim", true)
-			fails(t, err, domain.ErrSessionEnded)
+			wantError(t, err, domain.ErrSessionEnded)
 		})
 	}
 }
 
-func TestTheScreenIsTaken(t *testing.T) {
+func TestOneParticipantSharesAtATime(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	session := s.mustStart(t, "go", "kim", 0).SessionID
@@ -86,6 +86,6 @@ func TestTheScreenIsTaken(t *testing.T) {
 	}
 	s.mustLeave(t, "go", session, "kim", 20)
 	if _, err := share(t.Context(), session, "lee", true); err != nil {
-		t.Errorf("after the sharer left: %v", err)
+		t.Errorf("after the sharing participant left: %v", err)
 	}
 }

@@ -14,19 +14,19 @@ import (
 	"github.com/studycall/studycall/eventstore"
 )
 
-// claim is what an answer says: that at a position of the log, something was so.
+// claim is the content of an answer: a statement about the call at a position of the log.
 type claim struct {
 	position int64
 	study    string
-	what     string
-	is       func(domain.Call) bool
+	text     string
+	holds    func(domain.Call) bool
 }
 
-// claims are what all answers said, and the ids that were handed out as new.
+// claims are the claims of all answers, and how often each id was returned as new.
 type claims struct {
-	mu  sync.Mutex
-	all []claim
-	new map[string]int
+	mu     sync.Mutex
+	all    []claim
+	newIDs map[string]int
 }
 
 func (c *claims) add(made claim, newID string) {
@@ -34,21 +34,21 @@ func (c *claims) add(made claim, newID string) {
 	defer c.mu.Unlock()
 	c.all = append(c.all, made)
 	if newID != "" {
-		c.new[newID]++
+		c.newIDs[newID]++
 	}
 }
 
-// Many people do whatever they like on two servers, without and with connections that break. Afterwards every answer is
-// held against the log: it was true at the position that it names, and every event is one that a lawful call can have.
-func TestEveryAnswerIsTrue(t *testing.T) {
+// Many people call random commands on two servers, without and with connections that break. Afterwards every answer is
+// compared with the log: it was true at the position that it names, and every event is possible in a call.
+func TestEveryAnswerAgreesWithTheLog(t *testing.T) {
 	t.Parallel()
-	for name, cut := range map[string]bool{"undisturbed": false, "connections break": true} {
+	for name, cut := range map[string]bool{"stable connections": false, "connections break": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := newServer(t)
 			servers := []server{a, a.another(t)}
 			studies := []string{"go", "rust"}
-			answers := claims{new: map[string]int{}}
+			answers := claims{newIDs: map[string]int{}}
 			stop := func() {}
 			if cut {
 				stop = cutConnections(t, servers...)
@@ -64,12 +64,12 @@ func TestEveryAnswerIsTrue(t *testing.T) {
 				}
 			})
 			stop()
-			answers.check(t, a)
+			answers.verify(t, a)
 		})
 	}
 }
 
-// person does things at random, in the session that it heard of last.
+// person calls random commands in the latest session that an answer named.
 type person struct {
 	name     string
 	answers  *claims
@@ -79,13 +79,13 @@ type person struct {
 func (p *person) act(ctx context.Context, s server, study string) error {
 	session, when := p.sessions[study], noon.Add(time.Duration(rand.IntN(60_000))*time.Millisecond)
 	on := rand.IntN(2) == 0
-	say := func(position int64, newID, what string, is func(domain.Call) bool) {
-		p.answers.add(claim{position, study, p.name + " " + what, is}, newID)
+	claimed := func(position int64, newID, text string, holds func(domain.Call) bool) {
+		p.answers.add(claim{position, study, p.name + " " + text, holds}, newID)
 	}
-	me := func(is func(*domain.Participant) bool) func(domain.Call) bool {
+	inCall := func(matches func(*domain.Participant) bool) func(domain.Call) bool {
 		return func(c domain.Call) bool {
 			in := c.Session.Participant(p.name)
-			return c.Session.ID == session && in.InCall() && is(in)
+			return c.Session.ID == session && in.InCall() && matches(in)
 		}
 	}
 	switch rand.IntN(8) {
@@ -99,7 +99,7 @@ func (p *person) act(ctx context.Context, s server, study string) error {
 		if started.Created {
 			newID = started.SessionID
 		}
-		say(started.Position, newID, "started", func(c domain.Call) bool {
+		claimed(started.Position, newID, "started", func(c domain.Call) bool {
 			return c.Session.Open() && c.Session.ID == started.SessionID && (!started.Created || c.Session.StartedBy == p.name)
 		})
 	case 2, 3, 4:
@@ -111,15 +111,15 @@ func (p *person) act(ctx context.Context, s server, study string) error {
 		if joined.First {
 			newID = joined.Participant.ID
 		}
-		say(joined.Position, newID, "joined", me(func(in *domain.Participant) bool { return *in == joined.Participant }))
+		claimed(joined.Position, newID, "joined", inCall(func(in *domain.Participant) bool { return *in == joined.Participant }))
 	case 5:
 		leave := commands.LeaveSession{StudyID: study, SessionID: session, UserID: p.name, Reason: domain.Left, At: when}
 		position, err := s.LeaveSession(ctx, leave)
 		if err != nil {
 			return err
 		}
-		say(position, "", "left", func(c domain.Call) bool {
-			// Or the leave was of an older stint: then this one began long after it.
+		claimed(position, "", "left", func(c domain.Call) bool {
+			// Or the leave was for an earlier stint: then this one began long after it.
 			in := c.Session.Participant(p.name)
 			return c.Session.ID == session && (!in.InCall() || in.Present.Since.Sub(when) > 5*time.Second)
 		})
@@ -129,19 +129,19 @@ func (p *person) act(ctx context.Context, s server, study string) error {
 		if err != nil {
 			return err
 		}
-		say(position, "", "muted", me(func(in *domain.Participant) bool { return in.Muted.Running() == on }))
+		claimed(position, "", "muted", inCall(func(in *domain.Participant) bool { return in.Muted.Running() == on }))
 	default:
 		share := commands.SetScreenShare{StudyID: study, SessionID: session, UserID: p.name, Sharing: on, At: when}
 		position, err := s.SetScreenShare(ctx, share)
 		if err != nil {
 			return err
 		}
-		say(position, "", "shared", me(func(in *domain.Participant) bool { return in.Sharing.Running() == on }))
+		claimed(position, "", "shared", inCall(func(in *domain.Participant) bool { return in.Sharing.Running() == on }))
 	}
 	return nil
 }
 
-func (c *claims) check(t *testing.T, s server) {
+func (c *claims) verify(t *testing.T, s server) {
 	t.Helper()
 	at := map[int64][]claim{}
 	for _, made := range c.all {
@@ -154,7 +154,7 @@ func (c *claims) check(t *testing.T, s server) {
 			t.Fatalf("event %d: %+v, %v", i+1, r, err)
 		}
 		call := calls[r.Study()]
-		lawful(t, *call, event)
+		wantPossible(t, *call, event)
 		switch e := event.(type) {
 		case domain.SessionStarted:
 			made[e.SessionID]++
@@ -165,28 +165,28 @@ func (c *claims) check(t *testing.T, s server) {
 		}
 		call.Evolve(event)
 		for _, claim := range at[r.Position] {
-			if claim.study != r.Study() || !claim.is(*call) {
-				t.Fatalf("position %d: %q of %s is not true of %+v", r.Position, claim.what, claim.study, call.Session)
+			if claim.study != r.Study() || !claim.holds(*call) {
+				t.Fatalf("position %d: %q of %s is not true of %+v", r.Position, claim.text, claim.study, call.Session)
 			}
 		}
 		delete(at, r.Position)
 	}
 	if len(at) > 0 {
-		t.Errorf("answers rest on events that are not there: %v", at)
+		t.Errorf("answers name positions that the log does not have: %v", at)
 	}
-	for id, n := range c.new {
+	for id, n := range c.newIDs {
 		if n != 1 || made[id] != 1 {
-			t.Errorf("%s was said to be new %d times, and is in the log %d times", id, n, made[id])
+			t.Errorf("%s was returned as new %d times, and is in the log %d times", id, n, made[id])
 		}
 	}
-	if len(c.new) < 5 || len(c.all) < 50 {
-		t.Errorf("%d answers and %d new ids show little", len(c.all), len(c.new))
+	if len(c.newIDs) < 5 || len(c.all) < 50 {
+		t.Errorf("%d answers and %d new ids are too few", len(c.all), len(c.newIDs))
 	}
-	t.Logf("%d answers, %d new ids, %d events", len(c.all), len(c.new), len(s.log(t)))
+	t.Logf("%d answers, %d new ids, %d events", len(c.all), len(c.newIDs), len(s.log(t)))
 }
 
-// lawful fails the test if an event cannot happen in a call.
-func lawful(t *testing.T, c domain.Call, event domain.Event) {
+// wantPossible fails the test if an event cannot happen in a call.
+func wantPossible(t *testing.T, c domain.Call, event domain.Event) {
 	t.Helper()
 	ok, in := c.Session.Open() && c.Session.ID == event.Session(), func(user string) *domain.Participant {
 		return c.Session.Participant(user)
@@ -219,8 +219,7 @@ func lawful(t *testing.T, c domain.Call, event domain.Event) {
 	}
 }
 
-// cutConnections goes on ending connections of the servers, which are on one database, some milliseconds and events apart, until
-// stop.
+// cutConnections terminates random connections of the servers, which share a database, every few milliseconds, until stop.
 func cutConnections(t *testing.T, servers ...server) (stop func()) {
 	t.Helper()
 	killer, err := servers[0].pool.Acquire(t.Context())
@@ -238,7 +237,7 @@ func cutConnections(t *testing.T, servers ...server) (stop func()) {
 			case <-ctx.Done():
 			case <-time.After(time.Duration(rand.IntN(20)) * time.Millisecond):
 			}
-			// Only where something happened since: a busy machine may need longer than that to connect again.
+			// Only if the log has grown since: reconnecting may take longer than the pause on a busy machine.
 			err := killer.QueryRow(context.WithoutCancel(ctx), `with log as (select coalesce(max(position), 0) as head from events)
 				select head, (select count(pg_terminate_backend(pid)) from (
 					select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and head > $1
@@ -252,7 +251,7 @@ func cutConnections(t *testing.T, servers ...server) (stop func()) {
 		cancel()
 		<-ended
 		for _, s := range servers {
-			s.pool.Reset() // connections that were cut and have not noticed
+			s.pool.Reset() // some connections were terminated without noticing
 		}
 	}
 }

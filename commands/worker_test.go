@@ -8,29 +8,30 @@ import (
 	"testing"
 	"time"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
 )
 
-// queued begins a command that has to wait behind the one whose append is under way, and waits until it does.
-func queued(t *testing.T, s server, command func(ctx context.Context) error) (answer <-chan error, cancel func()) {
+// enqueue calls a command while another one's append is in progress, and waits until it is in the queue.
+func enqueue(t *testing.T, s server, command func(ctx context.Context) error) (answer <-chan error, cancel func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	before := s.Waiting("go")
+	before := s.Queued("go")
 	go func() { done <- command(ctx) }()
-	waitUntil(t, "the command lies on the desk", func() bool { return s.Waiting("go") == before+1 })
+	check.Eventually(t, "the command is in the queue", func() bool { return s.Queued("go") == before+1 })
 	return done, cancel
 }
 
-// underWay begins a command that finds the desk free, and waits until its append waits for the lock.
-func underWay(t *testing.T, s server, command func(ctx context.Context) error) (answer <-chan error, cancel func()) {
+// startAppend calls a command while the worker is idle, and waits until its append waits for the lock.
+func startAppend(t *testing.T, s server, command func(ctx context.Context) error) (answer <-chan error, cancel func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- command(ctx) }()
-	s.appending(t)
+	s.waitForAppend(t)
 	return done, cancel
 }
 
@@ -41,7 +42,7 @@ func muteAt(s server, session, user string, when time.Time) func(ctx context.Con
 	}
 }
 
-// inCall is a server with a study in whose call all users are.
+// inCall starts a server with a study whose call all users have joined.
 func inCall(t *testing.T, users ...string) (s server, session string) {
 	t.Helper()
 	s = newServer(t)
@@ -60,46 +61,46 @@ func joins(users ...string) []string {
 	return result
 }
 
-// A caller that goes away is answered at once, and undoes nobody else's command: neither when the append is under way
-// nor when it has not begun.
-func TestACallerMayGoAway(t *testing.T) {
+// A command whose caller cancels returns at once and does not undo the other commands, whether the append is in progress or
+// has not begun.
+func TestACancelledCallerAffectsNoOtherCommand(t *testing.T) {
 	t.Parallel()
 	users := []string{"kim", "lee", "park"}
 	s, session := inCall(t, users...)
 	release := s.holdAppends(t)
-	begun, goAway := underWay(t, s, muteAt(s, session, "kim", at(5)))
-	waiting, goAwayToo := queued(t, s, muteAt(s, session, "lee", at(5)))
-	stays, _ := queued(t, s, muteAt(s, session, "park", at(5)))
-	goAway()
-	goAwayToo()
-	fails(t, <-begun, context.Canceled)
-	fails(t, <-waiting, context.Canceled)
+	inProgress, cancel := startAppend(t, s, muteAt(s, session, "kim", at(5)))
+	waiting, cancelWaiting := enqueue(t, s, muteAt(s, session, "lee", at(5)))
+	other, _ := enqueue(t, s, muteAt(s, session, "park", at(5)))
+	cancel()
+	cancelWaiting()
+	wantError(t, <-inProgress, context.Canceled)
+	wantError(t, <-waiting, context.Canceled)
 	release()
-	if err := <-stays; err != nil {
-		t.Errorf("the other's command failed: %v", err)
+	if err := <-other; err != nil {
+		t.Errorf("the other command failed: %v", err)
 	}
-	// lee's had not begun, so it never happens.
-	s.happened(t, append(joins(users...), "go AudioMuted kim", "go AudioMuted park")...)
+	// The append of lee's command had not begun, so the command is dropped.
+	s.wantEvents(t, append(joins(users...), "go AudioMuted kim", "go AudioMuted park")...)
 	if _, err := s.mute(t, session, "lee", 6); err != nil {
 		t.Error(err)
 	}
 }
 
-// One command that the database refuses fails alone, in the middle of a batch that is decided and appended together.
-func TestABadCommandFailsAlone(t *testing.T) {
+// A command whose event the database refuses fails alone, although the batch around it is appended together.
+func TestARefusedEventFailsOnlyItsOwnCommand(t *testing.T) {
 	t.Parallel()
 	users := []string{"kim", "lee", "park", "choi"}
 	s, session := inCall(t, append(users, "first")...)
 	release := s.holdAppends(t)
 	beyond := time.Date(294277, 1, 5, 0, 0, 0, 0, time.UTC) // the last moment of a timestamptz is a few days before
-	first, _ := underWay(t, s, muteAt(s, session, "first", at(5)))
+	first, _ := startAppend(t, s, muteAt(s, session, "first", at(5)))
 	var answers []<-chan error
 	for i, user := range users {
 		when := at(5)
 		if i == 1 {
 			when = beyond
 		}
-		answer, _ := queued(t, s, muteAt(s, session, user, when))
+		answer, _ := enqueue(t, s, muteAt(s, session, user, when))
 		answers = append(answers, answer)
 	}
 	release()
@@ -116,19 +117,19 @@ func TestABadCommandFailsAlone(t *testing.T) {
 			t.Errorf("%s: got error %v, want the database's refusal", users[i], err)
 		}
 	}
-	s.happened(t, append(joins(append(users, "first")...),
+	s.wantEvents(t, append(joins(append(users, "first")...),
 		"go AudioMuted first", "go AudioMuted kim", "go AudioMuted park", "go AudioMuted choi")...)
 	if _, err := s.mute(t, session, "lee", 6); err != nil {
-		t.Errorf("the desk remembers the bad command: %v", err)
+		t.Errorf("a later command fails: %v", err)
 	}
 }
 
-// Commands that wait together are decided one on the other, in the order in which they came.
+// The commands of a batch are decided in the order of their arrival, each on the state that the previous one leaves.
 func TestABatchIsDecidedInOrder(t *testing.T) {
 	t.Parallel()
 	s, session := inCall(t, "kim")
 	release := s.holdAppends(t)
-	first, _ := underWay(t, s, muteAt(s, session, "kim", at(2)))
+	first, _ := startAppend(t, s, muteAt(s, session, "kim", at(2)))
 	steps := []func(ctx context.Context) error{
 		func(ctx context.Context) error {
 			_, err := s.SetAudio(ctx, commands.SetAudio{StudyID: "go", SessionID: session, UserID: "kim", At: at(3)})
@@ -147,7 +148,7 @@ func TestABatchIsDecidedInOrder(t *testing.T) {
 			}
 			return wantPosition(started.Position, 7, err)
 		},
-		func(ctx context.Context) error { // its answer rests on the event before
+		func(ctx context.Context) error { // no event of its own: the answer rests on the previous one
 			started, err := s.StartSession(ctx, commands.StartSession{StudyID: "go", UserID: "park", At: at(6)})
 			if started.Created {
 				return fmt.Errorf("got %+v, %w", started, err)
@@ -157,14 +158,14 @@ func TestABatchIsDecidedInOrder(t *testing.T) {
 		func(ctx context.Context) error {
 			_, err := s.JoinSession(ctx, commands.JoinSession{StudyID: "go", SessionID: session, UserID: "lee", At: at(6)})
 			if !errors.Is(err, domain.ErrSessionEnded) {
-				return fmt.Errorf("joined the older session: %w", err)
+				return fmt.Errorf("join the older session: got: %w", err)
 			}
 			return nil
 		},
 	}
 	var answers []<-chan error
 	for _, step := range steps {
-		answer, _ := queued(t, s, step)
+		answer, _ := enqueue(t, s, step)
 		answers = append(answers, answer)
 	}
 	release()
@@ -176,7 +177,7 @@ func TestABatchIsDecidedInOrder(t *testing.T) {
 			t.Errorf("step %d: %v", i, err)
 		}
 	}
-	s.happened(t, append(joins("kim"), "go AudioMuted kim", "go AudioUnmuted kim", "go ParticipantLeft kim",
+	s.wantEvents(t, append(joins("kim"), "go AudioMuted kim", "go AudioUnmuted kim", "go ParticipantLeft kim",
 		"go SessionEnded everyoneLeft", "go SessionStarted lee")...)
 }
 
@@ -187,8 +188,8 @@ func wantPosition(got, want int64, err error) error {
 	return err
 }
 
-// What a newer program wrote into a stream may matter to any decision: nothing is decided until it is understood.
-func TestAnUnknownEventStopsDecisions(t *testing.T) {
+// An event that a newer version wrote may matter to any decision: the study's commands fail until the type is known.
+func TestAnUnknownEventFailsCommandsOfItsStudy(t *testing.T) {
 	t.Parallel()
 	cached, session := inCall(t, "kim")
 	_, err := cached.pool.Exec(t.Context(), `select append_events(array['call-go'], array[2::bigint], array[1], array['s'],
@@ -210,14 +211,14 @@ func TestAnUnknownEventStopsDecisions(t *testing.T) {
 			}
 		}
 		if n := len(cached.log(t)); n != 3 {
-			t.Fatalf("%s: decided: %d events, want 3", name, n)
+			t.Fatalf("%s: appended: %d events, want 3", name, n)
 		}
 	}
-	cached.mustStart(t, "rust", "kim", 5) // other studies go on
+	cached.mustStart(t, "rust", "kim", 5) // other studies still work
 }
 
-// More studies than are held in memory: each is read again when its turn comes.
-func TestFewCallsInMemory(t *testing.T) {
+// With more studies than the cache holds, an evicted call is loaded again.
+func TestEvictedCallsAreLoadedAgain(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	s = s.with(t, commands.Settings{Capacity: 12, CachedCalls: 1}, counted("id-"))
@@ -237,6 +238,6 @@ func TestFewCallsInMemory(t *testing.T) {
 		t.Errorf("%d events, want 9", n)
 	}
 	if _, err := commands.New(s.store, access(members), commands.Settings{Capacity: 12}, counted("id")); err == nil {
-		t.Error("made handlers that hold no call at all")
+		t.Error("New accepts a cache of size 0")
 	}
 }

@@ -8,14 +8,14 @@ import (
 	"github.com/studycall/studycall/eventstore"
 )
 
-// decideOnSession is decide for commands that name a session which need not be the study's latest: it may be an ended
-// one, another study's, or none. missing is the error with which the latest session refuses such a command.
+// decideOnSession is decide for commands that name a session which need not be the study's latest: the session may have
+// ended, belong to another study, or not exist. missing is the error that the latest session returns for such a command.
 func (h *Handlers) decideOnSession(
 	ctx context.Context, studyID, sessionID string, command domain.Command, missing error,
-	answer func(domain.Call),
+	capture func(domain.Call),
 ) (int64, error) {
-	for seen := int64(-1); ; {
-		position, err := h.decide(ctx, studyID, command, answer)
+	for last := int64(-1); ; {
+		position, err := h.decide(ctx, studyID, command, capture)
 		if !errors.Is(err, missing) {
 			return position, err
 		}
@@ -23,19 +23,19 @@ func (h *Handlers) decideOnSession(
 		if err != nil {
 			return 0, err
 		}
-		// An ended session changes no more, so what is decided on it is the answer. If there is something to change,
-		// the session is the latest after all: it was started or joined in the meantime.
+		// An ended session never changes, so a decision on it is the answer. If the decision has events, the session was
+		// started or joined since the first decision, and is the latest after all.
 		if events, err := call.Decide(command); len(events) == 0 {
 			return position, err
 		}
-		if position == seen {
-			return 0, missing // nothing has: the session was left open in the log when a later one was started
+		if position == last {
+			return 0, missing // nothing changed: the log holds an open session before a later one
 		}
-		seen = position
+		last = position
 	}
 }
 
-// loadSession folds a session's chapter; the zero Call if the study has no such session.
+// loadSession folds a session's chapter. It returns the zero Call if the study has no such session.
 func (h *Handlers) loadSession(ctx context.Context, studyID, sessionID string) (domain.Call, int64, error) {
 	var call domain.Call
 	var position int64
