@@ -2,28 +2,28 @@ package domain
 
 import "time"
 
-// Stopwatch sums the stretches of time during which something was going on. The zero value has never run.
+// Stopwatch sums the intervals during which a state lasted. The zero value has never run.
 type Stopwatch struct {
-	// Total is the sum of the finished stretches, in whole milliseconds.
+	// Total is the sum of the finished intervals, in whole milliseconds.
 	Total time.Duration
-	// Since is when the stretch that goes on began; zero when none does.
+	// Since is the start of the current interval; zero if the stopwatch does not run.
 	Since time.Time
 }
 
-// Running reports whether a stretch goes on.
+// Running reports whether an interval has begun and not ended.
 func (w Stopwatch) Running() bool { return !w.Since.IsZero() }
 
-// Seconds is the sum of the finished stretches in whole seconds, floored once.
+// Seconds returns the sum of the finished intervals in whole seconds. Only the sum is rounded down.
 func (w Stopwatch) Seconds() int64 { return Seconds(w.Total) }
 
-// start begins a stretch, unless one goes on: overlapping stretches count once.
+// start begins an interval, unless the stopwatch runs: overlapping intervals count once.
 func (w *Stopwatch) start(at time.Time) {
 	if !w.Running() {
 		w.Since = at
 	}
 }
 
-// stop ends the stretch that goes on, if any.
+// stop ends the current interval, if any.
 func (w *Stopwatch) stop(at time.Time) {
 	if w.Running() {
 		w.Total += at.Sub(w.Since)
@@ -31,11 +31,11 @@ func (w *Stopwatch) stop(at time.Time) {
 	}
 }
 
-// Seconds is a duration as the contract gives it to clients: whole seconds, floored.
+// Seconds converts a duration to the unit that clients get: whole seconds, rounded down.
 func Seconds(d time.Duration) int64 { return int64(d / time.Second) }
 
-// Attendance is how long a participant was in the call, and in what state: the sum over the stints. Muted, CameraOff
-// and Sharing run only inside a stint, which begins with microphone and camera on and no sharing.
+// Attendance measures how long a participant was in the call, and in which states, over all stints. Muted, CameraOff and
+// Sharing run only during a stint. A stint begins with microphone and camera on, and without screen share.
 type Attendance struct {
 	Present   Stopwatch
 	Muted     Stopwatch
@@ -43,7 +43,7 @@ type Attendance struct {
 	Sharing   Stopwatch
 }
 
-// leave ends the stint and with it the other three.
+// leave ends the stint, and with it the other three intervals.
 func (a *Attendance) leave(at time.Time) {
 	a.Present.stop(at)
 	a.Muted.stop(at)

@@ -7,7 +7,7 @@ import (
 	"github.com/studycall/studycall/domain"
 )
 
-// attended are the sums of a participant's finished stretches, in milliseconds.
+// attended are the totals of a participant's finished intervals, in milliseconds.
 type attended struct{ present, muted, cameraOff, sharing int64 }
 
 func sums(a domain.Attendance) attended {
@@ -24,32 +24,32 @@ func TestAttendance(t *testing.T) {
 		given []domain.Event
 		want  attended
 	}{
-		{"one stint", happened(joined("kim", 1), left("kim", 5, domain.Left)), attended{present: 4000}},
+		{"one stint", events(joined("kim", 1), left("kim", 5, domain.Left)), attended{present: 4000}},
 		{
-			"time away is not counted",
-			happened(joined("kim", 1), left("kim", 5, domain.Left), joined("kim", 60), left("kim", 61, domain.Left)),
+			"the time between two stints is not counted",
+			events(joined("kim", 1), left("kim", 5, domain.Left), joined("kim", 60), left("kim", 61, domain.Left)),
 			attended{present: 5000},
 		},
-		{"a stint that goes on is not in the sum", happened(joined("kim", 1)), attended{}},
+		{"an unfinished stint is not in the total", events(joined("kim", 1)), attended{}},
 		{
 			"muted and unmuted",
-			happened(joined("kim", 1), muted("kim", 2), unmuted("kim", 3.5), left("kim", 5, domain.Left)),
+			events(joined("kim", 1), muted("kim", 2), unmuted("kim", 3.5), left("kim", 5, domain.Left)),
 			attended{present: 4000, muted: 1500},
 		},
 		{
-			"leaving closes all three",
-			happened(joined("kim", 1), muted("kim", 2), cameraOff("kim", 3), shared("kim", 4), left("kim", 5, domain.Left)),
+			"a leave ends all three intervals",
+			events(joined("kim", 1), muted("kim", 2), cameraOff("kim", 3), shared("kim", 4), left("kim", 5, domain.Left)),
 			attended{present: 4000, muted: 3000, cameraOff: 2000, sharing: 1000},
 		},
 		{
-			"a stint begins with everything as it should be",
-			happened(joined("kim", 1), muted("kim", 2), cameraOff("kim", 2), left("kim", 5, domain.Left), joined("kim", 10),
+			"a stint begins unmuted and with the camera on",
+			events(joined("kim", 1), muted("kim", 2), cameraOff("kim", 2), left("kim", 5, domain.Left), joined("kim", 10),
 				left("kim", 20, domain.Left)),
 			attended{present: 14000, muted: 3000, cameraOff: 3000},
 		},
 		{
-			"stretches add up over stints",
-			happened(joined("kim", 0), cameraOff("kim", 1), cameraOn("kim", 2), cameraOff("kim", 3), left("kim", 4, domain.Left),
+			"intervals of several stints add up",
+			events(joined("kim", 0), cameraOff("kim", 1), cameraOn("kim", 2), cameraOff("kim", 3), left("kim", 4, domain.Left),
 				joined("kim", 5), cameraOff("kim", 6), left("kim", 9, domain.Left)),
 			attended{present: 8000, cameraOff: 5000},
 		},
@@ -57,7 +57,7 @@ func TestAttendance(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			kim := fold(append(happened(started(0), joined("lee", 0)), c.given...)).Session.Participant("kim")
+			kim := fold(append(events(started(0), joined("lee", 0)), c.given...)).Session.Participant("kim")
 			if got := sums(kim.Attendance); got != c.want {
 				t.Errorf("got %+v, want %+v", got, c.want)
 			}
@@ -65,10 +65,10 @@ func TestAttendance(t *testing.T) {
 	}
 }
 
-// Three stretches of 900 ms are 2 whole seconds, not 0.
-func TestSecondsAreFlooredOnce(t *testing.T) {
+// Three intervals of 900 ms are 2 whole seconds, not 0.
+func TestSecondsRoundDownTheTotalOnly(t *testing.T) {
 	t.Parallel()
-	kim := fold(happened(started(0),
+	kim := fold(events(started(0),
 		joined("kim", 0), left("kim", 0.9, domain.Left),
 		joined("kim", 1), left("kim", 1.9, domain.Left),
 		joined("kim", 2), left("kim", 2.9, domain.Left),
@@ -83,9 +83,9 @@ func TestSecondsAreFlooredOnce(t *testing.T) {
 	}
 }
 
-func TestAParticipantKeepsTheRecord(t *testing.T) {
+func TestAParticipantKeepsOneRecordOverAllStints(t *testing.T) {
 	t.Parallel()
-	call := fold(happened(started(0), joined("kim", 1), joined("lee", 2), left("kim", 5, domain.Left), joined("kim", 9)))
+	call := fold(events(started(0), joined("kim", 1), joined("lee", 2), left("kim", 5, domain.Left), joined("kim", 9)))
 	if n := len(call.Session.Participants); n != 2 {
 		t.Fatalf("%d records, want 2", n)
 	}
@@ -96,7 +96,7 @@ func TestAParticipantKeepsTheRecord(t *testing.T) {
 	case !kim.JoinedAt.Equal(at(1)):
 		t.Errorf("joinedAt is %v, want that of the first stint", kim.JoinedAt)
 	case !kim.LeftAt.IsZero() || !kim.InCall():
-		t.Errorf("leftAt is %v though the participant is back", kim.LeftAt)
+		t.Errorf("leftAt is %v although the participant is in the call", kim.LeftAt)
 	case !kim.Present.Since.Equal(at(9)) || kim.Present.Total != 4*time.Second:
 		t.Errorf("the stint is %+v", kim.Present)
 	}
@@ -106,11 +106,11 @@ func TestAParticipantKeepsTheRecord(t *testing.T) {
 	}
 }
 
-func TestSessionFromStartToEnd(t *testing.T) {
+func TestEvolveStartsAndEndsSessions(t *testing.T) {
 	t.Parallel()
 	var call domain.Call
 	if call.Session.Open() || call.Session.Duration() != 0 || call.Session.InCall() != 0 {
-		t.Errorf("a study that never met has a session: %+v", call.Session)
+		t.Errorf("the zero Call has a session: %+v", call.Session)
 	}
 	call.Evolve(started(0))
 	if s := call.Session; !s.Open() || s.ID != "s1" || s.StartedBy != "kim" || !s.StartedAt.Equal(start) || s.Duration() != 0 {
@@ -127,45 +127,45 @@ func TestSessionFromStartToEnd(t *testing.T) {
 	}
 }
 
-// A fact that does not fit changes nothing, so that any log folds.
-func TestEvolveIgnoresWhatDoesNotFit(t *testing.T) {
+// An event that contradicts the state changes nothing, so that every log folds.
+func TestEvolveIgnoresContradictingEvents(t *testing.T) {
 	t.Parallel()
-	elsewhere := domain.Fact{SessionID: "s0", At: at(9)}
+	other := domain.Fact{SessionID: "s0", At: at(9)}
 	for name, event := range map[string]domain.Event{
-		"a leave of who never came":    left("park", 9, domain.Left),
-		"a leave of who is gone":       left("lee", 9, domain.Left),
-		"a toggle of who never came":   muted("park", 9),
-		"a toggle of who is gone":      shared("lee", 9),
-		"a join of another session":    domain.ParticipantJoined{Fact: elsewhere, ParticipantID: "p", UserID: "park"},
-		"the end of another session":   domain.SessionEnded{Fact: elsewhere, Reason: domain.EveryoneLeft},
-		"an unmute of who is unmuted":  unmuted("lee", 9),
-		"a mute of another session":    domain.AudioMuted{Fact: elsewhere, UserID: "kim"},
-		"an end of no session":         domain.SessionEnded{},
-		"a join of no session":         domain.ParticipantJoined{},
-		"a type that nobody knows":     strange{elsewhere},
-		"a type of this session, even": strange{fact(9)},
+		"a leave of a user who never joined":  left("park", 9, domain.Left),
+		"a leave of a user who has left":      left("lee", 9, domain.Left),
+		"a toggle of a user who never joined": muted("park", 9),
+		"a toggle of a user who has left":     shared("lee", 9),
+		"a join of another session":           domain.ParticipantJoined{Fact: other, ParticipantID: "p", UserID: "park"},
+		"the end of another session":          domain.SessionEnded{Fact: other, Reason: domain.EveryoneLeft},
+		"an unmute of a user who has left":    unmuted("lee", 9),
+		"a mute of another session":           domain.AudioMuted{Fact: other, UserID: "kim"},
+		"an end of no session":                domain.SessionEnded{},
+		"a join of no session":                domain.ParticipantJoined{},
+		"an unknown type in another session":  unknownEvent{other},
+		"an unknown type in this session":     unknownEvent{fact(9)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			before := happened(started(0), joined("kim", 1), joined("lee", 2), left("lee", 3, domain.Left))
-			unchanged(t, fold(before), fold(later(before, event)))
+			before := events(started(0), joined("kim", 1), joined("lee", 2), left("lee", 3, domain.Left))
+			wantSame(t, fold(before), fold(extended(before, event)))
 		})
 	}
 }
 
-// What comes after the end of a session changes nothing either.
-func TestEvolveIgnoresWhatIsLate(t *testing.T) {
+// An event after the end of its session changes nothing.
+func TestEvolveIgnoresEventsAfterTheEnd(t *testing.T) {
 	t.Parallel()
-	over := happened(started(0), joined("kim", 1), joined("lee", 1), ended(5, domain.EveryoneLeft))
-	for _, event := range happened(joined("park", 6), left("kim", 6, domain.Left), muted("lee", 6), ended(7, domain.NobodyJoined)) {
-		unchanged(t, fold(over), fold(later(over, event)))
+	over := events(started(0), joined("kim", 1), joined("lee", 1), ended(5, domain.EveryoneLeft))
+	for _, event := range events(joined("park", 6), left("kim", 6, domain.Left), muted("lee", 6), ended(7, domain.NobodyJoined)) {
+		wantSame(t, fold(over), fold(extended(over, event)))
 	}
 }
 
-// Should a log hold times that run backwards for a participant, they count as the latest one before.
-func TestEvolveNeverGoesBack(t *testing.T) {
+// If the times of a participant's events run backwards in a log, each counts as the latest one before it.
+func TestEvolveReplacesTimesThatRunBackwards(t *testing.T) {
 	t.Parallel()
-	kim := fold(happened(started(0), joined("lee", 0),
+	kim := fold(events(started(0), joined("lee", 0),
 		joined("kim", 10), muted("kim", 20), unmuted("kim", 15), left("kim", 12, domain.Left),
 		joined("kim", 5), cameraOff("kim", 30), left("kim", 25, domain.Left),
 	)).Session.Participant("kim")
@@ -173,8 +173,8 @@ func TestEvolveNeverGoesBack(t *testing.T) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	if !kim.JoinedAt.Equal(at(10)) || !kim.LeftAt.Equal(at(30)) {
-		t.Errorf("there from %v to %v, want 10 s to 30 s", kim.JoinedAt, kim.LeftAt)
+		t.Errorf("joined at %v, left at %v, want 10 s and 30 s", kim.JoinedAt, kim.LeftAt)
 	}
 }
 
-type strange struct{ domain.Fact }
+type unknownEvent struct{ domain.Fact }

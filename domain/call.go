@@ -5,37 +5,37 @@ import (
 	"time"
 )
 
-// Call is the state of a study's calls as far as it matters to the next decision: the latest session, open or ended.
-// The zero value is a study that has never met. It is not safe for concurrent use.
+// Call is the part of a study's state that decisions need: its latest session, open or ended. The zero value is a study
+// without sessions. It is not safe for concurrent use.
 type Call struct {
 	Session Session
 }
 
-// Session is one call of a study, from start to end. The zero value is none.
+// Session is one call of a study, from start to end. The zero value is no session.
 type Session struct {
 	ID        string
 	StartedBy string
 	StartedAt time.Time
 	EndedAt   time.Time // zero while it is open
 	EndReason EndReason
-	// Participants are everybody who ever joined, in order of first join.
+	// Participants has one entry for every user who ever joined, in order of the first join.
 	Participants []Participant
 }
 
-// Participant is one user's record in one session, however often the user left and came back.
+// Participant is one user's record in one session, over all of the user's stints.
 type Participant struct {
 	ID       string
 	UserID   string
-	JoinedAt time.Time // of the first stint
-	LeftAt   time.Time // of the latest stint; zero while in the call
-	LastAt   time.Time // business time of the latest fact: no later one may be earlier
+	JoinedAt time.Time // start of the first stint
+	LeftAt   time.Time // end of the latest stint; zero while in the call
+	LastAt   time.Time // business time of the latest event; later events are never earlier
 	Attendance
 }
 
-// Open reports whether there is a session and it has not ended.
+// Open reports whether the session exists and has not ended.
 func (s Session) Open() bool { return s.ID != "" && s.EndedAt.IsZero() }
 
-// Duration is from start to end, 0 while the session is open.
+// Duration returns the time from start to end; 0 while the session is open.
 func (s Session) Duration() time.Duration {
 	if s.EndedAt.IsZero() {
 		return 0
@@ -43,7 +43,7 @@ func (s Session) Duration() time.Duration {
 	return s.EndedAt.Sub(s.StartedAt)
 }
 
-// InCall counts the participants who are in the call now.
+// InCall returns the number of participants who are in the call.
 func (s Session) InCall() int {
 	n := 0
 	for i := range s.Participants {
@@ -54,7 +54,7 @@ func (s Session) InCall() int {
 	return n
 }
 
-// Participant finds a user's record, or nil. It points into the session.
+// Participant returns a user's record, or nil. The result points into the session.
 func (s Session) Participant(userID string) *Participant {
 	for i := range s.Participants {
 		if s.Participants[i].UserID == userID {
@@ -64,25 +64,25 @@ func (s Session) Participant(userID string) *Participant {
 	return nil
 }
 
-// InCall reports whether a stint goes on.
+// InCall reports whether the participant has a current stint. p may be nil.
 func (p *Participant) InCall() bool { return p != nil && p.Present.Running() }
 
-// Clone copies the call, so that evolving one leaves the other alone.
+// Clone returns a copy that shares no state with c.
 func (c Call) Clone() Call {
 	c.Session.Participants = slices.Clone(c.Session.Participants)
 	return c
 }
 
-// Decide answers what happens if the command is carried out now: the events to append, none when there is nothing to
-// change, or an *Error. It changes nothing.
+// Decide returns the events that the command causes in this state, none if it changes nothing, or an *Error. Decide itself
+// changes nothing.
 func (c Call) Decide(cmd Command) ([]Event, error) { return cmd.decide(c) }
 
-//nolint:unparam // a command may be refused; this one never is
+//nolint:unparam // the interface has an error, which this command never returns
 func (cmd StartSession) decide(c Call) ([]Event, error) {
 	if c.Session.Open() {
 		return nil, nil
 	}
-	// Sessions of one study never overlap, also when the servers' clocks differ.
+	// Sessions of one study never overlap, even if the servers' clocks differ.
 	at := latest(millis(cmd.At), c.Session.EndedAt)
 	return []Event{SessionStarted{Fact{cmd.SessionID, at}, cmd.UserID}}, nil
 }
@@ -117,13 +117,13 @@ func (cmd LeaveSession) decide(c Call) ([]Event, error) {
 	}
 	at := millis(cmd.At)
 	if at.Before(p.Present.Since.Add(-cmd.Reason.tolerance())) {
-		return nil, nil // the end of an older stint: the user has come back since
+		return nil, nil // the end of an earlier stint: the user has joined again since
 	}
 	at = latest(at, p.LastAt)
 	fact := Fact{cmd.SessionID, at}
 	events := []Event{ParticipantLeft{fact, cmd.UserID, cmd.Reason}}
 	if c.Session.InCall() == 1 {
-		// A broken connection is recorded late, with its true time: others may have left after it.
+		// A broken connection is recorded late, with its true time: other participants may have left after that.
 		for i := range c.Session.Participants {
 			fact.At = latest(fact.At, c.Session.Participants[i].LeftAt)
 		}
@@ -178,14 +178,14 @@ func (cmd ExpireSession) decide(c Call) ([]Event, error) {
 		return nil, err
 	}
 	if len(c.Session.Participants) > 0 {
-		return nil, nil // somebody came after all: the last leave ends it
+		return nil, nil // a user has joined after all: the last leave ends the session
 	}
 	at := latest(millis(cmd.At), c.Session.StartedAt)
 	return []Event{SessionEnded{Fact{cmd.SessionID, at}, NobodyJoined}}, nil
 }
 
-// Evolve takes an event into the state. Events that Decide made always fit; one that does not (of a participant who
-// never joined, say) changes nothing, so that any log folds, always to the same state.
+// Evolve applies an event to the state. Events of Decide always apply. An event that contradicts the state, such as the
+// leave of a user who never joined, changes nothing: every log folds, always to the same state.
 func (c *Call) Evolve(event Event) {
 	if started, ok := event.(SessionStarted); ok {
 		c.Session = Session{ID: started.SessionID, StartedBy: started.StartedBy, StartedAt: started.At}
@@ -226,7 +226,7 @@ func (s *Session) joined(e ParticipantJoined) {
 	p.Present.start(p.LastAt)
 }
 
-// update changes a participant who is in the call; facts about anybody else change nothing.
+// update changes a participant who is in the call. It ignores events of other users.
 func (s *Session) update(userID string, at time.Time, change func(*Participant, time.Time)) {
 	if p := s.Participant(userID); p.InCall() {
 		p.LastAt = latest(at, p.LastAt)
@@ -254,7 +254,7 @@ func (c Call) mustBeInCall(sessionID, userID string) (*Participant, error) {
 	return nil, ErrParticipantNotFound
 }
 
-// millis is a business time: UTC, rounded down to the millisecond, without a monotonic reading.
+// millis returns a business time: UTC, rounded down to the millisecond, without a monotonic reading.
 func millis(at time.Time) time.Time { return at.UTC().Truncate(time.Millisecond) }
 
 func latest(a, b time.Time) time.Time {

@@ -2,21 +2,21 @@ package domain
 
 import "time"
 
-// Command is a wish about a study's call, one of the types in this file. At is the business time at which it was
-// made; Decide rounds it down to the millisecond and never lets it run backwards for a participant.
+// Command is a request to change a study's call, one of the types in this file. At is its business time. Decide rounds At
+// down to the millisecond, and replaces it by the participant's latest event time if that is later.
 type Command interface {
 	decide(Call) ([]Event, error)
 }
 
-// StartSession opens a session with the given new id, unless one is open.
+// StartSession opens a session, unless one is open. SessionID is the new session's id.
 type StartSession struct {
 	SessionID string
 	UserID    string
 	At        time.Time
 }
 
-// JoinSession begins a stint of the user. ParticipantID is the new id to use if this is the user's first.
-// Capacity is how many may be in the call at once, at least 1.
+// JoinSession begins a stint of the user. ParticipantID is the id for the user's record if this is the first stint in the
+// session. Capacity is the largest number of participants in the call at once, at least 1.
 type JoinSession struct {
 	SessionID     string
 	ParticipantID string
@@ -25,8 +25,8 @@ type JoinSession struct {
 	At            time.Time
 }
 
-// LeaveSession ends the user's stint that was going on at At: one that began later stays. For the reason Left, whose time
-// may be another server's than the join's, that is five seconds later.
+// LeaveSession ends the user's current stint if it began at At or before. With the reason Left, the stint may have begun up
+// to five seconds after At, because the clock of another server may have set the time of the join.
 type LeaveSession struct {
 	SessionID string
 	UserID    string
@@ -50,7 +50,7 @@ type SetVideo struct {
 	At        time.Time
 }
 
-// SetScreenShare starts or stops sharing the user's screen. One participant shares at a time.
+// SetScreenShare starts or stops the user's screen share. One participant shares at a time.
 type SetScreenShare struct {
 	SessionID string
 	UserID    string
@@ -58,7 +58,7 @@ type SetScreenShare struct {
 	At        time.Time
 }
 
-// ExpireSession closes a session that nobody ever joined.
+// ExpireSession ends a session that no user has ever joined.
 type ExpireSession struct {
 	SessionID string
 	At        time.Time

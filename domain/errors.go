@@ -1,9 +1,9 @@
 package domain
 
-// Code names an error to clients. Codes are part of the contract and frozen.
+// Code identifies an error to clients. Codes are part of the API and never change.
 type Code string
 
-// The codes of the contract's table.
+// All codes.
 const (
 	AuthRequired        Code = "AUTH_REQUIRED"
 	PermissionDenied    Code = "PERMISSION_DENIED"
@@ -24,7 +24,7 @@ const (
 	ServiceUnavailable  Code = "SERVICE_UNAVAILABLE"
 )
 
-// Language is one of the two languages in which errors speak.
+// Language is one of the two languages of error messages.
 type Language int
 
 // The languages; Korean is the default.
@@ -33,7 +33,7 @@ const (
 	English
 )
 
-// Message is what the code says to a person.
+// Message returns the code's text for people. An unknown language gets Korean, an unknown code the text of ServerError.
 func (c Code) Message(l Language) string {
 	korean, english := c.messages()
 	if l == English {
@@ -81,14 +81,14 @@ func (c Code) messages() (korean, english string) {
 	}
 }
 
-// Error is an expected failure: a code, and what in particular was wrong. Compare by code: errors.Is(err,
-// ErrSessionEnded) is true for every Error with that code.
+// Error is an expected failure: a code and its details. Compare by code: errors.Is(err, ErrSessionEnded) is true for every
+// Error with that code.
 type Error struct {
 	Code    Code
 	Details map[string]any
 }
 
-// Error implements error. It is for logs; clients get Code.Message.
+// Error implements error. The text is for logs; clients get Code.Message.
 func (e *Error) Error() string { return string(e.Code) }
 
 // Is reports whether target is an Error of the same code.
@@ -97,7 +97,7 @@ func (e *Error) Is(target error) bool {
 	return ok && other.Code == e.Code
 }
 
-// The errors that deciding and authorizing give, to match with errors.Is. They are never changed.
+// The errors of decisions and membership checks, to match with errors.Is. Do not modify them.
 var (
 	ErrNotStudyMember      = &Error{Code: NotStudyMember}
 	ErrPermissionDenied    = &Error{Code: PermissionDenied}

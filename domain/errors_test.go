@@ -12,7 +12,7 @@ import (
 	"github.com/studycall/studycall/domain"
 )
 
-// messages is the contract's table. Where it gives no message, the code's own is held here too: clients may show it.
+// messages has every code with its texts. Clients may show the texts: a change must be deliberate.
 var messages = []struct {
 	code            domain.Code
 	korean, english string
@@ -47,15 +47,15 @@ func TestMessages(t *testing.T) {
 		}
 	}
 	if got := domain.Code("NO_SUCH_CODE").Message(domain.Korean); got != "서버 오류가 발생했습니다." {
-		t.Errorf("an unknown code says %q, want what a server error says", got)
+		t.Errorf("the message of an unknown code is %q, want that of SERVER_ERROR", got)
 	}
 	if got := domain.SessionNotFound.Message(domain.Language(7)); got != "세션을 찾을 수 없습니다." {
-		t.Errorf("an unknown language speaks %q, want Korean", got)
+		t.Errorf("the message in an unknown language is %q, want Korean", got)
 	}
 }
 
-// The constants of type Code are the table's codes, no more and no less.
-func TestEveryCodeIsInTheTable(t *testing.T) {
+// The table above has exactly the constants of type Code.
+func TestEveryCodeHasATestedMessage(t *testing.T) {
 	t.Parallel()
 	inTable := map[string]bool{}
 	for _, m := range messages {
@@ -77,7 +77,7 @@ func TestEveryCodeIsInTheTable(t *testing.T) {
 		for _, value := range spec.Values {
 			literal, ok := value.(*ast.BasicLit)
 			if !ok {
-				t.Errorf("%v is not a literal: codes are frozen", spec.Names)
+				t.Errorf("%v is not a literal", spec.Names)
 				continue
 			}
 			code, err := strconv.Unquote(literal.Value)
@@ -98,14 +98,14 @@ func TestErrorsAreComparedByCode(t *testing.T) {
 	full := &domain.Error{Code: domain.RoomFull, Details: map[string]any{"capacity": 12}}
 	switch {
 	case !errors.Is(full, domain.ErrRoomFull):
-		t.Error("details make it another error")
+		t.Error("an Error with details does not match its code")
 	case !errors.Is(fmt.Errorf("join: %w", full), domain.ErrRoomFull):
-		t.Error("wrapping hides it")
+		t.Error("a wrapped Error does not match its code")
 	case errors.Is(full, domain.ErrSessionEnded):
-		t.Error("another code is the same error")
+		t.Error("an Error matches another code")
 	case errors.Is(full, errors.New("ROOM_FULL")):
-		t.Error("a text is the same error")
+		t.Error("an Error matches an error with the same text")
 	case full.Error() != "ROOM_FULL":
-		t.Errorf("says %q", full.Error())
+		t.Errorf("the text is %q", full.Error())
 	}
 }

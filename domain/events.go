@@ -2,16 +2,16 @@ package domain
 
 import "time"
 
-// Event is an immutable fact of a call, one of the types in this file. Stored names and JSON shapes are the event
-// store's business; renaming a type here changes nothing that was ever recorded.
+// Event is an immutable fact of a call, one of the types in this file. The event store defines the stored names and JSON
+// shapes: renaming a type here changes no stored event.
 type Event interface {
-	// Session is the id of the session that the fact belongs to.
+	// Session returns the id of the session that the event belongs to.
 	Session() string
-	// OccurredAt is the fact's business time: UTC, whole milliseconds.
+	// OccurredAt returns the event's business time: UTC, whole milliseconds.
 	OccurredAt() time.Time
 }
 
-// Fact is what every event has: its session and its business time.
+// Fact holds the fields of every event: its session and its business time.
 type Fact struct {
 	SessionID string
 	At        time.Time
@@ -23,13 +23,13 @@ func (f Fact) Session() string { return f.SessionID }
 // OccurredAt implements Event.
 func (f Fact) OccurredAt() time.Time { return f.At }
 
-// SessionStarted opens a chapter of the study's stream: a new session, with nobody in it yet.
+// SessionStarted opens a chapter of the study's stream: a new session without participants.
 type SessionStarted struct {
 	Fact
 	StartedBy string
 }
 
-// ParticipantJoined begins a stint, the user's first or a later one: ParticipantID is the same for all of them.
+// ParticipantJoined begins a stint. ParticipantID is the same for all stints of the user in the session.
 type ParticipantJoined struct {
 	Fact
 	ParticipantID string
@@ -43,66 +43,66 @@ type ParticipantLeft struct {
 	Reason LeaveReason
 }
 
-// AudioMuted says that a participant in the call muted the microphone.
+// AudioMuted records that a participant in the call muted the microphone.
 type AudioMuted struct {
 	Fact
 	UserID string
 }
 
-// AudioUnmuted says that a participant in the call unmuted the microphone.
+// AudioUnmuted records that a participant in the call unmuted the microphone.
 type AudioUnmuted struct {
 	Fact
 	UserID string
 }
 
-// VideoTurnedOff says that a participant in the call turned the camera off.
+// VideoTurnedOff records that a participant in the call turned the camera off.
 type VideoTurnedOff struct {
 	Fact
 	UserID string
 }
 
-// VideoTurnedOn says that a participant in the call turned the camera on again.
+// VideoTurnedOn records that a participant in the call turned the camera on again.
 type VideoTurnedOn struct {
 	Fact
 	UserID string
 }
 
-// ScreenShareStarted says that a participant in the call began to share the screen.
+// ScreenShareStarted records that a participant in the call began to share the screen.
 type ScreenShareStarted struct {
 	Fact
 	UserID string
 }
 
-// ScreenShareStopped says that a participant in the call stopped sharing the screen. Leaving stops it too, without
-// this event.
+// ScreenShareStopped records that a participant in the call stopped sharing the screen. A leave stops the share as well,
+// without this event.
 type ScreenShareStopped struct {
 	Fact
 	UserID string
 }
 
-// SessionEnded closes the chapter. Its time is the session's endedAt.
+// SessionEnded closes the chapter. Its time is the session's end.
 type SessionEnded struct {
 	Fact
 	Reason EndReason
 }
 
-// LeaveReason says why a stint ended. The values are stored: they are frozen.
+// LeaveReason is the reason for the end of a stint. The values are stored and never change.
 type LeaveReason string
 
-// The reasons for which a stint ends.
+// The reasons for the end of a stint.
 const (
-	Left         LeaveReason = "left"         // the user said so
-	Disconnected LeaveReason = "disconnected" // the last connection broke and nobody came back within the grace time
-	Expired      LeaveReason = "expired"      // neither a connection nor a repeated join for too long
-	Removed      LeaveReason = "removed"      // no longer a member of the study
+	Left         LeaveReason = "left"         // the user left
+	Disconnected LeaveReason = "disconnected" // the last connection broke, and the user did not reconnect within the grace time
+	Expired      LeaveReason = "expired"      // no connection and no repeated join for too long
+	Removed      LeaveReason = "removed"      // the user is no longer a member of the study
 )
 
-// clockTolerance is how far the clocks of two servers may be apart: that much earlier than the stint began, a user's own
-// leave still ends it. It is far less than what a leave that was recorded late is late.
+// clockTolerance is the largest accepted difference between the clocks of two servers. A user's own leave ends a stint that
+// began up to this much later. It is far shorter than the delay of a leave that was recorded late.
 const clockTolerance = 5 * time.Second
 
-// tolerance is how much earlier than a stint its end may seem to be. What is said of connections is said by the server
-// that had them, so there it is none.
+// tolerance is how much earlier than the start of a stint its end may be. It is zero for the reasons that come from a
+// connection, because the server that had the connection sets both times.
 func (r LeaveReason) tolerance() time.Duration {
 	if r == Left {
 		return clockTolerance
@@ -110,10 +110,10 @@ func (r LeaveReason) tolerance() time.Duration {
 	return 0
 }
 
-// EndReason says why a session ended. The values are stored: they are frozen.
+// EndReason is the reason for the end of a session. The values are stored and never change.
 type EndReason string
 
-// The reasons for which a session ends.
+// The reasons for the end of a session.
 const (
 	EveryoneLeft EndReason = "everyoneLeft"
 	NobodyJoined EndReason = "expired"

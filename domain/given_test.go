@@ -11,34 +11,34 @@ import (
 	"github.com/studycall/studycall/domain"
 )
 
-// start is the business time at which the tests' sessions open. Times in cases are seconds after it.
+// start is the business time at which the tests' sessions start. Times in cases are seconds after it.
 var start = time.Date(2025, 11, 19, 10, 30, 0, 0, time.UTC)
 
 func at(seconds float64) time.Time {
 	return start.Add(time.Duration(math.Round(seconds*1e6)) * time.Microsecond)
 }
 
-// decision is one case of a decider: what has happened, what is wished for, and either what happens or why not.
+// decision is one case of a decider: past events, a command, and either its events or its error.
 type decision struct {
 	name  string
 	given []domain.Event
 	when  domain.Command
 	then  []domain.Event
-	fails *domain.Error
+	err   *domain.Error
 }
 
-func check(t *testing.T, cases []decision) {
+func checkDecisions(t *testing.T, cases []decision) {
 	t.Helper()
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			events, err := fold(c.given).Decide(c.when)
-			if c.fails != nil {
-				if !errors.Is(err, c.fails) || len(events) > 0 {
-					t.Fatalf("got %v and error %v, want error %v and nothing else", events, err, c.fails)
+			if c.err != nil {
+				if !errors.Is(err, c.err) || len(events) > 0 {
+					t.Fatalf("got %v and error %v, want error %v and no events", events, err, c.err)
 				}
-				if c.fails.Details != nil && !reflect.DeepEqual(err, error(c.fails)) {
-					t.Errorf("got %#v, want %#v", err, c.fails)
+				if c.err.Details != nil && !reflect.DeepEqual(err, error(c.err)) {
+					t.Errorf("got %#v, want %#v", err, c.err)
 				}
 				return
 			}
@@ -60,10 +60,10 @@ func fold(events []domain.Event) domain.Call {
 	return call
 }
 
-func happened(events ...domain.Event) []domain.Event { return events }
+func events(all ...domain.Event) []domain.Event { return all }
 
-// later is a history that goes on, beside others that begin in the same way.
-func later(history []domain.Event, more ...domain.Event) []domain.Event {
+// extended returns a copy of a history with more events.
+func extended(history []domain.Event, more ...domain.Event) []domain.Event {
 	return slices.Concat(history, more)
 }
 
@@ -109,7 +109,7 @@ func unshared(user string, seconds float64) domain.Event {
 	return domain.ScreenShareStopped{Fact: fact(seconds), UserID: user}
 }
 
-// join is a command with room for twelve; its participant id is new, as a caller's always is.
+// join is a command with capacity 12. Its participant id is new, as that of every caller.
 func join(user string, seconds float64) domain.JoinSession {
 	return domain.JoinSession{
 		SessionID: "s1", ParticipantID: "new-" + user, UserID: user, Capacity: 12, At: at(seconds),

@@ -11,8 +11,8 @@ import (
 	"github.com/studycall/studycall/domain"
 )
 
-// life is a study's life as random commands make it.
-type life struct {
+// history is the past of a study after random commands.
+type history struct {
 	t        *rapid.T
 	call     domain.Call
 	log      []domain.Event
@@ -22,71 +22,71 @@ type life struct {
 
 func users() []string { return []string{"kim", "lee", "park", "choi"} }
 
-// live carries out random commands, by clocks that differ, and calls look after each.
-func live(t *rapid.T, look func(l *life, cmd domain.Command, events []domain.Event)) *life {
-	l := &life{t: t, clock: start}
+// randomHistory carries out random commands, with times of differing clocks. It calls after for each one.
+func randomHistory(t *rapid.T, after func(h *history, cmd domain.Command, events []domain.Event)) *history {
+	h := &history{t: t, clock: start}
 	for range rapid.IntRange(1, 60).Draw(t, "commands") {
-		cmd := l.command()
-		before := l.call.Clone()
-		events, err := l.call.Decide(cmd)
+		cmd := h.command()
+		before := h.call.Clone()
+		events, err := h.call.Decide(cmd)
 		if err != nil && len(events) > 0 {
-			t.Fatalf("%+v gave the events %v and the error %v", cmd, events, err)
+			t.Fatalf("%+v returned the events %v and the error %v", cmd, events, err)
 		}
-		unchanged(t, before, l.call)
+		wantSame(t, before, h.call)
 		for _, event := range events {
-			l.call.Evolve(event)
+			h.call.Evolve(event)
 		}
-		l.log = append(l.log, events...)
-		look(l, cmd, events)
+		h.log = append(h.log, events...)
+		after(h, cmd, events)
 	}
-	return l
+	return h
 }
 
-// unchanged is for states that must be the same, down to the last field.
-func unchanged(t interface{ Fatalf(string, ...any) }, want, got domain.Call) {
+// wantSame fails the test if two states differ in any field.
+func wantSame(t interface{ Fatalf(string, ...any) }, want, got domain.Call) {
 	if !reflect.DeepEqual(got, want) {
 		t.Fatalf("got\n%+v\nwant\n%+v", got, want)
 	}
 }
 
-// command draws a command that makes sense more often than not, at a time that may lie before the one before.
-func (l *life) command() domain.Command {
-	l.clock = l.clock.Add(time.Duration(rapid.Int64Range(0, 5_000_000).Draw(l.t, "µs later")) * time.Microsecond)
-	when := l.clock
-	if rapid.IntRange(0, 3).Draw(l.t, "clock") == 0 {
-		when = when.Add(-time.Duration(rapid.Int64Range(0, 30_000_000).Draw(l.t, "µs behind")) * time.Microsecond)
+// command draws a command that is usually accepted, at a time that may be before the previous one.
+func (h *history) command() domain.Command {
+	h.clock = h.clock.Add(time.Duration(rapid.Int64Range(0, 5_000_000).Draw(h.t, "µs later")) * time.Microsecond)
+	when := h.clock
+	if rapid.IntRange(0, 3).Draw(h.t, "clock") == 0 {
+		when = when.Add(-time.Duration(rapid.Int64Range(0, 30_000_000).Draw(h.t, "µs behind")) * time.Microsecond)
 	}
-	session, user := l.call.Session.ID, rapid.SampledFrom(users()).Draw(l.t, "user")
-	if rapid.IntRange(0, 19).Draw(l.t, "session") == 0 {
-		session = rapid.SampledFrom([]string{"", "s0", "s1", "s2"}).Draw(l.t, "another session")
+	session, user := h.call.Session.ID, rapid.SampledFrom(users()).Draw(h.t, "user")
+	if rapid.IntRange(0, 19).Draw(h.t, "session") == 0 {
+		session = rapid.SampledFrom([]string{"", "s0", "s1", "s2"}).Draw(h.t, "another session")
 	}
 	on := rapid.Bool()
-	switch rapid.IntRange(0, 13).Draw(l.t, "command") {
+	switch rapid.IntRange(0, 13).Draw(h.t, "command") {
 	case 0:
-		l.sessions++
-		return domain.StartSession{SessionID: "s" + strconv.Itoa(l.sessions), UserID: user, At: when}
+		h.sessions++
+		return domain.StartSession{SessionID: "s" + strconv.Itoa(h.sessions), UserID: user, At: when}
 	case 1, 2, 3, 4:
-		id, capacity := "p"+strconv.Itoa(len(l.log)), rapid.IntRange(1, 4).Draw(l.t, "capacity")
+		id, capacity := "p"+strconv.Itoa(len(h.log)), rapid.IntRange(1, 4).Draw(h.t, "capacity")
 		return domain.JoinSession{SessionID: session, ParticipantID: id, UserID: user, Capacity: capacity, At: when}
 	case 5, 6:
-		reason := rapid.SampledFrom([]domain.LeaveReason{domain.Left, domain.Disconnected, domain.Expired}).Draw(l.t, "reason")
+		reason := rapid.SampledFrom([]domain.LeaveReason{domain.Left, domain.Disconnected, domain.Expired}).Draw(h.t, "reason")
 		return domain.LeaveSession{SessionID: session, UserID: user, Reason: reason, At: when}
 	case 7, 8:
-		return domain.SetAudio{SessionID: session, UserID: user, Muted: on.Draw(l.t, "muted"), At: when}
+		return domain.SetAudio{SessionID: session, UserID: user, Muted: on.Draw(h.t, "muted"), At: when}
 	case 9, 10:
-		return domain.SetVideo{SessionID: session, UserID: user, Off: on.Draw(l.t, "off"), At: when}
+		return domain.SetVideo{SessionID: session, UserID: user, Off: on.Draw(h.t, "off"), At: when}
 	case 11, 12:
-		return domain.SetScreenShare{SessionID: session, UserID: user, Sharing: on.Draw(l.t, "sharing"), At: when}
+		return domain.SetScreenShare{SessionID: session, UserID: user, Sharing: on.Draw(h.t, "sharing"), At: when}
 	default:
 		return domain.ExpireSession{SessionID: session, At: when}
 	}
 }
 
-func TestLawsOfEveryLife(t *testing.T) {
+func TestInvariantsOfEveryHistory(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		ended := time.Time{} // of the session before
-		live(t, func(l *life, _ domain.Command, events []domain.Event) {
+		ended := time.Time{} // of the previous session
+		randomHistory(t, func(h *history, _ domain.Command, events []domain.Event) {
 			for _, event := range events {
 				if at := event.OccurredAt(); at.Location() != time.UTC || !at.Equal(at.Truncate(time.Millisecond)) {
 					t.Fatalf("%+v is not in whole milliseconds UTC", event)
@@ -95,17 +95,17 @@ func TestLawsOfEveryLife(t *testing.T) {
 					t.Fatalf("%+v overlaps with the session that ended at %v", s, ended)
 				}
 			}
-			lawfulSession(t, l.call.Session)
-			ended = l.call.Session.EndedAt
+			checkSession(t, h.call.Session)
+			ended = h.call.Session.EndedAt
 		})
 	})
 }
 
-func lawfulSession(t *rapid.T, s domain.Session) {
+func checkSession(t *rapid.T, s domain.Session) {
 	sharers := 0
 	for i := range s.Participants {
 		p := &s.Participants[i]
-		lawfulParticipant(t, s, p)
+		checkParticipant(t, s, p)
 		if p.Sharing.Running() {
 			sharers++
 		}
@@ -114,13 +114,13 @@ func lawfulSession(t *rapid.T, s domain.Session) {
 		}
 	}
 	if sharers > 1 {
-		t.Fatalf("%d share the screen at once: %+v", sharers, s.Participants)
+		t.Fatalf("%d participants share the screen at once: %+v", sharers, s.Participants)
 	}
 	if s.Open() {
 		return
 	}
 	if s.InCall() > 0 {
-		t.Fatalf("the session ended with people in it: %+v", s)
+		t.Fatalf("the session ended with participants in the call: %+v", s)
 	}
 	lastLeft := s.StartedAt
 	for _, p := range s.Participants {
@@ -133,18 +133,18 @@ func lawfulSession(t *rapid.T, s domain.Session) {
 	}
 }
 
-func lawfulParticipant(t *rapid.T, s domain.Session, p *domain.Participant) {
+func checkParticipant(t *rapid.T, s domain.Session, p *domain.Participant) {
 	if p.JoinedAt.Before(s.StartedAt) || p.LastAt.Before(p.JoinedAt) || p.InCall() != p.LeftAt.IsZero() ||
 		!p.InCall() && p.LeftAt.Before(p.JoinedAt) {
 		t.Fatalf("times are out of order: %+v in a session of %v", p, s.StartedAt)
 	}
-	present := until(t, p.Present, p.LastAt)
+	present := totalAt(t, p.Present, p.LastAt)
 	for name, w := range map[string]domain.Stopwatch{"muted": p.Muted, "camera off": p.CameraOff, "sharing": p.Sharing} {
-		if total := until(t, w, p.LastAt); total > present {
+		if total := totalAt(t, w, p.LastAt); total > present {
 			t.Fatalf("%s for %v of %v present: %+v", name, total, present, p)
 		}
 		if w.Running() && !p.InCall() {
-			t.Fatalf("%s goes on outside the call: %+v", name, p)
+			t.Fatalf("%s runs outside the call: %+v", name, p)
 		}
 	}
 	if wall := p.LastAt.Sub(p.JoinedAt); present > wall {
@@ -152,8 +152,8 @@ func lawfulParticipant(t *rapid.T, s domain.Session, p *domain.Participant) {
 	}
 }
 
-// until is what a stopwatch shows, with the stretch that goes on counted up to a moment.
-func until(t *rapid.T, w domain.Stopwatch, at time.Time) time.Duration {
+// totalAt returns the total of a stopwatch at a time, with the current interval.
+func totalAt(t *rapid.T, w domain.Stopwatch, at time.Time) time.Duration {
 	total := w.Total
 	if w.Running() {
 		if w.Since.After(at) {
@@ -170,50 +170,50 @@ func until(t *rapid.T, w domain.Stopwatch, at time.Time) time.Duration {
 func TestRepeatingACommandChangesNothing(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		live(t, func(l *life, cmd domain.Command, _ []domain.Event) {
-			if events, _ := l.call.Decide(cmd); len(events) > 0 {
-				t.Fatalf("%+v happens again: %+v", cmd, events)
+		randomHistory(t, func(h *history, cmd domain.Command, _ []domain.Event) {
+			if events, _ := h.call.Decide(cmd); len(events) > 0 {
+				t.Fatalf("%+v causes events again: %+v", cmd, events)
 			}
 		})
 	})
 }
 
-// State is nothing but the fold of the log, and the latest session's chapter of it is enough.
-func TestTheLogIsTheState(t *testing.T) {
+// The state equals the fold of the log, and the fold of the latest chapter alone.
+func TestTheLatestChapterDeterminesTheState(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		l := live(t, func(*life, domain.Command, []domain.Event) {})
-		unchanged(t, l.call, fold(l.log))
-		if chapters := chapters(l.log); len(chapters) > 0 {
-			unchanged(t, l.call, fold(chapters[len(chapters)-1]))
+		h := randomHistory(t, func(*history, domain.Command, []domain.Event) {})
+		wantSame(t, h.call, fold(h.log))
+		if chapters := chapters(h.log); len(chapters) > 0 {
+			wantSame(t, h.call, fold(chapters[len(chapters)-1]))
 		}
 	})
 }
 
-func TestCloneIsolates(t *testing.T) {
+func TestCloneSharesNoState(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		l := live(t, func(*life, domain.Command, []domain.Event) {})
-		before, clone := fold(l.log), l.call.Clone()
-		for _, event := range anyEvents(t, l.call.Session.ID) {
+		h := randomHistory(t, func(*history, domain.Command, []domain.Event) {})
+		before, clone := fold(h.log), h.call.Clone()
+		for _, event := range anyEvents(t, h.call.Session.ID) {
 			clone.Evolve(event)
 		}
-		unchanged(t, before, l.call)
-		clone = l.call.Clone()
-		for _, event := range anyEvents(t, l.call.Session.ID) {
-			l.call.Evolve(event)
+		wantSame(t, before, h.call)
+		clone = h.call.Clone()
+		for _, event := range anyEvents(t, h.call.Session.ID) {
+			h.call.Evolve(event)
 		}
-		unchanged(t, before, clone)
+		wantSame(t, before, clone)
 	})
 }
 
-// Whatever is in the log folds, always to the same state, and never to negative time.
-func TestAnyEventsFold(t *testing.T) {
+// Every log folds, always to the same state, and never to a negative duration.
+func TestEveryLogFoldsToOneState(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		events := append(happened(started(0)), anyEvents(t, "s1")...)
+		events := append(events(started(0)), anyEvents(t, "s1")...)
 		call := fold(events)
-		unchanged(t, call, fold(events))
+		wantSame(t, call, fold(events))
 		for _, p := range call.Session.Participants {
 			for _, w := range []domain.Stopwatch{p.Present, p.Muted, p.CameraOff, p.Sharing} {
 				if w.Total < 0 {
@@ -224,8 +224,8 @@ func TestAnyEventsFold(t *testing.T) {
 	})
 }
 
-// anyEvents draws events that need not make sense: mostly of one session, in any order, at any time of some decades,
-// also the zero time.
+// anyEvents draws events that may contradict each other: mostly of one session, in any order, at any time within some
+// decades or at the zero time.
 func anyEvents(t *rapid.T, session string) []domain.Event {
 	seconds := rapid.Int64Range(-1_000_000_000, 1_000_000_000)
 	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) domain.Event {

@@ -11,15 +11,15 @@ import (
 	"github.com/studycall/studycall/domain"
 )
 
-// This file calculates attendance a second time, in another way: intervals are collected from a session's events, cut
-// to the stints, united, and their milliseconds added up. It shares no code with the aggregate.
+// This file calculates attendance in a second, naive way, and shares no code with the aggregate: it collects intervals from
+// a session's events, cuts them to the stints, unites them, and adds up their milliseconds.
 
-// span is from a time to another, in milliseconds.
+// span is an interval in milliseconds.
 type span struct{ from, to int64 }
 
 const never = int64(1) << 62
 
-// chapters cuts a log at its SessionStarted.
+// chapters splits a log before each SessionStarted.
 func chapters(log []domain.Event) [][]domain.Event {
 	var result [][]domain.Event
 	for _, event := range log {
@@ -41,16 +41,16 @@ func changesOf(user string, events []domain.Event) []change {
 	var result []change
 	for _, event := range events {
 		kind := reflect.TypeOf(event).Name()
-		of := reflect.ValueOf(event).FieldByName("UserID")
-		if of.IsValid() && of.String() == user {
+		owner := reflect.ValueOf(event).FieldByName("UserID")
+		if owner.IsValid() && owner.String() == user {
 			result = append(result, change{kind, event.OccurredAt().UnixMilli()})
 		}
 	}
 	return result
 }
 
-// spans gives an interval for every change of kind from, to the next change of a kind in until; if that never comes,
-// the interval is dropped.
+// spans returns an interval from every change of kind from to the next change of a kind in until. It drops an interval
+// without an end.
 func spans(changes []change, from string, until ...string) []span {
 	var result []span
 	for i, c := range changes {
@@ -65,7 +65,7 @@ func spans(changes []change, from string, until ...string) []span {
 	return result
 }
 
-// effective drops the changes of a kind that were made out of the call: they have no effect.
+// effective drops the changes of a kind that were made outside the call: they have no effect.
 func effective(changes []change, kind string) []change {
 	inCall := false
 	return slices.DeleteFunc(slices.Clone(changes), func(c change) bool {
@@ -79,7 +79,7 @@ func effective(changes []change, kind string) []change {
 	})
 }
 
-// seconds unites the intervals, adds up what is left in milliseconds, and floors once.
+// seconds unites the intervals, adds up their milliseconds, and rounds the sum down.
 func seconds(spans []span) int64 {
 	slices.SortFunc(spans, func(a, b span) int { return int(a.from - b.from) })
 	total, reached := int64(0), -never
@@ -92,7 +92,7 @@ func seconds(spans []span) int64 {
 	return total / 1000
 }
 
-// naive is the attendance in whole seconds: present, muted, camera off, sharing.
+// naive returns the attendance in whole seconds: present, muted, camera off, sharing.
 func naive(user string, events []domain.Event) [4]int64 {
 	changes := changesOf(user, events)
 	state := func(on, off string) int64 {
@@ -109,19 +109,19 @@ func naive(user string, events []domain.Event) [4]int64 {
 func TestTheAggregateAgreesWithTheNaiveCalculation(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		l := live(t, func(*life, domain.Command, []domain.Event) {})
+		l := randomHistory(t, func(*history, domain.Command, []domain.Event) {})
 		for _, chapter := range chapters(l.log) {
-			agree(t, chapter)
+			wantAgreement(t, chapter)
 		}
 	})
 }
 
-// Also where people join twice, leave twice, or mute while they are away: logs that Decide would never write.
-func TestTheyAgreeOnCarelessLogs(t *testing.T) {
+// The logs have events that Decide never returns: users join twice, leave twice, or mute outside the call.
+func TestTheAggregateAgreesWithTheNaiveCalculationOnInvalidLogs(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		clock := start
-		events := happened(started(0))
+		events := events(started(0))
 		for range rapid.IntRange(1, 40).Draw(t, "events") {
 			clock = clock.Add(time.Duration(rapid.Int64Range(0, 9_000).Draw(t, "ms")) * time.Millisecond)
 			user := rapid.SampledFrom(users()[:2]).Draw(t, "user")
@@ -130,11 +130,11 @@ func TestTheyAgreeOnCarelessLogs(t *testing.T) {
 				events = append(events, event)
 			}
 		}
-		agree(t, events)
+		wantAgreement(t, events)
 	})
 }
 
-func agree(t *rapid.T, events []domain.Event) {
+func wantAgreement(t *rapid.T, events []domain.Event) {
 	session := fold(events).Session
 	for _, user := range users() {
 		var got [4]int64
@@ -142,15 +142,15 @@ func agree(t *rapid.T, events []domain.Event) {
 			got = [4]int64{p.Present.Seconds(), p.Muted.Seconds(), p.CameraOff.Seconds(), p.Sharing.Seconds()}
 		}
 		if want := naive(user, events); got != want {
-			t.Fatalf("%s: the aggregate says %v, the naive calculation %v, of\n%+v", user, got, want, events)
+			t.Fatalf("%s: the aggregate has %v, the naive calculation %v, for\n%+v", user, got, want, events)
 		}
 	}
 }
 
-// The naive calculation itself, on a case worked out by hand.
-func TestNaive(t *testing.T) {
+// The expected values were calculated by hand.
+func TestTheNaiveCalculation(t *testing.T) {
 	t.Parallel()
-	got := naive("kim", happened(started(0), joined("kim", 1), muted("kim", 2), joined("kim", 3), muted("kim", 3.5),
+	got := naive("kim", events(started(0), joined("kim", 1), muted("kim", 2), joined("kim", 3), muted("kim", 3.5),
 		left("kim", 6, domain.Left), joined("lee", 7), muted("kim", 8), joined("kim", 10), cameraOff("kim", 10.6), cameraOn("kim", 11.4),
 		left("kim", 12.9, domain.Left)))
 	if want := [4]int64{7, 4, 0, 0}; got != want {

@@ -12,25 +12,25 @@ import (
 	"testing"
 )
 
-// What the domain may import: nothing with I/O, a clock, randomness, or an order that differs from run to run.
+// pure are the packages that domain may import: none has I/O, randomness, or an order that differs from run to run.
 var pure = []string{"cmp", "errors", "maps", "slices", "strings", "time"}
 
-// What of package time reads a clock or waits for one.
+// clocks are the functions of package time that read a clock or wait for one.
 var clocks = []string{"Now", "Since", "Until", "After", "AfterFunc", "Sleep", "Tick", "NewTicker", "NewTimer"}
 
-// The same events must always fold to the same state.
+// The same events must always fold to the same state, so domain must not depend on anything but its input.
 func TestTheDomainIsPure(t *testing.T) {
 	t.Parallel()
 	sources, err := fs.Glob(os.DirFS("."), "*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen := 0
+	checked := 0
 	for _, name := range sources {
 		if strings.HasSuffix(name, "_test.go") {
 			continue
 		}
-		seen++
+		checked++
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -47,7 +47,7 @@ func TestTheDomainIsPure(t *testing.T) {
 		ast.Inspect(file, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.SelectorExpr:
-				if of, ok := n.X.(*ast.Ident); ok && of.Name == "time" && slices.Contains(clocks, n.Sel.Name) {
+				if qualifier, ok := n.X.(*ast.Ident); ok && qualifier.Name == "time" && slices.Contains(clocks, n.Sel.Name) {
 					t.Errorf("%s uses time.%s", name, n.Sel.Name)
 				}
 			case *ast.GoStmt, *ast.SelectStmt:
@@ -56,7 +56,7 @@ func TestTheDomainIsPure(t *testing.T) {
 			return true
 		})
 	}
-	if seen == 0 {
-		t.Error("found no source to look at")
+	if checked == 0 {
+		t.Error("found no source file")
 	}
 }

@@ -1,6 +1,6 @@
 package domain
 
-// Role is what a member may do in a study. The values are the web app's.
+// Role defines what a member may do in a study. The web app defines the values.
 type Role string
 
 // The roles, from most to least powerful.
@@ -10,17 +10,17 @@ const (
 	Member Role = "MEMBER"
 )
 
-// MemberStatus is the state of a membership. The values are the web app's. Only Active counts.
+// MemberStatus is the state of a membership. The web app defines the values.
 type MemberStatus string
 
-// Active is the one status of a membership that lets its user in; PENDING, KICKED and LEFT do not.
+// Active is the only status that grants access; PENDING, KICKED and LEFT do not.
 const Active MemberStatus = "ACTIVE"
 
-// Membership is a user's place in a study. The zero value is nobody's.
+// Membership is a user's role and status in a study. The zero value is that of a user who is no member.
 type Membership struct {
 	Role   Role
 	Status MemberStatus
 }
 
-// Active reports whether the membership counts at all.
+// Active reports whether the membership grants access.
 func (m Membership) Active() bool { return m.Status == Active }
