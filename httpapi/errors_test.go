@@ -12,13 +12,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/httpapi"
 	"github.com/studycall/studycall/membership"
+	attendance "github.com/studycall/studycall/presence"
 	"github.com/studycall/studycall/projections"
 )
 
@@ -29,17 +29,11 @@ func (f failing) StartSession(context.Context, commands.StartSession) (commands.
 	return commands.Started{}, f.err
 }
 
-func (f failing) JoinSession(context.Context, commands.JoinSession) (commands.Joined, error) {
+func (f failing) Join(context.Context, attendance.Join) (commands.Joined, error) {
 	return commands.Joined{}, f.err
 }
 
-func (f failing) LeaveSession(context.Context, commands.LeaveSession) (int64, error) { return 0, f.err }
-
-func (failing) JoinWithout(_ context.Context, _, _, _ string, _ time.Time, join func() error) error {
-	return join()
-}
-
-func (failing) LeftWithout(context.Context, string, string, time.Time) error { return nil }
+func (f failing) Leave(context.Context, attendance.Leave) (int64, error) { return 0, f.err }
 
 func (failing) ActiveMember(context.Context, string, string) error { return nil }
 

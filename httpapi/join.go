@@ -6,8 +6,8 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/studycall/studycall/api"
-	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/membership"
+	"github.com/studycall/studycall/presence"
 )
 
 type joinAnswer struct {
@@ -25,13 +25,8 @@ func (s *server) join(c echo.Context, caller membership.User) error {
 	if malformed != nil {
 		return malformed
 	}
-	at := s.Now()
-	var joined commands.Joined
-	err := s.Presence.JoinWithout(ctx, studyID, caller.ID, sessionID, at, func() (err error) {
-		joined, err = s.Commands.JoinSession(ctx, commands.JoinSession{
-			StudyID: studyID, SessionID: sessionID, UserID: caller.ID, At: at,
-		})
-		return err
+	joined, err := s.Presence.Join(ctx, presence.Join{
+		StudyID: studyID, UserID: caller.ID, SessionID: sessionID, At: s.Now(),
 	})
 	if err != nil {
 		return bodyError{err}

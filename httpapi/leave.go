@@ -5,9 +5,9 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/membership"
+	"github.com/studycall/studycall/presence"
 )
 
 type leaveAnswer struct {
@@ -24,14 +24,10 @@ func (s *server) leave(c echo.Context, caller membership.User) error {
 	if !membership.PossibleID(studyID) {
 		return domain.ErrParticipantNotFound
 	}
-	ctx, at := c.Request().Context(), s.Now()
-	position, err := s.Commands.LeaveSession(ctx, commands.LeaveSession{
-		StudyID: studyID, SessionID: sessionID, UserID: caller.ID, Reason: domain.Left, At: at,
+	position, err := s.Presence.Leave(c.Request().Context(), presence.Leave{
+		StudyID: studyID, UserID: caller.ID, SessionID: sessionID, At: s.Now(),
 	})
 	if err != nil {
-		return err
-	}
-	if err := s.Presence.LeftWithout(ctx, studyID, caller.ID, at); err != nil {
 		return err
 	}
 	showPosition(c, position)

@@ -11,14 +11,13 @@ import (
 	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/membership"
+	"github.com/studycall/studycall/presence"
 	"github.com/studycall/studycall/projections"
 )
 
 // Commands are the commands that routes carry out. See commands.Handlers.
 type Commands interface {
 	StartSession(ctx context.Context, cmd commands.StartSession) (commands.Started, error)
-	JoinSession(ctx context.Context, cmd commands.JoinSession) (commands.Joined, error)
-	LeaveSession(ctx context.Context, cmd commands.LeaveSession) (int64, error)
 }
 
 // Sessions are the queries on sessions. Each answers with the position in the log that its answer rests on.
@@ -81,11 +80,10 @@ type Readiness interface {
 	Ready(ctx context.Context) (detail any, err error)
 }
 
-// Presence knows who is in a call without a socket. See presence.Registry.
+// Presence brings users into calls and out of them. See presence.Registry.
 type Presence interface {
-	// JoinWithout has join carried out, and returns its error; LeftWithout is told after a leave was. at is the command's time.
-	JoinWithout(ctx context.Context, studyID, userID, sessionID string, at time.Time, join func() error) error
-	LeftWithout(ctx context.Context, studyID, userID string, at time.Time) error
+	Join(ctx context.Context, j presence.Join) (commands.Joined, error)
+	Leave(ctx context.Context, l presence.Leave) (position int64, err error)
 }
 
 // Config is what the edge is made of. Every field but Security is needed, and must be safe for concurrent use.

@@ -6,62 +6,62 @@ import (
 	"time"
 )
 
-// beatTimeout bounds one beat: an answer that takes longer says as little as none.
+// beatTimeout bounds one heartbeat. A slower answer counts as a failure.
 const beatTimeout = 3 * time.Second
 
-// missedBeats is how many beats may be missed before contact counts as broken: this server may have been stopped for a
-// while, or its clock.
+// missedBeats is how many heartbeats may be late or missing before contact counts as broken: the process, or its clock, may
+// have been stopped for a while.
 const missedBeats = 5
 
-// What is there before it is said again is by the database's clock, like the sweep's judgement. Null is a server that is new,
-// or was taken away.
+// The database's clock measures the silence before this heartbeat, as it measures leases. The result is false for a server that
+// was silent for the grace time, and for one that is new or was deleted.
 const beatSQL = `
 	with before as (select clock_timestamp() - last_seen as silence from servers where server_id = $1)
 	insert into servers (server_id, last_seen, said_at) values ($1, clock_timestamp(), $2)
 	on conflict (server_id) do update set last_seen = excluded.last_seen, said_at = excluded.said_at
 	returning coalesce((select silence from before) < $3 * interval '1 microsecond', false)`
 
-// beat says that this server lives, and notes since when it could do so. It is not cut short when ctx ends: the database would
-// carry it out all the same, perhaps after Go has taken the server away.
+// beat writes a heartbeat, and updates since when contact is unbroken. The end of ctx does not interrupt it: the database would
+// carry out the statement all the same, perhaps after Deregister.
 func (r *Registry) beat(ctx context.Context) error {
 	r.beating.Lock()
 	defer r.beating.Unlock()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), beatTimeout)
 	defer cancel()
-	var heard bool // within the grace time
-	err := r.pool.QueryRow(ctx, beatSQL, r.settings.ServerID, r.settings.Now(), microseconds(r.settings.Grace)).Scan(&heard)
+	var alive bool // since the heartbeat before
+	err := r.pool.QueryRow(ctx, beatSQL, r.settings.ServerID, r.settings.Now(), microseconds(r.settings.Grace)).Scan(&alive)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
 	if err != nil {
-		r.steady = time.Time{}
-		return fmt.Errorf("say that this server lives: %w", err)
+		r.contactSince = time.Time{}
+		return fmt.Errorf("write a heartbeat: %w", err)
 	}
-	if !heard && !r.beaten.IsZero() {
-		r.revived = now
+	if !alive && !r.lastBeat.IsZero() {
+		r.revivedAt = now
 	}
-	if r.steady.IsZero() || now.Sub(r.beaten) > missedBeats*r.settings.Beat+beatTimeout {
-		r.steady = now
+	if r.contactSince.IsZero() || now.Sub(r.lastBeat) > missedBeats*r.settings.Beat+beatTimeout {
+		r.contactSince = now
 	}
-	r.beaten = now
+	r.lastBeat = now
 	return nil
 }
 
-// mayJudge reports whether contact with the database has been unbroken for the whole grace time.
-func (r *Registry) mayJudge() bool {
+// maySweep reports whether contact with the database has been unbroken for the whole grace time.
+func (r *Registry) maySweep() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return !r.steady.IsZero() && time.Since(r.steady) >= r.settings.Grace
+	return !r.contactSince.IsZero() && time.Since(r.contactSince) >= r.settings.Grace
 }
 
-// goSQL keeps the server while it has sockets that nobody noted as lost: it is then as if it had been killed.
-const goSQL = `delete from servers where server_id = $1
+// A server with sockets that are not marked as lost stays, as if it had been killed.
+const deregisterSQL = `delete from servers where server_id = $1
 	and not exists (select from connections where server_id = $1 and lapses_at is null)`
 
-// Go takes this server away, after LoseAll and Run.
-func (r *Registry) Go(ctx context.Context) error {
-	if _, err := r.pool.Exec(ctx, goSQL, r.settings.ServerID); err != nil {
-		return fmt.Errorf("take away this server: %w", err)
+// Deregister deletes this server. Call it after LoseAll, when Run has returned.
+func (r *Registry) Deregister(ctx context.Context) error {
+	if _, err := r.pool.Exec(ctx, deregisterSQL, r.settings.ServerID); err != nil {
+		return fmt.Errorf("delete this server: %w", err)
 	}
 	return nil
 }

@@ -1,26 +1,40 @@
-// Package presence knows by which connections people are in their studies' calls, and records when they are out. It has
-// the tables servers and connections, and issues the ordinary commands; sockets, rooms and messages are not its business.
+// Package presence is the only way into and out of a call, over REST and over sockets alike. It owns the leases (the tables
+// servers and connections) and the order of lease and command. It knows no socket, room or message.
 //
-// A lease is one row: one socket in one study's call, or a participant who joined over REST. While its server lives, a
-// socket's lease keeps its user in the call. A lease that was lost, because the connection broke, does so for the grace
-// time more; one of a server that has fallen silent for the grace time after it was last seen; a REST lease for the empty
-// timeout after the latest join. After that it has lapsed. A participant all of whose leases have lapsed is out, as of the
-// latest time at which any of them was heard of.
+// A lease is one row: one socket in one study's call, or a participant who joined over REST. A lease keeps its user in the
+// call until it lapses:
+//   - A socket's lease lapses when its server has been silent for the grace time.
+//   - The lease of a socket whose connection broke (a lost lease) lapses the grace time after the break.
+//   - A REST lease lapses the empty timeout after the latest join.
 //
-// # One at a time
+// When all leases of a participant have lapsed, the sweep ends the stint, as of the latest time at which any of them was last
+// seen.
 //
-// Whatever ends a stint (a leave, a sweep, a removal) does so under the participant's lock, a Postgres advisory lock, in one
-// transaction with the leases that it takes away: it looks whether another lease is left, issues the command, and commits.
-// Whatever begins one writes its lease under the same lock, and only then joins. So a join that meets a sweep waits until
-// the leave is recorded and then begins a new stint; and a sweep that comes after the lease finds it and ends nothing. Row
-// locks would not do: a participant without any lease has no row, and so no lock.
+// # Order of lease and command
 //
-// A leave looks at other leases as they are: until that of a killed server has lapsed it counts as another connection, which
-// keeps its user in the call. If nothing comes after it, the user has left at the time of the leave all the same.
+//   - Join over a socket: start the session if none is open, write the lease and commit it, then issue the command. If the
+//     session ended in between, start over. A refused join deletes its lease. If the outcome is unknown, the lease counts as
+//     lost: a client that tries again in time is still in the call.
+//   - Join over REST: write the lease and issue the command in one transaction. A refused join leaves the leases unchanged.
+//   - Leave over a socket: delete the lease, then issue the command unless another connection is left, in one transaction.
+//   - Leave over REST: issue the command, then delete all leases that are not newer than the leave. The sockets' servers find
+//     their leases missing and take the sockets out of the room: see Registry.Leases.
+//   - Remove: delete all leases and issue the command, in one transaction.
+//   - Lose: mark the lease as lost. No command follows. The sweep issues it when the lease lapses.
 //
-// # Who may judge
+// # The participant's lock
 //
-// Leases are judged by the database's clock, and stints are stamped by the clock of the server that had the connection. A
-// server sweeps only after its own contact with the database was unbroken for the whole grace time. So neither a restart of
-// the database nor one of all servers ends the stint of anybody who is back within the grace time.
+// Leave over a socket, Remove and the sweep end a stint under the participant's lock, a Postgres advisory lock, in one
+// transaction with the leases that they delete. A join writes its lease under the same lock before it issues its command. So a
+// join that meets a sweep waits until the leave is recorded, and then begins a new stint; a sweep that comes after the lease
+// finds it and ends nothing. Row locks would not do: a participant without a lease has no row to lock.
+//
+// A leave counts another lease as a connection until that lease lapses, even if its server was killed. If no connection follows,
+// the user has left at the time of the leave all the same.
+//
+// # Which server may sweep
+//
+// The database's clock decides whether a lease has lapsed. The clock of the server that had the connection stamps the stint. A
+// server sweeps only after its own contact with the database was unbroken for the whole grace time. So neither a restart of the
+// database nor one of all servers ends the stint of a user who reconnects within the grace time.
 package presence

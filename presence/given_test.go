@@ -3,7 +3,6 @@ package presence_test
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -12,17 +11,15 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/postgres/postgrestest"
 	"github.com/studycall/studycall/presence"
-	"github.com/studycall/studycall/realtime/realtimetest"
 )
 
-const patience = realtimetest.Patience
-
-// server is a registry and the commands that it issues, which a test may hold up.
+// server is a registry and its commands.
 type server struct {
 	*presence.Registry
 	*commands.Handlers
@@ -30,23 +27,23 @@ type server struct {
 	pool  *pgxpool.Pool
 	store *eventstore.Store
 
-	// leaving, unless nil, is told of each leave before it is carried out, which waits until it returns.
+	// leaving, unless nil, is called before each leave command.
 	leaving func()
 }
 
-// members are everybody.
+// members is an access check that accepts every user.
 type members struct{}
 
 func (members) ActiveMember(context.Context, string, string) error { return nil }
 
-// noCalls are the open calls of a service in which nobody is left without a lease.
+// noCalls is a query that finds no open call.
 type noCalls struct{}
 
 func (noCalls) OpenCalls(context.Context) (map[string]domain.Session, error) {
 	return map[string]domain.Session{}, nil
 }
 
-// LeaveSession is the commands', when the test lets it.
+// LeaveSession implements presence.Commands.
 func (s *server) LeaveSession(ctx context.Context, cmd commands.LeaveSession) (int64, error) {
 	if s.leaving != nil {
 		s.leaving()
@@ -59,10 +56,10 @@ func newServer(t *testing.T, grace time.Duration) *server {
 	pool := postgrestest.New(t)
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	store, err := eventstore.Open(t.Context(), pool, log)
-	must(t, err)
+	check.NoError(t, err)
 	t.Cleanup(store.Close)
 	handlers, err := commands.New(store, members{}, commands.DefaultSettings(), rand.Text)
-	must(t, err)
+	check.NoError(t, err)
 	s := &server{Handlers: handlers, t: t, pool: pool, store: store}
 	s.Registry = presence.New(pool, s, noCalls{}, presence.Settings{
 		ServerID: rand.Text(), Grace: grace, EmptyTimeout: time.Hour, Beat: 20 * time.Millisecond, Now: time.Now,
@@ -79,96 +76,80 @@ func (s *server) run() {
 	s.t.Cleanup(func() { cancel(); <-ended })
 }
 
-// join does what a socket's join does: start, lease, join; once more if the session ended in between.
-func (s *server) join(socketID string) (session string) {
+// join joins kim by a socket.
+func (s *server) join(socketID string) (sessionID string) {
 	s.t.Helper()
-	session, err := s.tryJoin(socketID)
-	must(s.t, err)
-	return session
+	sessionID, err := s.tryJoin(socketID)
+	check.NoError(s.t, err)
+	return sessionID
 }
 
-func (s *server) tryJoin(socketID string) (session string, err error) {
-	for {
-		at := time.Now()
-		started, err := s.StartSession(s.t.Context(), commands.StartSession{StudyID: "go", UserID: "kim", At: at})
-		if err != nil {
-			return "", err
-		}
-		if err := s.Join(s.t.Context(), lease(socketID), started.SessionID, at); err != nil {
-			return "", err
-		}
-		_, err = s.JoinSession(s.t.Context(), commands.JoinSession{StudyID: "go", SessionID: started.SessionID, UserID: "kim", At: at})
-		if !errors.Is(err, domain.ErrSessionEnded) {
-			return started.SessionID, err
-		}
-	}
+func (s *server) tryJoin(socketID string) (sessionID string, err error) {
+	joined, err := s.Join(s.t.Context(), presence.Join{
+		StudyID: "go", UserID: "kim", SocketID: socketID, At: time.Now(),
+		Cleanup: func(do func(context.Context) error) {
+			if err := do(s.t.Context()); err != nil {
+				s.t.Errorf("clean up after a failed join: %v", err)
+			}
+		},
+	})
+	return joined.Session.ID, err
+}
+
+// leave makes kim leave by a socket.
+func (s *server) leave(socketID, sessionID string, at time.Time) {
+	s.t.Helper()
+	_, err := s.Leave(s.t.Context(), presence.Leave{StudyID: "go", UserID: "kim", SocketID: socketID, SessionID: sessionID, At: at})
+	check.NoError(s.t, err)
 }
 
 func lease(socketID string) presence.Lease {
 	return presence.Lease{StudyID: "go", UserID: "kim", SocketID: socketID}
 }
 
-// log is the study's events, by their types.
+// log returns the types of the study's events.
 func (s *server) log() string {
 	s.t.Helper()
 	recorded, err := s.store.ReadStream(s.t.Context(), eventstore.Stream("go"), 0)
-	must(s.t, err)
+	check.NoError(s.t, err)
 	names := make([]string, len(recorded))
 	for i, r := range recorded {
 		event, err := r.Event()
-		must(s.t, err)
+		check.NoError(s.t, err)
 		names[i] = strings.TrimPrefix(fmt.Sprintf("%T", event), "domain.")
 	}
 	return strings.Join(names, " ")
 }
 
-// leases counts what is left, by socket.
+// leases returns the socket ids of all leases.
 func (s *server) leases() (sockets string) {
 	s.t.Helper()
-	must(s.t, s.pool.QueryRow(s.t.Context(),
+	check.NoError(s.t, s.pool.QueryRow(s.t.Context(),
 		`select coalesce(string_agg(socket_id, ' ' order by socket_id), '') from connections`).Scan(&sockets))
 	return sockets
-}
-
-func (s *server) eventually(what string, holds func() bool) {
-	s.t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(patience); !holds(); <-tick.C {
-		if time.Now().After(deadline) {
-			s.t.Fatalf("waited in vain until %s", what)
-		}
-	}
 }
 
 // waiting counts the transactions that wait for a participant's lock.
 func (s *server) waiting() (n int) {
 	s.t.Helper()
-	must(s.t, s.pool.QueryRow(s.t.Context(), `select count(*) from pg_locks
+	check.NoError(s.t, s.pool.QueryRow(s.t.Context(), `select count(*) from pg_locks
 		where locktype = 'advisory' and not granted and database = (select oid from pg_database where datname = current_database())`).Scan(&n))
 	return n
 }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// session is the latest session's id.
+// session returns the latest session's id.
 func (s *server) session() string { return s.call().Session.ID }
 
-// inCall reports whether kim is in the call, by the log.
+// inCall reports whether the log has kim in the call.
 func (s *server) inCall() bool { return s.call().Session.Participant("kim").InCall() }
 
 func (s *server) call() (call domain.Call) {
 	s.t.Helper()
 	recorded, err := s.store.ReadStream(s.t.Context(), eventstore.Stream("go"), 0)
-	must(s.t, err)
+	check.NoError(s.t, err)
 	for _, r := range recorded {
 		event, err := r.Event()
-		must(s.t, err)
+		check.NoError(s.t, err)
 		call.Evolve(event)
 	}
 	return call

@@ -7,124 +7,124 @@ import (
 	"testing"
 	"time"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/presence"
 	"github.com/studycall/studycall/realtime/realtimetest"
 )
 
-// The user comes back at the very moment at which the sweep has decided that they are gone: the leave is recorded, then the
-// join, which begins a new stint that nothing ends.
-func TestAJoinThatMeetsASweep(t *testing.T) {
+// A join that meets a sweep waits until the leave is recorded, and then begins a new stint.
+func TestAJoinWaitsForASweepOfTheSameParticipant(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, 50*time.Millisecond)
 	s.join("old")
-	must(t, s.Lose(t.Context(), lease("old"), time.Now()))
+	check.NoError(t, s.Lose(t.Context(), lease("old"), time.Now()))
 	began, goOn := make(chan struct{}), make(chan struct{})
 	s.leaving = sync.OnceFunc(func() { close(began); <-goOn })
 	s.run()
-	realtimetest.Receive(t, began) // the sweep has the participant's lock, and is about to leave
+	realtimetest.Receive(t, began) // the sweep holds the participant's lock
 
 	joined := make(chan error, 1)
 	go func() { _, err := s.tryJoin("new"); joined <- err }()
-	s.eventually("the join waits for the sweep", func() bool { return s.waiting() == 1 })
+	check.Eventually(t, "the join waits for the lock", func() bool { return s.waiting() == 1 })
 	select {
 	case err := <-joined:
 		t.Fatalf("the join did not wait (%v)", err)
 	default:
 	}
 	close(goOn)
-	must(t, realtimetest.Receive(t, joined))
+	check.NoError(t, realtimetest.Receive(t, joined))
 
 	// The user was the only one in the call, so the leave ended the session, and the join began another.
 	mustStay(t, s, "SessionStarted ParticipantJoined ParticipantLeft SessionEnded SessionStarted ParticipantJoined")
 	if got := s.leases(); got != "new" {
-		t.Errorf("the leases of %q are left", got)
+		t.Errorf("the leases of the sockets %q are left", got)
 	}
 }
 
-// The other way round: the lease is written before the sweep looks.
-func TestASweepThatMeetsAJoin(t *testing.T) {
+// A sweep ends no stint once the lease of a join is written.
+func TestASweepFindsTheLeaseOfAJoin(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, 50*time.Millisecond)
 	s.join("old")
-	must(t, s.Lose(t.Context(), lease("old"), time.Now().Add(-time.Minute)))
-	// Given a join that has its lease, and has not yet carried out the command
+	check.NoError(t, s.Lose(t.Context(), lease("old"), time.Now().Add(-time.Minute)))
+	// Given a join that has written its lease and not yet issued its command
 	session := s.join("new")
-	must(t, s.Join(t.Context(), lease("newer"), session, time.Now()))
+	check.NoError(t, s.WriteLease(t.Context(), lease("newer"), session, time.Now()))
 	s.run()
 	mustStay(t, s, "SessionStarted ParticipantJoined")
 	if got := s.leases(); got != "new newer" {
-		t.Errorf("the leases of %q are left", got)
+		t.Errorf("the leases of the sockets %q are left", got)
 	}
 }
 
-// Many times at random moments: however they meet, whoever has a lease in the end is in the call.
+// Whatever the order of a join and a sweep, a user with a lease is in the call afterwards.
 func TestJoinsAndSweepsAtRandomMoments(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, time.Millisecond)
 	pause := func(most time.Duration) { <-time.After(rand.N(most)) }
-	s.leaving = func() { pause(10 * time.Millisecond) } // so that there is time to meet
+	s.leaving = func() { pause(10 * time.Millisecond) } // the sweep holds the lock for a while
 	s.run()
 	for range 60 {
 		s.join("a")
-		must(t, s.Lose(t.Context(), lease("a"), time.Now()))
+		check.NoError(t, s.Lose(t.Context(), lease("a"), time.Now()))
 		pause(30 * time.Millisecond)
 		s.join("b")
 		pause(30 * time.Millisecond)
 		if inCall, log := s.inCall(), s.log(); !inCall {
-			t.Fatalf("has a lease and is not in the call; the log ends with %s", log[max(0, len(log)-200):])
+			t.Fatalf("kim has a lease and is not in the call; the log ends with %s", log[max(0, len(log)-200):])
 		}
-		must(t, s.Leave(t.Context(), lease("b"), s.session(), time.Now()))
+		s.leave("b", s.session(), time.Now())
 	}
 	if got := s.leases(); got != "" {
-		t.Errorf("the leases of %q are left", got)
+		t.Errorf("the leases of the sockets %q are left", got)
 	}
 }
 
-// mustStay gives the sweep the chance to do harm: several rounds, each of which shows by a lapsed lease of somebody else that it
-// takes away.
+// mustStay lets the sweep run several times, and checks that it leaves the log unchanged. A lapsed lease of another user shows
+// that a sweep has run.
 func mustStay(t *testing.T, s *server, want string) {
 	t.Helper()
 	other := presence.Lease{StudyID: "rust", UserID: "lee", SocketID: "another's"}
 	for range 5 {
-		must(t, s.Join(t.Context(), other, "no-session", time.Now()))
-		must(t, s.Lose(t.Context(), other, time.Now().Add(-time.Minute)))
-		s.eventually("the sweep has gone round", func() bool { return !strings.Contains(s.leases(), other.SocketID) })
+		check.NoError(t, s.WriteLease(t.Context(), other, "no-session", time.Now()))
+		check.NoError(t, s.Lose(t.Context(), other, time.Now().Add(-time.Minute)))
+		check.Eventually(t, "a sweep has run", func() bool { return !strings.Contains(s.leases(), other.SocketID) })
 	}
 	if got := s.log(); got != want {
 		t.Errorf("the log is %s, want %s", got, want)
 	}
 }
 
-// A lease of no session that the user joined, as of a join that failed, is only taken away.
-func TestALeaseWithoutAJoin(t *testing.T) {
+// The lapsed lease of a session that the user never joined is deleted, and nothing is recorded.
+func TestTheLeaseOfAFailedJoinIsOnlyDeleted(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, 50*time.Millisecond)
 	s.run()
-	must(t, s.Join(t.Context(), lease("a"), "no-session", time.Now()))
-	must(t, s.Lose(t.Context(), lease("a"), time.Now()))
-	s.eventually("the lease is gone", func() bool { return s.leases() == "" })
+	check.NoError(t, s.WriteLease(t.Context(), lease("a"), "no-session", time.Now()))
+	check.NoError(t, s.Lose(t.Context(), lease("a"), time.Now()))
+	check.Eventually(t, "the lease is deleted", func() bool { return s.leases() == "" })
 	if got := s.log(); got != "" {
 		t.Errorf("the log is %s", got)
 	}
 }
 
-// A server may judge only after its own contact with the database was unbroken for the grace time.
+// A server sweeps only after its own contact with the database was unbroken for the grace time.
 func TestASweepWaitsForTheWholeGrace(t *testing.T) {
 	t.Parallel()
 	const grace = 400 * time.Millisecond
 	s := newServer(t, grace)
 	s.join("old")
-	must(t, s.Lose(t.Context(), lease("old"), time.Now().Add(-time.Hour)))
+	check.NoError(t, s.Lose(t.Context(), lease("old"), time.Now().Add(-time.Hour)))
 	began := time.Now()
 	s.run()
-	s.eventually("the lease is gone", func() bool { return s.leases() == "" })
+	check.Eventually(t, "the lease is deleted", func() bool { return s.leases() == "" })
 	if waited := time.Since(began); waited < grace {
 		t.Errorf("swept after %v, before the grace of %v", waited, grace)
 	}
 }
 
-// The user left by one tab, and the other one had been dead for long without anybody noticing: the leave is when the user said so.
-func TestALeaveBesideADeadConnection(t *testing.T) {
+// The user leaves by one tab while another tab's connection is dead and not yet noticed. The stint ends at the time of the leave.
+func TestALeaveBesideADeadConnectionKeepsItsTime(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, 50*time.Millisecond)
 	s.run()
@@ -132,12 +132,12 @@ func TestALeaveBesideADeadConnection(t *testing.T) {
 	dead := time.Now()
 	s.join("alive")
 	left := dead.Add(time.Second)
-	must(t, s.Leave(t.Context(), lease("alive"), session, left))
+	s.leave("alive", session, left)
 	if !s.inCall() {
-		t.Fatal("the other tab does not count")
+		t.Fatal("kim is not in the call, although the other tab has a lease")
 	}
-	must(t, s.Lose(t.Context(), lease("dead"), dead))
-	s.eventually("the user has left", func() bool { return !s.inCall() })
+	check.NoError(t, s.Lose(t.Context(), lease("dead"), dead))
+	check.Eventually(t, "the user has left", func() bool { return !s.inCall() })
 	if got, want := s.call().Session.EndedAt, left.UTC().Truncate(time.Millisecond); !got.Equal(want) {
 		t.Errorf("left at %v, want %v", got, want)
 	}

@@ -2,11 +2,97 @@ package presence
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/studycall/studycall/commands"
+	"github.com/studycall/studycall/domain"
 )
+
+// joinAttempts is how often a join starts a session, if the session ends before the user is in it.
+const joinAttempts = 5
+
+// Join is a request to join a study's call.
+type Join struct {
+	StudyID, UserID string
+	// SocketID is empty for a join over REST.
+	SocketID string
+	// SessionID is the session to join. A socket's join may leave it empty: it joins the study's open session, which it starts
+	// if there is none.
+	SessionID string
+	// At is the business time of the join.
+	At time.Time
+	// Cleanup schedules do, which removes the lease that a failed join left behind, and retries it until it succeeds. It is
+	// required for sockets. A join over REST leaves nothing behind.
+	Cleanup func(do func(context.Context) error)
+}
+
+// Join brings a user into a call: see the package documentation for the order of lease and command. Joining twice by one socket
+// renews the lease. The errors are those of commands.StartSession and commands.JoinSession, and the database's.
+func (r *Registry) Join(ctx context.Context, j Join) (commands.Joined, error) {
+	if j.SocketID == "" {
+		return r.joinREST(ctx, j)
+	}
+	return r.joinSocket(ctx, j)
+}
+
+// joinSocket starts over while the session that it was about to join has ended in between.
+func (r *Registry) joinSocket(ctx context.Context, j Join) (joined commands.Joined, err error) {
+	lease, leased := Lease{j.StudyID, j.UserID, j.SocketID}, false
+	defer func() {
+		if err != nil && leased {
+			j.Cleanup(r.undo(lease, err))
+		}
+	}()
+	for attempt := 1; ; attempt++ {
+		sessionID, err := r.openSession(ctx, j)
+		if err != nil {
+			return commands.Joined{}, err
+		}
+		leased = true
+		if err := r.writeLease(ctx, lease, sessionID, j.At); err != nil {
+			return commands.Joined{}, err
+		}
+		joined, err := r.joinSession(ctx, j, sessionID)
+		if j.SessionID != "" || attempt == joinAttempts || !errors.Is(err, domain.ErrSessionEnded) {
+			return joined, err
+		}
+	}
+}
+
+// openSession returns the session to join. It starts one if the request names none and none is open.
+func (r *Registry) openSession(ctx context.Context, j Join) (string, error) {
+	if j.SessionID != "" {
+		return j.SessionID, nil
+	}
+	started, err := r.commands.StartSession(ctx, commands.StartSession{StudyID: j.StudyID, UserID: j.UserID, At: j.At})
+	return started.SessionID, err
+}
+
+func (r *Registry) joinSession(ctx context.Context, j Join, sessionID string) (commands.Joined, error) {
+	return r.commands.JoinSession(ctx, commands.JoinSession{
+		StudyID: j.StudyID, SessionID: sessionID, UserID: j.UserID, At: j.At,
+	})
+}
+
+// undo returns what removes the lease of a join that failed with an error: it deletes the lease of a refused join. After any
+// other error the user may be in the call, so the lease counts as lost now.
+func (r *Registry) undo(l Lease, err error) func(context.Context) error {
+	if errors.As(err, new(*domain.Error)) {
+		return func(ctx context.Context) error { return r.deleteLease(ctx, l) }
+	}
+	now := r.settings.Now()
+	return func(ctx context.Context) error { return r.Lose(ctx, l, now) }
+}
+
+// The new lease replaces the participant's lost ones and the one over REST.
+const deleteLostSQL = `delete from connections where study_id = $1 and user_id = $2 and lapses_at is not null`
+
+// No sweep finds a lease without its server, so a lease that is written before the first heartbeat adds the server.
+const insertServerSQL = `insert into servers (server_id, last_seen, said_at) values ($1, clock_timestamp(), $2) on conflict do nothing`
 
 const insertSocketSQL = `
 	insert into connections (study_id, user_id, socket_id, kind, server_id, session_id, seen_at)
@@ -15,19 +101,12 @@ const insertSocketSQL = `
 	set server_id = excluded.server_id, session_id = excluded.session_id, seen_at = excluded.seen_at,
 		lost_at = null, lapses_at = null`
 
-// A lease without its server would be judged by nobody: it may come before the first beat.
-const beThereSQL = `insert into servers (server_id, last_seen, said_at) values ($1, clock_timestamp(), $2) on conflict do nothing`
-
-// What the participant had before, lost or over REST, is made good by the new lease.
-const deleteLostSQL = `delete from connections where study_id = $1 and user_id = $2 and lapses_at is not null`
-
-// Join writes the lease of a socket that is about to join a session, and takes away the participant's lost ones and the one
-// over REST. The command comes after it. at is the command's time.
-func (r *Registry) Join(ctx context.Context, l Lease, sessionID string, at time.Time) error {
+// writeLease writes the lease of a socket, and deletes the participant's lost ones and the one over REST.
+func (r *Registry) writeLease(ctx context.Context, l Lease, sessionID string, at time.Time) error {
 	err := r.batch(ctx, func(b *pgx.Batch) {
 		b.Queue(lockSQL, l.StudyID, l.UserID)
 		b.Queue(deleteLostSQL, l.StudyID, l.UserID)
-		b.Queue(beThereSQL, r.settings.ServerID, at)
+		b.Queue(insertServerSQL, r.settings.ServerID, at)
 		b.Queue(insertSocketSQL, l.StudyID, l.UserID, l.SocketID, r.settings.ServerID, sessionID, at)
 	})
 	if err != nil {
@@ -36,7 +115,7 @@ func (r *Registry) Join(ctx context.Context, l Lease, sessionID string, at time.
 	return nil
 }
 
-// A live socket is better than this, unless its server may be dead.
+// A socket's lease makes a REST lease needless, unless the socket's server is silent for the grace time.
 const insertRESTSQL = `
 	insert into connections (study_id, user_id, socket_id, kind, server_id, session_id, seen_at, lost_at, lapses_at)
 	select $1, $2, '', 'rest', '', $3, $4, $4, clock_timestamp() + $5 * interval '1 microsecond'
@@ -47,28 +126,16 @@ const insertRESTSQL = `
 	on conflict (study_id, user_id, socket_id) do update
 	set session_id = excluded.session_id, lost_at = excluded.lost_at, lapses_at = excluded.lapses_at`
 
-// JoinWithout has join, a command of that time, carried out, and writes or renews the lease of who joined so over REST, unless
-// a socket keeps them in the call. Where join fails, whose error is returned, the leases are what they were.
-func (r *Registry) JoinWithout(ctx context.Context, studyID, userID, sessionID string, at time.Time, join func() error) error {
-	return r.underLock(ctx, studyID, userID, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, insertRESTSQL, studyID, userID, sessionID, at,
+// joinREST writes or renews the REST lease and issues the command in one transaction.
+func (r *Registry) joinREST(ctx context.Context, j Join) (joined commands.Joined, err error) {
+	err = r.underLock(ctx, j.StudyID, j.UserID, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, insertRESTSQL, j.StudyID, j.UserID, j.SessionID, j.At,
 			microseconds(r.settings.EmptyTimeout), microseconds(r.settings.Grace))
 		if err != nil {
 			return fmt.Errorf("write the lease of a join over REST: %w", err)
 		}
-		return join()
+		joined, err = r.joinSession(ctx, j, j.SessionID)
+		return err
 	})
-}
-
-// batch runs statements in one round trip, which is one transaction.
-func (r *Registry) batch(ctx context.Context, fill func(*pgx.Batch)) error {
-	select {
-	case r.slots <- struct{}{}:
-		defer func() { <-r.slots }()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	var b pgx.Batch
-	fill(&b)
-	return r.pool.SendBatch(ctx, &b).Close()
+	return joined, err
 }

@@ -12,81 +12,95 @@ import (
 	"github.com/studycall/studycall/domain"
 )
 
-const (
-	deleteOwnAndLostSQL = `delete from connections
-		where study_id = $1 and user_id = $2 and (socket_id = $3 or lapses_at is not null)`
-	// A silent server's leases count here: whether it is dead is for the sweep to judge.
-	connectedSQL = `update connections set seen_at = greatest(seen_at, $3)
-		where study_id = $1 and user_id = $2 and lapses_at is null`
-	deleteAllSQL = `delete from connections where study_id = $1 and user_id = $2`
-	forgetSQL    = `delete from connections where study_id = $1 and user_id = $2 and socket_id = $3`
-)
+// Leave is a user's request to leave a call.
+type Leave struct {
+	StudyID, UserID string
+	// SocketID is the connection that leaves. It is empty for a leave over REST, which leaves by all connections.
+	SocketID string
+	// SessionID is the session that the user joined.
+	SessionID string
+	// At is the business time of the leave.
+	At time.Time
+}
 
-// Leave takes a socket's lease away, as its user wished at the given time, and ends the stint if it was the last one.
-func (r *Registry) Leave(ctx context.Context, l Lease, sessionID string, at time.Time) error {
-	return r.underLock(ctx, l.StudyID, l.UserID, func(tx pgx.Tx) error {
+// Leave takes a user out of a call: see the package documentation for the order of lease and command. It returns the position in
+// the log that the answer rests on; 0 if another connection keeps the user in the call. The error of a leave over REST is
+// domain.ErrParticipantNotFound if the user never joined the session. For a socket that is no error.
+func (r *Registry) Leave(ctx context.Context, l Leave) (position int64, err error) {
+	if l.SocketID == "" {
+		return r.leaveREST(ctx, l)
+	}
+	err = r.underLock(ctx, l.StudyID, l.UserID, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, deleteOwnAndLostSQL, l.StudyID, l.UserID, l.SocketID); err != nil {
-			return fmt.Errorf("take away the lease of a socket: %w", err)
+			return fmt.Errorf("delete the lease of a socket: %w", err)
 		}
-		// Another connection keeps the user in the call; should it turn out to be dead, the user was there until now.
-		connected, err := tx.Exec(ctx, connectedSQL, l.StudyID, l.UserID, at)
+		// Another connection keeps the user in the call. If it turns out to be dead, the user was last seen now.
+		connected, err := tx.Exec(ctx, touchConnectedSQL, l.StudyID, l.UserID, l.At)
 		if err != nil {
-			return fmt.Errorf("look for other leases: %w", err)
+			return fmt.Errorf("read the other leases: %w", err)
 		}
 		if connected.RowsAffected() > 0 {
 			return nil
 		}
-		return r.leave(ctx, l.StudyID, l.UserID, sessionID, domain.Left, at)
+		position, err = r.endStint(ctx, l, domain.Left)
+		return err
 	})
+	return position, err
 }
 
-// Remove takes all leases of a user away who may no longer be in the study, and ends the stint.
-func (r *Registry) Remove(ctx context.Context, studyID, userID, sessionID string, at time.Time) error {
-	return r.underLock(ctx, studyID, userID, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, deleteAllSQL, studyID, userID); err != nil {
-			return fmt.Errorf("take away the leases of a user: %w", err)
+const (
+	deleteOwnAndLostSQL = `delete from connections
+		where study_id = $1 and user_id = $2 and (socket_id = $3 or lapses_at is not null)`
+	// A silent server's leases count here. Only the sweep decides whether a server is dead.
+	touchConnectedSQL = `update connections set seen_at = greatest(seen_at, $3)
+		where study_id = $1 and user_id = $2 and lapses_at is null`
+	// A newer lease stays: the user has joined again since.
+	deleteNotNewerSQL = `delete from connections where study_id = $1 and user_id = $2 and coalesce(lost_at, seen_at) <= $3`
+	deleteAllSQL      = `delete from connections where study_id = $1 and user_id = $2`
+	deleteSQL         = `delete from connections where study_id = $1 and user_id = $2 and socket_id = $3`
+)
+
+func (r *Registry) leaveREST(ctx context.Context, l Leave) (int64, error) {
+	position, err := r.leaveSession(ctx, l, domain.Left)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := r.pool.Exec(ctx, deleteNotNewerSQL, l.StudyID, l.UserID, l.At); err != nil {
+		return 0, fmt.Errorf("delete the leases of a leave over REST: %w", err)
+	}
+	return position, nil
+}
+
+// Remove takes a user who may no longer be in the study out of its call, by all connections: SocketID is ignored.
+func (r *Registry) Remove(ctx context.Context, l Leave) error {
+	return r.underLock(ctx, l.StudyID, l.UserID, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, deleteAllSQL, l.StudyID, l.UserID); err != nil {
+			return fmt.Errorf("delete the leases of a user: %w", err)
 		}
-		return r.leave(ctx, studyID, userID, sessionID, domain.Removed, at)
+		_, err := r.endStint(ctx, l, domain.Removed)
+		return err
 	})
 }
 
-// leave issues the command. That the user is not in the session is fine.
-func (r *Registry) leave(ctx context.Context, studyID, userID, sessionID string, reason domain.LeaveReason, at time.Time) error {
-	_, err := r.commands.LeaveSession(ctx, commands.LeaveSession{
-		StudyID: studyID, SessionID: sessionID, UserID: userID, Reason: reason, At: at,
-	})
+// endStint issues the command. A user who is not in the session is no error.
+func (r *Registry) endStint(ctx context.Context, l Leave, reason domain.LeaveReason) (int64, error) {
+	position, err := r.leaveSession(ctx, l, reason)
 	if errors.Is(err, domain.ErrParticipantNotFound) {
-		return nil
+		return 0, nil
 	}
-	return err
+	return position, err
 }
 
-const holdsSQL = `select exists (select from connections where study_id = $1 and user_id = $2 and socket_id = $3)`
-
-// Holds reports whether a socket's lease is there.
-func (r *Registry) Holds(ctx context.Context, l Lease) (holds bool, err error) {
-	if err := r.pool.QueryRow(ctx, holdsSQL, l.StudyID, l.UserID, l.SocketID).Scan(&holds); err != nil {
-		return false, fmt.Errorf("look for the lease of a socket: %w", err)
-	}
-	return holds, nil
+func (r *Registry) leaveSession(ctx context.Context, l Leave, reason domain.LeaveReason) (int64, error) {
+	return r.commands.LeaveSession(ctx, commands.LeaveSession{
+		StudyID: l.StudyID, SessionID: l.SessionID, UserID: l.UserID, Reason: reason, At: l.At,
+	})
 }
 
-// Forget takes away a lease by which nobody joined.
-func (r *Registry) Forget(ctx context.Context, l Lease) error {
-	if _, err := r.pool.Exec(ctx, forgetSQL, l.StudyID, l.UserID, l.SocketID); err != nil {
-		return fmt.Errorf("take back the lease of a socket: %w", err)
-	}
-	return nil
-}
-
-// What is newer than the leave, as after a join at once afterwards, stays.
-const deleteOlderSQL = `delete from connections where study_id = $1 and user_id = $2 and coalesce(lost_at, seen_at) <= $3`
-
-// LeftWithout takes away the leases of somebody who left over REST at the given time; the command came before it. Their
-// sockets' servers find them gone: see Held.
-func (r *Registry) LeftWithout(ctx context.Context, studyID, userID string, at time.Time) error {
-	if _, err := r.pool.Exec(ctx, deleteOlderSQL, studyID, userID, at); err != nil {
-		return fmt.Errorf("take away the leases of who left over REST: %w", err)
+// deleteLease deletes a lease whose join was refused.
+func (r *Registry) deleteLease(ctx context.Context, l Lease) error {
+	if _, err := r.pool.Exec(ctx, deleteSQL, l.StudyID, l.UserID, l.SocketID); err != nil {
+		return fmt.Errorf("delete the lease of a refused join: %w", err)
 	}
 	return nil
 }
@@ -100,12 +114,12 @@ const (
 		where server_id = $1 and lapses_at is null`
 )
 
-// Lose notes that a socket's connection broke at the given time, which is past.
+// Lose marks the lease of a socket whose connection broke at the given time, which is not in the future, as lost.
 func (r *Registry) Lose(ctx context.Context, l Lease, at time.Time) error {
 	_, err := r.pool.Exec(ctx, loseSQL, l.StudyID, l.UserID, l.SocketID, at,
 		microseconds(r.settings.Grace-r.settings.Now().Sub(at)))
 	if err != nil {
-		return fmt.Errorf("note that a connection is lost: %w", err)
+		return fmt.Errorf("mark a lease as lost: %w", err)
 	}
 	return nil
 }
@@ -114,7 +128,7 @@ func (r *Registry) Lose(ctx context.Context, l Lease, at time.Time) error {
 func (r *Registry) LoseAll(ctx context.Context, at time.Time) error {
 	_, err := r.pool.Exec(ctx, loseAllSQL, r.settings.ServerID, at, microseconds(r.settings.Grace))
 	if err != nil {
-		return fmt.Errorf("note that this server's connections are lost: %w", err)
+		return fmt.Errorf("mark this server's leases as lost: %w", err)
 	}
 	return nil
 }

@@ -16,39 +16,42 @@ import (
 
 // Commands are the commands that presence issues. See commands.Handlers.
 type Commands interface {
+	StartSession(ctx context.Context, cmd commands.StartSession) (commands.Started, error)
+	JoinSession(ctx context.Context, cmd commands.JoinSession) (commands.Joined, error)
 	LeaveSession(ctx context.Context, cmd commands.LeaveSession) (int64, error)
 	ExpireSession(ctx context.Context, cmd commands.ExpireSession) (int64, error)
 }
 
-// Calls are the open sessions, as far as the queries know, which may be a little behind.
+// Calls queries the open sessions. The result may lag behind the log.
 type Calls interface {
-	// OpenCalls gives the open session of each study that has one, by study.
+	// OpenCalls returns the open session of each study that has one, by study id.
 	OpenCalls(ctx context.Context) (map[string]domain.Session, error)
 }
 
-// Settings are the times of presence. All are needed.
+// Settings are the times of presence. All fields are required.
 type Settings struct {
-	// ServerID names this run of this server; no other may have it.
+	// ServerID identifies this run of this server. It is unique among all servers.
 	ServerID string
-	// Grace is how long a lost connection, or a silent server's, keeps its user in the call.
+	// Grace is how long a lost connection, or a silent server's connection, keeps its user in the call.
 	Grace time.Duration
-	// EmptyTimeout is how long a join over REST does, and how long a session waits for somebody to join it.
+	// EmptyTimeout is how long a join over REST keeps its user in the call, and how long a session waits for its first
+	// participant.
 	EmptyTimeout time.Duration
-	// Beat is how often the server says that it lives, and sweeps. It is the error of a killed server's times.
+	// Beat is the interval of heartbeats and sweeps. It bounds the error of the times recorded for a killed server.
 	Beat time.Duration
 	// Now is the business time. It must be safe for concurrent use.
 	Now func() time.Time
 }
 
-// Lease names one connection in one study's call.
+// Lease identifies one connection in one study's call.
 type Lease struct {
 	StudyID, UserID string
-	// SocketID is the socket's; it is empty for a join over REST.
+	// SocketID is empty for a join over REST.
 	SocketID string
 }
 
-// Registry holds the leases of this server's sockets, and sweeps what anybody's have become. Its methods may be called
-// concurrently. Their errors are the database's and the commands'; each may be called again after one.
+// Registry brings users into calls and out of them, and holds the leases of this server's sockets. Its methods are safe for
+// concurrent use. Their errors are the database's and the commands'. Each method may be called again after an error.
 type Registry struct {
 	pool     *pgxpool.Pool
 	commands Commands
@@ -59,16 +62,18 @@ type Registry struct {
 	// slots bounds the transactions that hold a connection of the pool while a command needs another one.
 	slots chan struct{}
 
-	// beating is held for a beat, so that whoever has beaten knows what all beats before it have found.
+	// beating is held during a heartbeat, so that a caller of beat sees the results of all earlier ones.
 	beating sync.Mutex
 
-	mu      sync.Mutex
-	steady  time.Time // since when contact with the database is unbroken; zero: it is not
-	beaten  time.Time // the latest beat
-	revived time.Time // when this server was last found to have been silent for the grace time; zero: it was not, as far as Held told
+	mu           sync.Mutex
+	contactSince time.Time // start of the unbroken contact with the database; zero: there is no contact
+	lastBeat     time.Time // the latest successful heartbeat
+	// revivedAt is when a heartbeat last found that this server had been silent for the grace time; zero: not since Leases
+	// last reported it.
+	revivedAt time.Time
 }
 
-// New makes the registry. It does nothing by itself until Run.
+// New makes the registry. It starts nothing: see Run.
 func New(pool *pgxpool.Pool, commands Commands, calls Calls, settings Settings, log *slog.Logger) *Registry {
 	return &Registry{
 		pool: pool, commands: commands, calls: calls, settings: settings, log: log,
@@ -76,14 +81,14 @@ func New(pool *pgxpool.Pool, commands Commands, calls Calls, settings Settings, 
 	}
 }
 
-// lockSQL waits for a participant's lock, which the end of the transaction lets go. No id has a line break in it. That
-// two participants have one hash costs them a wait.
+// lockSQL waits for a participant's lock, which is released at the end of the transaction. No id contains a line break. Two
+// participants with the same hash only wait for each other.
 const lockSQL = `select pg_advisory_xact_lock(hashtextextended($1 || E'\n' || $2, 4))`
 
-// tryLockSQL is lockSQL for who has others to attend to.
+// tryLockSQL is lockSQL without waiting.
 const tryLockSQL = `select pg_try_advisory_xact_lock(hashtextextended($1 || E'\n' || $2, 4))`
 
-// underLock runs do in a transaction with the participant's lock, which it waits for.
+// underLock waits for the participant's lock and runs do in a transaction that holds it.
 func (r *Registry) underLock(ctx context.Context, studyID, userID string, do func(pgx.Tx) error) error {
 	return r.transaction(ctx, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, lockSQL, studyID, userID); err != nil {
@@ -93,16 +98,30 @@ func (r *Registry) underLock(ctx context.Context, studyID, userID string, do fun
 	})
 }
 
-// transaction runs do in a transaction, when there is a slot for one more.
+// transaction waits for a slot and runs do in a transaction.
 func (r *Registry) transaction(ctx context.Context, do func(pgx.Tx) error) error {
+	return r.withSlot(ctx, func() error { return pgx.BeginFunc(ctx, r.pool, do) })
+}
+
+// batch waits for a slot and runs statements in one round trip, which is one transaction.
+func (r *Registry) batch(ctx context.Context, fill func(*pgx.Batch)) error {
+	return r.withSlot(ctx, func() error {
+		var b pgx.Batch
+		fill(&b)
+		return r.pool.SendBatch(ctx, &b).Close()
+	})
+}
+
+// withSlot runs do while it holds one of the slots.
+func (r *Registry) withSlot(ctx context.Context, do func() error) error {
 	select {
 	case r.slots <- struct{}{}:
 		defer func() { <-r.slots }()
+		return do()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	return pgx.BeginFunc(ctx, r.pool, do)
 }
 
-// microseconds is a duration as a parameter of an interval.
+// microseconds converts a duration to the parameter of an interval.
 func microseconds(d time.Duration) int64 { return max(0, d).Microseconds() }

@@ -7,29 +7,30 @@ import (
 	"time"
 )
 
-// slowestLook is how often at least the open calls are looked at; longestWork bounds one sweep, or one look.
 const (
-	slowestLook = 30 * time.Second
-	longestWork = 15 * time.Second
+	// slowestReconcile is the longest interval of reconcileCalls.
+	slowestReconcile = 30 * time.Second
+	// roundTimeout bounds one heartbeat, sweep or reconciliation.
+	roundTimeout = 15 * time.Second
 )
 
-// Run says that this server lives, sweeps, and looks at the open calls, until ctx ends. It goes on whatever fails.
+// Run writes heartbeats, sweeps and reconciles the open calls until ctx ends. It goes on after any error.
 func (r *Registry) Run(ctx context.Context) {
 	var loops sync.WaitGroup
 	defer loops.Wait()
-	// Apart, so that a long sweep does not make this server look dead.
+	// Heartbeats have a loop of their own, so that a long sweep does not make this server look dead.
 	loops.Go(func() { r.every(ctx, r.settings.Beat, r.beat) })
 	loops.Go(func() { r.every(ctx, r.settings.Beat, r.sweep) })
-	loops.Go(func() { r.every(ctx, min(slowestLook, r.settings.EmptyTimeout/10), r.lookAtCalls) })
+	loops.Go(func() { r.every(ctx, min(slowestReconcile, r.settings.EmptyTimeout/10), r.reconcileCalls) })
 }
 
-// every does something at once and then again and again. A failure is logged when it begins and when it is over.
+// every calls do at once and then at each interval. It logs the first failure and the first success after it.
 func (r *Registry) every(ctx context.Context, interval time.Duration, do func(context.Context) error) {
 	ticker := time.NewTicker(max(interval, time.Millisecond))
 	defer ticker.Stop()
 	failing := false
 	for {
-		bounded, cancel := context.WithTimeout(ctx, longestWork)
+		bounded, cancel := context.WithTimeout(ctx, roundTimeout)
 		err := do(bounded)
 		cancel()
 		if ctx.Err() != nil {
@@ -37,9 +38,9 @@ func (r *Registry) every(ctx context.Context, interval time.Duration, do func(co
 		}
 		switch {
 		case err != nil && !failing:
-			r.log.LogAttrs(ctx, slog.LevelWarn, "presence: tried again until it succeeds", slog.Any("error", err))
+			r.log.LogAttrs(ctx, slog.LevelWarn, "presence fails and is retried", slog.Any("error", err))
 		case err == nil && failing:
-			r.log.LogAttrs(ctx, slog.LevelInfo, "presence: works again")
+			r.log.LogAttrs(ctx, slog.LevelInfo, "presence works again")
 		}
 		failing = err != nil
 		select {

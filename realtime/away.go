@@ -39,7 +39,7 @@ func (s *Server) awayPeers(ctx context.Context, session domain.Session, peers []
 			SocketID: peer.SocketID, UserID: peer.UserID, User: api.NewPersonWithEmail(peer.UserID, users[peer.UserID]),
 			IsMuted: p.Muted.Running(), IsVideoOff: p.CameraOff.Running(), IsSharingScreen: p.Sharing.Running(),
 			JoinedAt: api.Time(p.JoinedAt),
-		}, peer.SaidAt})
+		}, peer.LastSeen})
 	}
 	return away
 }
@@ -56,7 +56,7 @@ func (s *Server) lookElsewhere(ctx context.Context) error {
 	for i, r := range all {
 		studyIDs[i] = r.studyID
 	}
-	peers, err := s.Presence.Elsewhere(ctx, studyIDs)
+	peers, err := s.Presence.RemotePeers(ctx, studyIDs)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package realtime
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -18,8 +17,6 @@ import (
 const (
 	// joinTimeout is how long a join may take. It needs the database, and a client waits for it.
 	joinTimeout = 5 * time.Second
-	// joinAttempts is how often a join starts over because the session ended in between.
-	joinAttempts = 5
 	// roomLimit is how many rooms one socket may be in. The web app uses one.
 	roomLimit = 8
 	// personLimit is how many sockets of one user may be in a room: more than the tabs that anybody has open, with the broken
@@ -56,7 +53,7 @@ func (s *Server) joinRoom(c *client, data json.RawMessage, ack answer) error {
 		if err != nil {
 			return err
 		}
-		peers, err := s.Presence.Elsewhere(ctx, []string{studyID})
+		peers, err := s.Presence.RemotePeers(ctx, []string{studyID})
 		s.missed(err, "other servers' peers")
 		elsewhere := s.awayPeers(ctx, joined.Session, peers)
 		s.rooms.enter(c, roomID, studyID, func(r *room) {
@@ -82,7 +79,7 @@ func (s *Server) isStillIn(c *client, r *room) bool {
 	defer cancel()
 	lease, held := leaseOf(c, r.studyID), true
 	err := s.recorder.try(ctx, participant{lease.StudyID, lease.UserID}, func(ctx context.Context) (err error) {
-		held, err = s.Presence.Holds(ctx, lease)
+		held, err = s.Presence.HasLease(ctx, lease)
 		return err
 	})
 	s.missed(err, "a look at a lease")
@@ -116,41 +113,16 @@ func parseStudyID(value json.RawMessage) (string, error) {
 	return studyID, nil
 }
 
-// joinSession writes the lease and joins, and leaves nothing behind when that is refused. When it is not known whether it
-// succeeded, the lease counts as lost: a client that tries again in time goes on where it was.
+// joinSession brings the client's user into the study's call.
 func (s *Server) joinSession(ctx context.Context, c *client, studyID string) (commands.Joined, error) {
-	at, lease := s.Now(), presence.Lease{StudyID: studyID, UserID: c.user.ID, SocketID: c.id}
-	for attempt := 1; ; attempt++ {
-		started, err := s.Commands.StartSession(ctx, commands.StartSession{StudyID: studyID, UserID: c.user.ID, At: at})
-		if err != nil {
-			return commands.Joined{}, err
-		}
-		if err := s.Presence.Join(ctx, lease, started.SessionID, at); err != nil {
-			s.lose(lease, s.Now())
-			return commands.Joined{}, err
-		}
-		joined, err := s.Commands.JoinSession(ctx, commands.JoinSession{
-			StudyID: studyID, SessionID: started.SessionID, UserID: c.user.ID, At: at,
-		})
-		switch {
-		case err == nil:
-			return joined, nil
-		case errors.Is(err, domain.ErrSessionEnded) && attempt < joinAttempts:
-			continue // the last one has left in between
-		case errors.As(err, new(*domain.Error)):
-			s.forget(lease)
-		default:
-			s.lose(lease, s.Now())
-		}
-		return commands.Joined{}, err
-	}
-}
-
-// forget takes back a lease by which nobody joined, after what is recorded now.
-func (s *Server) forget(l presence.Lease) {
-	s.recorder.mustAdd(participant{l.StudyID, l.UserID}, record{
-		do:   func(ctx context.Context) error { return s.Presence.Forget(ctx, l) },
-		done: func(err error) { s.recorded("take back a lease", l, err) },
+	lease := leaseOf(c, studyID)
+	return s.Presence.Join(ctx, presence.Join{
+		StudyID: studyID, UserID: c.user.ID, SocketID: c.id, At: s.Now(),
+		Cleanup: func(do func(context.Context) error) {
+			s.recorder.mustAdd(participant{studyID, c.user.ID}, record{
+				do: do, done: func(err error) { s.recorded("clean up after a join", lease, err) },
+			})
+		},
 	})
 }
 

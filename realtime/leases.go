@@ -9,13 +9,13 @@ import (
 )
 
 // lookAtLeases makes rooms and leases agree: a socket whose lease was taken away is put out of its room, and a lease that no
-// socket here has any more is noted as lost. See presence.Registry.Held.
+// socket here has any more is noted as lost. See presence.Registry.Leases.
 func (s *Server) lookAtLeases(ctx context.Context) error {
 	if s.draining.Load() {
 		return nil // all are lost
 	}
 	before := time.Now()
-	held, takenForDead, err := s.Presence.Held(ctx)
+	held, takenForDead, err := s.Presence.Leases(ctx)
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/studycall/studycall/commands"
-	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/presence"
 )
 
@@ -16,11 +15,8 @@ func (n *node) leaves(user string) {
 	at := time.Now()
 	started, err := n.commands.StartSession(t.Context(), commands.StartSession{StudyID: study, UserID: user, At: at})
 	must(t, err)
-	_, err = n.commands.LeaveSession(t.Context(), commands.LeaveSession{
-		StudyID: study, SessionID: started.SessionID, UserID: user, Reason: domain.Left, At: at,
-	})
+	_, err = n.present.Leave(t.Context(), presence.Leave{StudyID: study, UserID: user, SessionID: started.SessionID, At: at})
 	must(t, err)
-	must(t, n.present.LeftWithout(t.Context(), study, user, at))
 }
 
 // Who leaves over REST stays out: the socket is told so, and stays connected, so that no client reconnects and joins again.
@@ -100,10 +96,7 @@ func TestALeaseWithoutASocketIsLost(t *testing.T) {
 	n := w.server(graceOf(brief))
 	n.in("kim")
 	at := time.Now()
-	started, err := n.commands.StartSession(t.Context(), commands.StartSession{StudyID: study, UserID: "lee", At: at})
-	must(t, err)
-	must(t, n.present.Join(t.Context(), presence.Lease{StudyID: study, UserID: "lee", SocketID: "nobody's"}, started.SessionID, at))
-	_, err = n.commands.JoinSession(t.Context(), commands.JoinSession{StudyID: study, SessionID: started.SessionID, UserID: "lee", At: at})
+	_, err := n.present.Join(t.Context(), presence.Join{StudyID: study, UserID: "lee", SocketID: "nobody's", At: at})
 	must(t, err)
 	w.eventually("the lease is lost", func() bool { return w.held() == 1 })
 	seen := time.Now()

@@ -25,7 +25,10 @@ func (s *Server) leaveRoom(c *client, data json.RawMessage, ack answer) error {
 	}
 	lease := leaseOf(c, m.room.studyID)
 	s.recorder.mustAdd(participant{lease.StudyID, lease.UserID}, record{
-		do: func(ctx context.Context) error { return s.Presence.Leave(ctx, lease, m.sessionID, at) },
+		do: func(ctx context.Context) error {
+			_, err := s.Presence.Leave(ctx, leave(lease, m.sessionID, at))
+			return err
+		},
 		done: func(err error) {
 			s.recorded("leave", lease, err)
 			if err != nil {
@@ -59,9 +62,7 @@ func (s *Server) removed(c *client, r *room, at time.Time) {
 	}
 	lease := leaseOf(c, r.studyID)
 	s.recorder.mustAdd(participant{lease.StudyID, lease.UserID}, record{
-		do: func(ctx context.Context) error {
-			return s.Presence.Remove(ctx, lease.StudyID, lease.UserID, m.sessionID, at)
-		},
+		do:   func(ctx context.Context) error { return s.Presence.Remove(ctx, leave(lease, m.sessionID, at)) },
 		done: func(err error) { s.recorded("remove", lease, err) },
 	})
 }
@@ -95,6 +96,10 @@ func (s *Server) lose(l presence.Lease, at time.Time) {
 		do:   func(ctx context.Context) error { return s.Presence.Lose(ctx, l, at) },
 		done: func(err error) { s.recorded("note a lost connection", l, err) },
 	})
+}
+
+func leave(l presence.Lease, sessionID string, at time.Time) presence.Leave {
+	return presence.Leave{StudyID: l.StudyID, UserID: l.UserID, SocketID: l.SocketID, SessionID: sessionID, At: at}
 }
 
 func leaseOf(c *client, studyID string) presence.Lease {

@@ -303,8 +303,7 @@ func TestJoinsOverREST(t *testing.T) {
 	n := w.server(graceOf(brief))
 	join := func(session, user string) time.Time {
 		at := time.Now()
-		must(t, n.present.JoinWithout(t.Context(), study, user, session, at, func() error { return nil }))
-		_, err := n.commands.JoinSession(t.Context(), commands.JoinSession{StudyID: study, SessionID: session, UserID: user, At: at})
+		_, err := n.present.Join(t.Context(), presence.Join{StudyID: study, SessionID: session, UserID: user, At: at})
 		must(t, err)
 		return at
 	}

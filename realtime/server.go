@@ -23,8 +23,6 @@ import (
 
 // Commands are the commands that messages carry out. See commands.Handlers.
 type Commands interface {
-	StartSession(ctx context.Context, cmd commands.StartSession) (commands.Started, error)
-	JoinSession(ctx context.Context, cmd commands.JoinSession) (commands.Joined, error)
 	SetAudio(ctx context.Context, cmd commands.SetAudio) (int64, error)
 	SetVideo(ctx context.Context, cmd commands.SetVideo) (int64, error)
 	SetScreenShare(ctx context.Context, cmd commands.SetScreenShare) (int64, error)
@@ -222,5 +220,5 @@ func (s *Server) Close(ctx context.Context) error {
 	s.draining.Store(true)
 	err := s.closeAll(ctx)
 	s.recorder.close()
-	return errors.Join(err, s.Presence.Go(ctx))
+	return errors.Join(err, s.Presence.Deregister(ctx))
 }

@@ -11,29 +11,28 @@ import (
 )
 
 // A participant who has a lease keeps it.
-const adoptSQL = `
+const insertMissingSQL = `
 	insert into connections (study_id, user_id, socket_id, kind, server_id, session_id, seen_at, lost_at, lapses_at)
-	select p.study_id, p.user_id, '', 'rest', '', p.session_id, p.heard, p.heard,
+	select p.study_id, p.user_id, '', 'rest', '', p.session_id, p.last_seen, p.last_seen,
 		clock_timestamp() + $5 * interval '1 microsecond'
-	from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) as p (study_id, user_id, session_id, heard)
+	from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) as p (study_id, user_id, session_id, last_seen)
 	where not exists (select from connections c where c.study_id = p.study_id and c.user_id = p.user_id)
 	on conflict do nothing`
 
-// lookAtCalls closes the sessions that nobody joined in time, and gives a lease to participants who have none, as after a
-// crash between a command and its lease: if they are not heard of from now on, it lapses like any other. Should the
-// queries be behind, the command, or the next leave, finds nothing left to do.
-func (r *Registry) lookAtCalls(ctx context.Context) error {
-	if !r.mayJudge() {
+// reconcileCalls expires the sessions that nobody joined in time, and writes a REST lease for each participant who has none, as
+// after a crash between a command and its lease. If the queries are behind, the command, or the sweep's leave, changes nothing.
+func (r *Registry) reconcileCalls(ctx context.Context) error {
+	if !r.maySweep() {
 		return nil
 	}
 	calls, err := r.calls.OpenCalls(ctx)
 	if err != nil {
 		return fmt.Errorf("read the open calls: %w", err)
 	}
-	var failures []error // one study's is not the others'
+	var failures []error // the failure of one study does not stop the others
 	now := r.settings.Now()
 	var studies, users, sessions []string
-	var heard []time.Time
+	var lastSeen []time.Time
 	for studyID, session := range calls {
 		if len(session.Participants) == 0 && now.Sub(session.StartedAt) >= r.settings.EmptyTimeout {
 			failures = append(failures, r.expire(ctx, studyID, session.ID, now))
@@ -41,13 +40,13 @@ func (r *Registry) lookAtCalls(ctx context.Context) error {
 		for i := range session.Participants {
 			if p := &session.Participants[i]; p.InCall() {
 				studies, users = append(studies, studyID), append(users, p.UserID)
-				sessions, heard = append(sessions, session.ID), append(heard, p.LastAt)
+				sessions, lastSeen = append(sessions, session.ID), append(lastSeen, p.LastAt)
 			}
 		}
 	}
-	_, err = r.pool.Exec(ctx, adoptSQL, studies, users, sessions, heard, microseconds(r.settings.EmptyTimeout))
+	_, err = r.pool.Exec(ctx, insertMissingSQL, studies, users, sessions, lastSeen, microseconds(r.settings.EmptyTimeout))
 	if err != nil {
-		failures = append(failures, fmt.Errorf("give leases to participants without one: %w", err))
+		failures = append(failures, fmt.Errorf("write leases for participants without one: %w", err))
 	}
 	return errors.Join(failures...)
 }
