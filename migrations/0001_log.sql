@@ -1,20 +1,20 @@
--- The log: the only truth. Everything else that queries read can be dropped and rebuilt from it.
+-- The log: the source of truth about calls. Every other table that queries read can be dropped and rebuilt from the log.
 
 -- +goose Up
 create table events (
     position    bigint      not null primary key,  -- 1, 2, 3 … over the whole log, in commit order, without gaps
     stream_id   text        not null,              -- 'call-{studyId}'
     version     bigint      not null,              -- 1, 2, 3 … within the stream
-    session_id  text        not null,              -- the session, a chapter of the stream, that the event belongs to
+    session_id  text        not null,              -- the event's session; a session is a chapter of the stream
     type        text        not null,              -- the event's frozen name
-    schema      smallint    not null,              -- version of the shape of data; upcasters lift older ones
-    data        json        not null,              -- json, not jsonb: never queried inside, and faster to read
+    schema      smallint    not null,              -- version of the shape of data; upcasters convert older versions
+    data        json        not null,              -- json, not jsonb: no query looks inside, and json is faster to read
     occurred_at timestamptz not null,              -- business time, in whole milliseconds
     recorded_at timestamptz not null default clock_timestamp(),
     constraint events_stream_version_key unique (stream_id, version)
 );
 
--- Where a stream's chapters begin, and where a session is.
+-- Find the start of a stream's latest chapter, and the stream of a session.
 create index events_chapters on events (stream_id, version) where type = 'SessionStarted';
 create unique index events_session_id_key on events (session_id) where type = 'SessionStarted';
 
@@ -30,19 +30,19 @@ $$;
 create trigger events_are_immutable before update or delete or truncate on events
     for each statement execute function refuse_change();
 
--- The head row: whoever appends holds it until its commit, so positions are in commit order. It carries no number:
--- the next position is one more than the last event's. A counter here would be updated by every append, and one
--- long-lived snapshot anywhere in the server would keep all its dead versions in the way of the next append
--- (measured: three times slower after 45,000 appends, and growing). A lock leaves no dead versions.
+-- The head row: an append locks the row until its commit, so positions are in commit order. The row stores no number: the
+-- next position is one more than the last event's. Every append would update a counter, and one long-lived snapshot anywhere
+-- in the server would keep all dead versions of the row, which the next append must pass (measured: three times slower after
+-- 45,000 appends, and growing). A lock creates no dead versions.
 create table log_head (
     only_row boolean primary key default true check (only_row)
 );
 insert into log_head default values;
 
--- Appends a batch of commands' events, each command to a stream of its own, in one transaction and one round trip.
--- Command i appends to streams[i], which must be at version expected[i] (0: must not exist). Event k belongs to
--- command commands[k]. One row per command: the version that its stream had, the stream's last position then, and,
--- if the version was the expected one, the position of the first event appended; null if it was not and nothing was.
+-- Appends the events of a batch of commands in one transaction and one round trip. Each command has a different stream.
+-- Command i appends to streams[i], which must be at version expected[i] (0: the stream must not exist). Event k belongs to
+-- command commands[k]. Returns one row per command: the stream's version before the append, and the position of the first
+-- appended event. The position is null if the version was not the expected one; nothing is then appended for the command.
 -- +goose StatementBegin
 create function append_events(
     streams text[], expected bigint[],
@@ -53,7 +53,7 @@ declare
     head bigint;
 begin
     perform from log_head for update;
-    -- A statement of its own, after the lock: its snapshot has everything that the last holder committed.
+    -- A separate statement after the lock: its snapshot includes everything that the previous holder of the lock committed.
     select coalesce(max(position), 0) into head from events;
 
     return query
@@ -71,7 +71,7 @@ begin
         join checked c on c.ord = n.command and c.current = c.expected
         returning position, stream_id
     ), notified as (
-        -- Wakes other servers; it carries no data. One for the batch.
+        -- Wakes other servers. One notification per batch; its payload is the new head position only.
         select pg_notify('studycall_log', max(a.position)::text) from appended a having count(*) > 0
     )
     select c.ord, c.current, (select min(a.position) from appended a where a.stream_id = c.stream)

@@ -1,12 +1,12 @@
--- Who belongs to which study, where it is not the web app's own database that says so.
+-- Studycall's own users, studies and members. Not used if the web app's tables are configured or in this database.
 
 -- +goose Up
 create table users (
     id     text not null primary key check (id <> ''),
     name   text not null,
     email  text not null,
-    avatar text,                                   -- a URL; null: none
-    status text not null default 'ACTIVE'          -- of the account. Any other value keeps its user out
+    avatar text,                                   -- a URL; null: no avatar
+    status text not null default 'ACTIVE'          -- of the account; any other value denies access
 );
 
 create table studies (
@@ -19,8 +19,8 @@ create table study_members (
     user_id  text not null references users (id) on delete cascade,
     role     text not null default 'MEMBER' check (role in ('OWNER', 'ADMIN', 'MEMBER')),
     status   text not null default 'ACTIVE' check (status in ('ACTIVE', 'PENDING', 'KICKED', 'LEFT')),
-    primary key (study_id, user_id)                -- also the look-up of one member
+    primary key (study_id, user_id)                -- also finds one member
 );
 
--- A user's studies, also for deleting the user.
+-- Finds a user's memberships, also when the user is deleted.
 create index study_members_by_user on study_members (user_id);

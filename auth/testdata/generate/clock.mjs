@@ -1,4 +1,4 @@
-// The clock that stands still: whatever asks for the time after this is imported gets this one.
+// A fixed clock: after this module is imported, every request for the time returns the same time.
 export const now = Date.parse("2026-01-15T00:00:00Z");
 export const seconds = now / 1000;
 

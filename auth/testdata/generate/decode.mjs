@@ -1,5 +1,5 @@
-// Decodes, with next-auth 4 itself, the token on its standard input; the secret is in SECRET. Prints the claims, as decode
-// gives them and as getToken does from a cookie and from an Authorization header. The clock is the real one.
+// Decodes the token on standard input with next-auth 4; the secret is in SECRET. Prints the claims as decode returns them, and
+// as getToken returns them from a cookie and from an Authorization header. Uses the real clock.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 

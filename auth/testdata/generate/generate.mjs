@@ -3,7 +3,7 @@ import { now, seconds } from "./clock.mjs";
 import { generateKeyPairSync } from "node:crypto";
 import { cookie, header, jose, key4, key5, read, v4, v5, versions } from "./packages.mjs";
 
-// The first two are the service's, newest first. Secrets are bytes: neither trimmed nor decoded.
+// The first two are the service's secrets, newest first. Secrets are bytes: neither trimmed nor decoded.
 const [current, previous, foreign] = ["the+current/secret=비밀", "the previous secret", "a secret of somebody else's"];
 
 const PLAIN4 = "next-auth.session-token";
@@ -16,14 +16,14 @@ const claims = {
   ...person, role: "USER", status: "ACTIVE", provider: "CREDENTIALS", isAdmin: false, adminRole: null,
   restrictedActions: [], restrictedUntil: null,
 };
-// What a data: URL as a picture does to a token.
+// A data: URL as the picture makes a token large.
 const large = { ...claims, picture: "data:image/png;base64," + "iVBORw0KGgo".repeat(330) };
 const larger = { ...claims, picture: "data:image/png;base64," + "iVBORw0KGgo".repeat(800) };
 
 const cases = [];
 
-// add writes down a case: the cookies, whom they must name (null: nobody) and whom the package itself reads from them; the
-// token that they carry ("" for cases about cookies), and whom it must name by itself.
+// add records a case: the cookies, the user that they must name (null: no user) and the user that the package itself reads from
+// them; the token in the cookies ("" for cases about cookies), and the user that the token alone must name.
 async function add(name, format, token, user, { cookieName, secret = current, cookies, bare = user, always = false } = {}) {
   cookieName ??= format === v4 ? PLAIN4 : PLAIN5;
   cookies ??= header(format, cookieName, token);
@@ -36,13 +36,13 @@ const encode5 = (token, options = {}) => v5.encode({ token, secret: current, sal
 
 const bytes = (value) => (typeof value === "string" ? new TextEncoder().encode(value) : value);
 
-// seal encrypts any text as next-auth 4 would, but for what it is told otherwise.
+// seal encrypts any text as next-auth 4 does, except for the given overrides.
 async function seal(text, { alg = "dir", enc = "A256GCM", key, ...rest } = {}) {
   return new jose.CompactEncrypt(bytes(text)).setProtectedHeader({ alg, enc, ...rest }).encrypt(key ?? (await key4(current)));
 }
 const sealClaims = (changes, options) => seal(JSON.stringify({ ...claims, iat: seconds, exp: seconds + 3600, ...changes }), options);
 
-// ---- what must be accepted
+// ---- tokens that must be accepted
 await add("v4", v4, await encode4(claims), "user-456", { always: true });
 await add("v4 over HTTPS", v4, await encode4(claims), "user-456", { cookieName: "__Secure-" + PLAIN4, always: true });
 await add("v4 with a cookie name of the app's own", v4, await encode4(claims), "user-456", { cookieName: CUSTOM, always: true });
@@ -122,7 +122,7 @@ const none = await encode4(claims);
 await add("none in the header of an encrypted one", v4,
   [Buffer.from('{"alg":"none","enc":"A256GCM"}').toString("base64url"), ...none.split(".").slice(1)].join("."), null);
 
-// ---- cookies in pieces
+// ---- cookies in chunks
 const token = await encode4(larger);
 const quarters = header(v4, PLAIN4, token).split("; ");
 const [stale, fresh] = [await encode4(claims, { maxAge: -60 }), await encode4({ ...claims, id: "user-789" })];

@@ -1,4 +1,4 @@
-// What the cases are made with, of the packages themselves. SessionStore is internal to both, so it is taken by its path.
+// The parts of the packages that create the cases. SessionStore is internal to both packages, so it is imported by path.
 import { createRequire } from "node:module";
 import { hkdf } from "@panva/hkdf";
 import { decode as decode5, encode as encode5, getToken as getToken5 } from "@auth/core/jwt";
@@ -23,13 +23,13 @@ export const key5 = (secret, salt, length = 64) =>
 
 const quiet = { debug() {}, warn() {}, error() {} };
 
-// header is the Cookie header that a browser sends once the package's SessionStore has set the token.
+// header is the Cookie header that a browser sends after the package's SessionStore has set the token.
 export function header(format, name, token) {
   const store = new format.Store({ name, options: {} }, { cookies: {}, headers: {} }, quiet);
   return store.chunk(token, {}).map((c) => cookie.serialize(c.name, c.value)).join("; ");
 }
 
-// read is the user whom the package itself finds in a request with the cookies, null if none.
+// read is the user that the package itself finds in a request with the cookies; null if it finds no user.
 export async function read(format, name, secret, cookies) {
   const claims = await format.getToken({
     req: { headers: { cookie: cookies }, cookies: cookie.parse(cookies) },

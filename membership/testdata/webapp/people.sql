@@ -1,5 +1,5 @@
--- A study as the web app's own requests would leave it: its people sign up, one of them founds it, the others ask to join
--- and are let in, turned out, or leave.
+-- A study as the web app's own requests create it: users sign up, one founds the study, the others ask to join and are accepted,
+-- removed, or leave.
 
 INSERT INTO "User" ("id", "email", "password", "name", "avatar", "updatedAt") VALUES
     ('cm3owner0000008l5a1b2c3d4', 'minsu@example.com', '$2b$10$hash', '김민수', 'https://cdn.example.com/minsu.png', CURRENT_TIMESTAMP),

@@ -1,5 +1,5 @@
--- The web app's tables that matter here, in the form in which Prisma's migrations make them: quoted camelCase names,
--- enumerations as types, ids as TEXT, and columns that are none of our business.
+-- The web app's tables that Studycall reads, as Prisma's migrations create them: quoted camelCase names, enumeration types, ids as
+-- TEXT, and further columns that Studycall does not use.
 
 -- CreateEnum
 CREATE TYPE "Provider" AS ENUM ('CREDENTIALS', 'GOOGLE', 'GITHUB');

@@ -1,5 +1,5 @@
-// Drives the real client against a server of the tests: node client.mjs flow|reconnect URL TRANSPORTS. It prints JSON
-// objects, one a line, for the test to check.
+// Drives the real client against a server of the tests: node client.mjs flow|reconnect URL TRANSPORTS. It prints
+// one JSON object per line, which the test checks.
 import assert from "node:assert/strict";
 import { io } from "socket.io-client";
 
@@ -26,7 +26,7 @@ const scenarios = {
     await once(socket, "connect");
     assert.notEqual(socket.id, socket.io.engine.id);
 
-    // Messages, also while the transport changes, come back in order.
+    // Messages are echoed in order, also while the transport changes.
     const echoed = [];
     const all = new Promise((resolve) => {
       socket.on("echo", (n) => echoed.push(n) === 100 && resolve());
@@ -37,7 +37,7 @@ const scenarios = {
     await all;
     assert.deepEqual(echoed, [...Array(100).keys()]);
 
-    // Acks to the client: arguments as they went.
+    // Acks to the client: the arguments are unchanged.
     for (const args of [
       [],
       [null],
@@ -67,7 +67,7 @@ const scenarios = {
     assert.deepEqual(error.data, { code: 401 });
     assert.equal(refused.active, false);
 
-    // Put out by the server: not retried either.
+    // Disconnected by the server: not retried either.
     const guest = io(`${url}/guests`, options);
     await once(guest, "connect");
     guest.emit("put me out");

@@ -1,5 +1,5 @@
-// Sockets of the web app's own client, as a test orders over stdin: each line in is an order, each line out is what a
-// socket was told, or an answer to what it asked.
+// Sockets of the web app's own client, controlled by a test over stdin. Each input line is an instruction. Each output line is a
+// message that a socket received, or the ack of a message that it sent.
 import { createInterface } from "node:readline";
 import { io } from "socket.io-client";
 
@@ -15,7 +15,7 @@ const orders = {
     socket.on("connect_error", ({ message }) => saw("connect_error", { message, active: socket.active }));
     socket.on("disconnect", (reason) => saw("disconnect", { reason, active: socket.active }));
     socket.onAny((event, ...args) => saw(event, args.length === 1 ? args[0] : { args }));
-    // What happens below the socket, in no order with the rest.
+    // Engine.IO's events. Their order relative to the other lines is not defined.
     socket.io.on("open", () => {
       const { engine } = socket.io;
       tell({ who, transport: engine.transport.name });

@@ -1,12 +1,12 @@
-// A page that calls as the web app's does: REST for the record, socket.io-client for signalling, WebRTC for the rest. The
-// test that opened it orders it about by /orders, and is told at /told what the page saw.
+// A page that joins calls as the web app's page does: REST for the record, socket.io-client for signalling, WebRTC for media. The
+// test that opened the page sends instructions by /orders, and receives the page's observations at /told.
 const who = new URLSearchParams(location.search).get("who");
 const { api, studyId, token } = await (await fetch(`/config?who=${who}`)).json();
 const roomId = `study-${studyId}-main`;
 const tell = (what, data = {}) => fetch("/told", { method: "POST", body: JSON.stringify({ who, what, data }) });
 
 let socket, camera, sessionId;
-let position = 0; // of what the latest command recorded
+let position = 0; // Event-Position of the latest command
 const screen = document.createElement("canvas");
 const peers = new Map(); // by socket id: {userId, pc, sender, figure}
 
@@ -29,7 +29,7 @@ function show(name, stream) {
   const figure = document.createElement("figure");
   figure.innerHTML = "<video autoplay playsinline></video><figcaption></figcaption>";
   figure.querySelector("figcaption").textContent = name;
-  if (stream) Object.assign(figure.querySelector("video"), { srcObject: stream, muted: true }); // oneself
+  if (stream) Object.assign(figure.querySelector("video"), { srcObject: stream, muted: true }); // the page's own camera
   document.querySelector("main").append(figure);
   return figure;
 }
@@ -40,13 +40,13 @@ function meet(socketId, userId, user) {
   pc.addTrack(camera.getAudioTracks()[0], camera);
   const peer = { userId, pc, figure, sender: pc.addTrack(screen.track ?? camera.getVideoTracks()[0], camera) };
   peers.set(socketId, peer);
-  pc.onicecandidate = ({ candidate }) => socket.emit("video:ice-candidate", { to: socketId, candidate }); // the last is null
+  pc.onicecandidate = ({ candidate }) => socket.emit("video:ice-candidate", { to: socketId, candidate }); // the last candidate is null
   pc.ontrack = ({ streams: [stream] }) => (figure.querySelector("video").srcObject = stream);
   watch(peer);
   return pc;
 }
 
-// watch tells what a peer looks and sounds like, as long as the peer is there.
+// watch reports a peer's picture and sound until the peer leaves.
 function watch({ userId, pc, figure }) {
   const [video, caption] = figure.children;
   const dot = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
@@ -99,7 +99,7 @@ function note(socketId, what, is) {
 }
 
 const orders = {
-  // Section 7.1 of the specification.
+  // Starts or joins a call: REST first, then the room.
   async join() {
     camera = await navigator.mediaDevices.getUserMedia({ video: true, audio: true });
     show("나", camera);
@@ -107,7 +107,7 @@ const orders = {
     ({ id: sessionId } = session ?? (await rest("POST", "start")).session);
     await rest("POST", "join", { sessionId });
     socket = io(api, { auth: { userId: who, token }, withCredentials: true, transports: ["websocket", "polling"] });
-    let before = Promise.resolve(); // what is heard is dealt with in turn
+    let before = Promise.resolve(); // messages are handled one at a time
     socket.onAny((event, data) => {
       if (event !== "video:ice-candidate") tell(event, data);
       before = before.then(() => hears[event]?.(data)).catch((e) => tell("failed", `${event}: ${e}`));
@@ -137,7 +137,7 @@ const orders = {
     }
     for (const { sender } of peers.values()) await sender.replaceTrack(screen.track ?? camera.getVideoTracks()[0]);
   },
-  // What the service says to this page, without WebSockets: "" if all is well, of REST and of Socket.IO.
+  // The service's refusals of this page, without WebSockets: "" if REST and Socket.IO both accept it.
   async knock() {
     const status = await rest("GET", "status").then(() => "", String);
     const polling = io(api, { auth: { token }, withCredentials: true, transports: ["polling"], reconnection: false });
@@ -147,7 +147,7 @@ const orders = {
     polling.close();
     return [status, connected];
   },
-  // Section 7.2.
+  // Leaves the room, then the call.
   async leave() {
     for (const { pc } of peers.values()) pc.close();
     await ask("video:leave-room", { roomId });
