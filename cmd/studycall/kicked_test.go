@@ -57,7 +57,7 @@ func enter(t *testing.T, address, user string) *inside {
 	return in
 }
 
-// look notes which doors are closed by now, and reports whether all are.
+// recheck notes which doors are closed by now, and reports whether all are.
 func (in *inside) look(t *testing.T, client *http.Client, address string) bool {
 	t.Helper()
 	since := time.Since(in.kicked)
@@ -111,7 +111,7 @@ func TestAKickClosesEveryDoor(t *testing.T) {
 
 	check := func(kicked []*inside) {
 		t.Helper()
-		// A kick takes three steps to be seen here: the server's look, what it sends, and ours. How long one takes on this machine,
+		// A kick takes three steps to be seen here: the server's recheck, what it sends, and ours. How long one takes on this machine,
 		// with what it has to do besides, turns of the loop tell, in each of which there is a query such as the server's.
 		var control time.Duration
 		turned := time.Now()
@@ -120,7 +120,7 @@ func TestAKickClosesEveryDoor(t *testing.T) {
 		next, open := 0, len(kicked)
 		for began := time.Now(); open > 0; <-tick.C {
 			// One after the other, over the time of two looks
-			if next < len(kicked) && time.Since(began) >= time.Duration(next)*2*look/time.Duration(len(kicked)) {
+			if next < len(kicked) && time.Since(began) >= time.Duration(next)*2*recheck/time.Duration(len(kicked)) {
 				in := kicked[next]
 				in.kicked = time.Now()
 				registry.place(in.user, "MEMBER", "KICKED")

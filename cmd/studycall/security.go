@@ -91,17 +91,17 @@ func (f signInFlags) authenticator(listen string) (httpapi.Authenticator, error)
 	return nextAuth, nil
 }
 
-// say tells the operator how callers sign in, and what is weak about it.
-func (f signInFlags) say(log *slog.Logger) {
+// log writes how callers sign in, and the weaknesses of the configuration.
+func (f signInFlags) log(log *slog.Logger) {
 	if f.NextAuthSecret == "" {
-		log.Warn("development sign-in: whoever sends X-User-Id is believed, on this machine alone")
+		log.Warn("development sign-in: the header X-User-Id is believed, on loopback only")
 		return
 	}
 	secrets := strings.Split(f.NextAuthSecret, ",")
 	log.Info("callers sign in with the web app's NextAuth sessions", "secrets", len(secrets))
 	for i, secret := range secrets {
 		if len(secret) < shortSecret {
-			log.Warn("a secret is short: whoever guesses it can sign in as anybody", "place", i+1, "bytes", len(secret), "advised", shortSecret)
+			log.Warn("a secret is short: a guess of it allows sign-in as any user", "place", i+1, "bytes", len(secret), "advised", shortSecret)
 		}
 	}
 }

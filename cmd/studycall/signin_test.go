@@ -197,7 +197,7 @@ func TestTheStartSaysHowCallersSignIn(t *testing.T) {
 		"fifteen bytes15" + ",x": {"place=1", "bytes=15", "place=2", "bytes=1"},
 	} {
 		var log bytes.Buffer
-		signInFlags{NextAuthSecret: secret}.say(slog.New(slog.NewTextHandler(&log, nil)))
+		signInFlags{NextAuthSecret: secret}.log(slog.New(slog.NewTextHandler(&log, nil)))
 		for _, part := range want {
 			if !strings.Contains(log.String(), part) {
 				t.Errorf("%q: %q lacks %q", secret, log.String(), part)

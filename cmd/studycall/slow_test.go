@@ -90,7 +90,7 @@ func TestSlowClientsAreLetGo(t *testing.T) {
 	database := "--database-url=" + postgrestest.NewURL(t)
 	serve := func(t *testing.T, which func(*timeouts) *time.Duration) string {
 		t.Helper()
-		usual := usualTimeouts()
+		usual := defaultTimeouts()
 		if is := *which(&usual); is < time.Second || is > 5*time.Minute {
 			t.Errorf("usually %v", is)
 		}
