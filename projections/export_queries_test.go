@@ -1,11 +1,11 @@
 package projections
 
-// The statements of the queries, for the tests that look at their plans.
-const (
-	HistorySQL     = historySQL
-	UserStatsSQL   = userStatsSQL
+// The statements of the queries, for the tests of their plans.
+var (
+	HistorySQL     = historySQL()
+	UserStatsSQL   = userStatsSQL()
 	StudyStatsSQL  = studyStatsSQL
-	OpenSessionSQL = openSessionSQL
-	SessionSQL     = sessionSQL
-	OpenCallsSQL   = openCallsSQL
+	OpenSessionSQL = openSessionSQL()
+	SessionSQL     = sessionSQL()
+	OpenCallsSQL   = openCallsSQL()
 )

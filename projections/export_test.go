@@ -6,26 +6,26 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// For the tests beside the package.
+// For the tests in projections_test.
 var (
 	FoldInto       = foldInto
 	CheckpointName = checkpointName
 )
 
-// LookBack is lookBack.
-const LookBack = lookBack
+// PollWindow is pollWindow.
+const PollWindow = pollWindow
 
-// Manners is manners.
-type Manners = manners
+// Throttle is throttle.
+type Throttle = throttle
 
 // Watch is watch.
-func (m *manners) Watch(ctx context.Context, pool *pgxpool.Pool) { m.watch(ctx, pool) }
+func (t *throttle) Watch(ctx context.Context, pool *pgxpool.Pool) { t.watch(ctx, pool) }
 
-// OthersWork is what was seen last.
-func (m *manners) OthersWork() bool { return m.others.Load() }
+// Busy reports whether other clients were active at the latest poll.
+func (t *throttle) Busy() bool { return t.busy.Load() }
 
-// SetOthersWork is as if that had been seen.
-func (m *manners) SetOthersWork(is bool) { m.others.Store(is) }
+// SetBusy overrides the result of the latest poll.
+func (t *throttle) SetBusy(busy bool) { t.busy.Store(busy) }
 
-// Turn is turn.
-func (m *manners) Turn(do func() error) error { return m.turn(do) }
+// Step is step.
+func (t *throttle) Step(do func() error) error { return t.step(do) }

@@ -3,16 +3,20 @@ package projections
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
 )
 
-// History is the read model of ended sessions, ready to page through: within a study they are numbered 1, 2, 3 … in the
+// History is the read model of ended sessions, to be read page by page. A study's sessions are numbered 1, 2, 3 … in the
 // order in which they ended, which is the order in which they started, since they never overlap. A page is a range of
-// numbers, and so costs the same wherever it is.
+// numbers, so every page costs the same.
 type History struct{}
 
 // Name implements Projection.
@@ -22,71 +26,79 @@ func (History) Name() string { return "history" }
 func (History) Version() Version { return Version{Number: 1} }
 
 // Tables implements Projection.
-func (History) Tables() string {
-	return `
-		create table sessions (
-			session_id      text        not null,
-			study_id        text        not null,
-			number          bigint      not null,   -- 1, 2, 3 … within the study
-			started_by      text        not null,
-			started_at      timestamptz not null,
-			ended_at        timestamptz not null,
-			participant_ids text[]      not null,   -- in order of first join, as are the other two
-			user_ids        text[]      not null,
-			present_ms      bigint[]    not null,
-			position        bigint      not null    -- of its SessionEnded
-		)`
-}
+func (History) Tables() string { return historyTable().createSQL() }
 
-// Indexes implements Projection. Nobody searches by the lists, and to sample what is in them takes ten times as long as the
-// rest of ANALYZE.
+// Indexes implements Projection. No query searches by the lists, and sampling them takes ten times as long as the rest of
+// ANALYZE.
 func (History) Indexes() string {
 	return `
 		alter table sessions alter participant_ids set statistics 0, alter user_ids set statistics 0,
 			alter present_ms set statistics 0;
-		alter table sessions add primary key (session_id);
+		` + historyTable().primaryKeySQL() + `;
 		create unique index sessions_number on sessions (study_id, number);
 		create index sessions_started_at on sessions (study_id, started_at, number)`
 }
 
-// historyColumns are the columns that historyRow gives, in this order.
-func historyColumns() []string {
-	return []string{"session_id", "study_id", "number", "started_by", "started_at", "ended_at", "participant_ids",
-		"user_ids", "present_ms", "position"}
+// historyRow is an ended session.
+type historyRow struct {
+	*chapter
+	number         int64    // 1, 2, 3 … within the study
+	participantIDs []string // in order of first join, as userIDs and present
+	userIDs        []string
+	present        []int64 // milliseconds
 }
 
-func historyRow(e ended, number int64) []any {
-	n := len(e.session.Participants)
-	ids, users, present := make([]string, n), make([]string, n), make([]int64, n)
-	for i := range e.session.Participants {
-		p := &e.session.Participants[i]
-		ids[i], users[i], present[i] = p.ID, p.UserID, p.Present.Total.Milliseconds()
+func newHistoryRow(c *chapter, number int64) historyRow {
+	row := historyRow{chapter: c, number: number, participantIDs: []string{}, userIDs: []string{}, present: []int64{}}
+	for i := range c.Session.Participants {
+		p := &c.Session.Participants[i]
+		row.participantIDs = append(row.participantIDs, p.ID)
+		row.userIDs = append(row.userIDs, p.UserID)
+		row.present = append(row.present, p.Present.Total.Milliseconds())
 	}
-	s := e.session
-	return []any{s.ID, e.study, number, s.StartedBy, s.StartedAt, s.EndedAt, ids, users, present, e.position}
+	return row
 }
 
-// The number is one more than the study's last; a session that is there already stays as it is.
-const insertHistorySQL = `
-	insert into sessions (session_id, study_id, number, started_by, started_at, ended_at, participant_ids, user_ids,
-		present_ms, position)
-	select $1, $2, coalesce((select s.number from sessions s where s.study_id = $2 order by s.number desc limit 1), 0) + 1,
-		$3, $4, $5, $6, $7, $8, $9
-	on conflict (session_id) do nothing`
+func historyTable() table[historyRow] {
+	return table[historyRow]{name: "sessions", columns: []column[historyRow]{
+		{"session_id", "text", key, func(r *historyRow) any { return &r.Session.ID }},
+		{"study_id", "text", fixed, func(r *historyRow) any { return &r.study }},
+		{"number", "bigint", fixed, func(r *historyRow) any { return &r.number }},
+		{"started_by", "text", fixed, func(r *historyRow) any { return &r.Session.StartedBy }},
+		{"started_at", "timestamptz", fixed, func(r *historyRow) any { return &r.Session.StartedAt }},
+		{"ended_at", "timestamptz", fixed, func(r *historyRow) any { return &r.Session.EndedAt }},
+		{"participant_ids", "text[]", fixed, func(r *historyRow) any { return &r.participantIDs }},
+		{"user_ids", "text[]", fixed, func(r *historyRow) any { return &r.userIDs }},
+		{"present_ms", "bigint[]", fixed, func(r *historyRow) any { return &r.present }},
+		{"position", "bigint", fixed, func(r *historyRow) any { return &r.position }}, // of its SessionEnded
+	}}
+}
+
+// insertHistorySQL inserts a session whose number is the given one ($3) after the study's ($2) last. A session that the
+// table holds already stays as it is.
+func insertHistorySQL() string {
+	t := historyTable()
+	values := t.join(func(n int, _ column[historyRow]) string { return fmt.Sprintf("$%d", n+1) })
+	number := `$3 + coalesce((select s.number from sessions s where s.study_id = $2 order by s.number desc limit 1), 0)`
+	return `
+insert into sessions (` + t.list("") + `)
+values (` + strings.Replace(values, "$3", number, 1) + `)
+on conflict (session_id) do nothing`
+}
 
 // Folds implements Projection.
 func (History) Folds() domain.Event { return domain.SessionEnded{} }
 
 // Fold implements Projection.
 func (History) Fold(ctx context.Context, tx pgx.Tx, events []eventstore.Recorded) error {
-	sessions, err := endedSessions(ctx, tx, events)
-	if err != nil || len(sessions) == 0 {
+	chapters, err := endedChapters(ctx, tx, events)
+	if err != nil || len(chapters) == 0 {
 		return err
 	}
 	batch := &pgx.Batch{}
-	for _, e := range sessions {
-		row := historyRow(e, 0)
-		batch.Queue(insertHistorySQL, append(row[:2:2], row[3:]...)...)
+	for _, c := range chapters {
+		row := newHistoryRow(c, 1)
+		batch.Queue(insertHistorySQL(), historyTable().rowArgs(&row)...)
 	}
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return fmt.Errorf("write history: %w", err)
@@ -95,30 +107,127 @@ func (History) Fold(ctx context.Context, tx pgx.Tx, events []eventstore.Recorded
 }
 
 // Replay implements Projection.
-func (History) Replay() Replay { return &historyReplay{last: map[string]int64{}} }
+func (History) Replay() Replay {
+	return &historyReplay{table: historyTable(), last: map[string]int64{}}
+}
 
 type historyReplay struct {
-	last map[string]int64 // the latest number, by study
-	rows rows
+	table table[historyRow]
+	last  map[string]int64 // the latest number, by study
+	rows  []byte
 }
 
-func (r *historyReplay) session(e ended) {
-	r.last[e.study]++
-	r.rows.add(historyRow(e, r.last[e.study]))
+func (r *historyReplay) add(c *chapter) {
+	r.last[c.study]++
+	row := newHistoryRow(c, r.last[c.study])
+	r.rows = r.table.appendRow(r.rows, &row)
 }
 
-func (r *historyReplay) open(ended) {}
-
-func (r *historyReplay) full() writes {
-	if !r.rows.full() {
+func (r *historyReplay) flush() writes {
+	if len(r.rows) < flushBytes {
 		return nil
 	}
-	return r.rest()
+	return r.finish(nil)
 }
 
-func (r *historyReplay) rest() writes {
-	rows := r.rows.take()
-	return func(ctx context.Context, tx pgx.Tx) error {
-		return rows.copyTo(ctx, tx, table{"sessions", historyColumns()})
+func (r *historyReplay) finish([]*chapter) writes {
+	rows := take(&r.rows)
+	return func(ctx context.Context, tx pgx.Tx) error { return r.table.copyTo(ctx, tx, rows) }
+}
+
+// HistoryQueries reads the history projection. Its methods may be called concurrently.
+type HistoryQueries struct{ queries }
+
+// NewHistoryQueries reads the tables through pool, and waits for them through store.
+func NewHistoryQueries(pool *pgxpool.Pool, store *eventstore.Store) *HistoryQueries {
+	return &HistoryQueries{queriesOn(History{}, pool, store)}
+}
+
+// HistoryPage is a part of a study's history, of which page 1 is the newest.
+type HistoryPage struct {
+	Number int64 // from 1 on; there is nothing on a page beyond the last
+	Limit  int64 // sessions on a page, at least 1
+	// Sessions are those that started at From or later and before Before. Nil is no bound.
+	From, Before *time.Time
+}
+
+// maxSessions is more sessions than any study has, and little enough to subtract from.
+const maxSessions = 1 << 53
+
+// skipped is how many sessions are newer than those on the page.
+func (p HistoryPage) skipped() int64 {
+	if p.Number-1 > maxSessions/p.Limit {
+		return maxSessions
 	}
+	return (p.Number - 1) * p.Limit
+}
+
+// PastSessions are one page of a study's history.
+type PastSessions struct {
+	Sessions []PastSession // the newest first
+	Total    int64         // on all pages
+	Position int64         // in the log: everything up to here counts
+}
+
+// PastSession is a session that has ended.
+type PastSession struct {
+	ID           string
+	StartedBy    string
+	StartedAt    time.Time
+	EndedAt      time.Time
+	Participants []PastParticipant // everybody, in order of first join
+}
+
+// PastParticipant is a participant of a session that has ended.
+type PastParticipant struct {
+	ID      string
+	UserID  string
+	Present time.Duration // whole milliseconds
+}
+
+// A study's sessions are numbered in the order of their starts, so the sessions within the bounds are a range of numbers, and
+// a page is a part of that range: two searches in the index by time, and one walk along the index by number, no longer than
+// the page.
+func historySQL() string {
+	return `
+with bounds as materialized (
+	select coalesce((
+		select s.number from history.sessions s
+		where s.study_id = $2 and s.started_at >= coalesce($3::timestamptz, '-infinity')
+		order by s.started_at, s.number limit 1), 9223372036854775807) as first,
+	coalesce((
+		select s.number from history.sessions s
+		where s.study_id = $2 and s.started_at < coalesce($4::timestamptz, 'infinity')
+		order by s.started_at desc, s.number desc limit 1), 0) as last
+)
+select c.position, greatest(b.last - b.first + 1, 0),
+	` + historyTable().list("s") + `
+from checkpoints c
+cross join bounds b
+left join history.sessions s on s.study_id = $2
+	and s.number between greatest(b.first, b.last - $5::bigint - $6::bigint + 1) and b.last - $5::bigint
+where c.name = $1
+order by s.number desc`
+}
+
+// Page returns one page of a study's ended sessions. A session that has just ended may be missing for a fraction of a
+// second: see WaitFor. The error is ErrUnavailable, or the database's.
+func (q *HistoryQueries) Page(ctx context.Context, studyID string, page HistoryPage) (PastSessions, error) {
+	var found PastSessions
+	row := historyRow{chapter: &chapter{}}
+	into := slices.Concat([]any{&found.Position, &found.Total}, historyTable().targets(&row))
+	args := []any{studyID, page.From, page.Before, page.skipped(), min(page.Limit, maxSessions)}
+	err := q.read(ctx, historySQL(), args, into, func() error {
+		if row.Session.ID == "" {
+			return nil // the page is empty
+		}
+		past := PastSession{ID: row.Session.ID, StartedBy: row.Session.StartedBy, StartedAt: row.Session.StartedAt,
+			EndedAt: row.Session.EndedAt, Participants: make([]PastParticipant, len(row.userIDs))}
+		for i := range past.Participants {
+			past.Participants[i] = PastParticipant{row.participantIDs[i], row.userIDs[i], time.Duration(row.present[i]) * time.Millisecond}
+		}
+		found.Sessions = append(found.Sessions, past)
+		return nil
+	})
+	return found, err
 }

@@ -92,17 +92,17 @@ func (r *Rebuilder) beside(
 		}
 	}
 	began := time.Now()
-	m := &manners{}
+	t := &throttle{}
 	watching, over := context.WithCancel(ctx)
 	var watch sync.WaitGroup
-	watch.Go(func() { m.watch(watching, r.pool) })
+	watch.Go(func() { t.watch(watching, r.pool) })
 	defer watch.Wait()
 	defer over()
-	if err := r.replay(ctx, m, projections, position); err != nil {
+	if err := r.replay(ctx, t, projections, position); err != nil {
 		return err
 	}
 	r.log.Debug("folded the log", "upTo", position, "took", time.Since(began))
-	if err := r.index(ctx, m, projections); err != nil {
+	if err := r.index(ctx, t, projections); err != nil {
 		return err
 	}
 	for _, p := range projections {
@@ -157,11 +157,11 @@ func (r *Rebuilder) inShadow(ctx context.Context, p Projection, do func(pgx.Tx) 
 }
 
 // index makes the indexes of the new tables, each projection's on a connection of its own.
-func (r *Rebuilder) index(ctx context.Context, m *manners, projections []Projection) error {
+func (r *Rebuilder) index(ctx context.Context, t *throttle, projections []Projection) error {
 	began := time.Now()
 	group, ctx := errgroup.WithContext(ctx)
 	for _, p := range projections {
-		group.Go(func() error { return m.turn(func() error { return r.indexOne(ctx, m, p) }) })
+		group.Go(func() error { return t.step(func() error { return r.indexOne(ctx, t, p) }) })
 	}
 	err := group.Wait()
 	r.log.Debug("indexed the new tables", "took", time.Since(began))
@@ -169,9 +169,9 @@ func (r *Rebuilder) index(ctx context.Context, m *manners, projections []Project
 }
 
 // indexOne makes the indexes, and tells the planner what is in the tables, before anybody reads them.
-func (r *Rebuilder) indexOne(ctx context.Context, m *manners, p Projection) error {
+func (r *Rebuilder) indexOne(ctx context.Context, t *throttle, p Projection) error {
 	err := r.inShadow(ctx, p, func(tx pgx.Tx) error {
-		if m.others.Load() {
+		if t.busy.Load() {
 			if _, err := tx.Exec(ctx, `set local max_parallel_maintenance_workers = 0`); err != nil {
 				return err
 			}

@@ -1,19 +1,24 @@
 package projections
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype/zeronull"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
 )
 
-// StudyStats is the read model of what each study did on each day, and each of its users: sums over the ended sessions. A
-// session belongs to the day on which it started, in the statistics time zone.
+// StudyStats is the read model of each study's days, and of each user's days in it: sums over the ended sessions. A session
+// belongs to the day on which it started, in the statistics time zone.
 type StudyStats struct {
-	// Zone is the statistics time zone. Tables that were made in another are rebuilt.
+	// Zone is the statistics time zone. Tables that were made in another one are rebuilt.
 	Zone *time.Location
 }
 
@@ -24,134 +29,63 @@ func (StudyStats) Name() string { return "study_stats" }
 func (p StudyStats) Version() Version { return Version{Number: 1, Variant: p.Zone.String()} }
 
 // Tables implements Projection.
-func (StudyStats) Tables() string {
-	return `
-		create table days (
-			study_id     text   not null,
-			day          date   not null,
-			sessions     bigint not null,
-			participants bigint not null,   -- the sum of the sessions' distinct participants
-			duration_ms  bigint not null,
-			position     bigint not null    -- of the last session in the row
-		) with (fillfactor = 80);
-		create table user_days (
-			study_id   text   not null,
-			day        date   not null,
-			user_id    text   not null,
-			sessions   bigint not null,
-			present_ms bigint not null,
-			position   bigint not null
-		) with (fillfactor = 80)`
-}
+func (StudyStats) Tables() string { return dayTotals().createSQL() + ";" + userDayTotals().createSQL() }
 
 // Indexes implements Projection.
 func (StudyStats) Indexes() string {
-	return `
-		alter table days add primary key (study_id, day);
-		alter table user_days add primary key (study_id, day, user_id)`
-}
-
-// dayKey is a day of a study.
-type dayKey struct {
-	study string
-	day   day
+	return dayTotals().primaryKeySQL() + ";" + userDayTotals().primaryKeySQL()
 }
 
 // dayTotal is a row of days.
 type dayTotal struct {
-	dayKey
-	sessions, participants int64
+	study                  string
+	day                    day
+	sessions, participants int64 // participants is the sum of the sessions' distinct participants
 	duration               milliseconds
-	position               int64
+	position               int64 // of the last session in the row
 }
 
-func (t *dayTotal) add(e ended) {
-	if e.position <= t.position {
-		return
-	}
-	t.sessions++
-	t.participants += int64(len(e.session.Participants))
-	t.duration += milliseconds(e.session.Duration())
-	t.position = e.position
-}
-
-// userDayKey is a user on a day of a study.
-type userDayKey struct {
-	dayKey
-	user string
+func dayTotals() table[dayTotal] {
+	return table[dayTotal]{name: "days", fillfactor: 80, columns: []column[dayTotal]{
+		{"study_id", "text", key, func(t *dayTotal) any { return &t.study }},
+		{"day", "date", key, func(t *dayTotal) any { return &t.day }},
+		{"sessions", "bigint", summed, func(t *dayTotal) any { return &t.sessions }},
+		{"participants", "bigint", summed, func(t *dayTotal) any { return &t.participants }},
+		{"duration_ms", "bigint", summed, func(t *dayTotal) any { return &t.duration }},
+		{"position", "bigint", latest, func(t *dayTotal) any { return &t.position }},
+	}}
 }
 
 // userDayTotal is a row of user_days.
 type userDayTotal struct {
-	userDayKey
+	study    string
+	day      day
+	user     string
 	sessions int64
 	present  milliseconds
-	position int64
+	position int64 // of the last session in the row
 }
 
-func (t *userDayTotal) add(e ended, p *domain.Participant) {
-	if e.position <= t.position {
-		return
+func userDayTotals() table[userDayTotal] {
+	return table[userDayTotal]{name: "user_days", fillfactor: 80, columns: []column[userDayTotal]{
+		{"study_id", "text", key, func(t *userDayTotal) any { return &t.study }},
+		{"day", "date", key, func(t *userDayTotal) any { return &t.day }},
+		{"user_id", "text", key, func(t *userDayTotal) any { return &t.user }},
+		{"sessions", "bigint", summed, func(t *userDayTotal) any { return &t.sessions }},
+		{"present_ms", "bigint", summed, func(t *userDayTotal) any { return &t.present }},
+		{"position", "bigint", latest, func(t *userDayTotal) any { return &t.position }},
+	}}
+}
+
+// rows returns what an ended session adds to its day, and to each participant's.
+func (p StudyStats) rows(c *chapter) (dayTotal, []userDayTotal) {
+	d := dayAt(c.Session.StartedAt.In(p.Zone))
+	users := make([]userDayTotal, len(c.Session.Participants))
+	for i := range users {
+		participant := &c.Session.Participants[i]
+		users[i] = userDayTotal{c.study, d, participant.UserID, 1, milliseconds(participant.Present.Total), c.position}
 	}
-	t.sessions++
-	t.present += milliseconds(p.Present.Total)
-	t.position = e.position
-}
-
-// dayOf is the day to which a session belongs.
-func (p StudyStats) dayOf(e ended) dayKey {
-	return dayKey{e.study, dayAt(e.session.StartedAt.In(p.Zone))}
-}
-
-func dayTotals() totals[dayKey, dayTotal] {
-	return totals[dayKey, dayTotal]{
-		table: table{"days", []string{"study_id", "day", "sessions", "participants", "duration_ms", "position"}},
-		load: `
-			select study_id, day, sessions, participants, duration_ms, position
-			from unnest($1::text[], $2::date[]) as k (study_id, day) join days using (study_id, day)`,
-		upsert: `
-			insert into days (study_id, day, sessions, participants, duration_ms, position) values ($1, $2, $3, $4, $5, $6)
-			on conflict (study_id, day) do update set sessions = excluded.sessions, participants = excluded.participants,
-				duration_ms = excluded.duration_ms, position = excluded.position`,
-		keys: func(keys []dayKey) []any {
-			studies, days := make([]string, len(keys)), make([]day, len(keys))
-			for i, k := range keys {
-				studies[i], days[i] = k.study, k.day
-			}
-			return []any{studies, days}
-		},
-		empty: func(k dayKey) dayTotal { return dayTotal{dayKey: k} },
-		key:   func(t *dayTotal) dayKey { return t.dayKey },
-		fields: func(t *dayTotal) []any {
-			return []any{&t.study, &t.day, &t.sessions, &t.participants, &t.duration, &t.position}
-		},
-	}
-}
-
-func userDayTotals() totals[userDayKey, userDayTotal] {
-	return totals[userDayKey, userDayTotal]{
-		table: table{"user_days", []string{"study_id", "day", "user_id", "sessions", "present_ms", "position"}},
-		load: `
-			select study_id, day, user_id, sessions, present_ms, position
-			from unnest($1::text[], $2::date[], $3::text[]) as k (study_id, day, user_id)
-			join user_days using (study_id, day, user_id)`,
-		upsert: `
-			insert into user_days (study_id, day, user_id, sessions, present_ms, position) values ($1, $2, $3, $4, $5, $6)
-			on conflict (study_id, day, user_id) do update set sessions = excluded.sessions,
-				present_ms = excluded.present_ms, position = excluded.position`,
-		keys: func(keys []userDayKey) []any {
-			studies, days, users := make([]string, len(keys)), make([]day, len(keys)), make([]string, len(keys))
-			for i, k := range keys {
-				studies[i], days[i], users[i] = k.study, k.day, k.user
-			}
-			return []any{studies, days, users}
-		},
-		empty: func(k userDayKey) userDayTotal { return userDayTotal{userDayKey: k} },
-		key:   func(t *userDayTotal) userDayKey { return t.userDayKey },
-		fields: func(t *userDayTotal) []any {
-			return []any{&t.study, &t.day, &t.user, &t.sessions, &t.present, &t.position}
-		},
-	}
+	return dayTotal{c.study, d, 1, int64(len(users)), milliseconds(c.Session.Duration()), c.position}, users
 }
 
 // Folds implements Projection.
@@ -159,29 +93,241 @@ func (StudyStats) Folds() domain.Event { return domain.SessionEnded{} }
 
 // Fold implements Projection.
 func (p StudyStats) Fold(ctx context.Context, tx pgx.Tx, events []eventstore.Recorded) error {
-	sessions, err := endedSessions(ctx, tx, events)
+	chapters, err := endedChapters(ctx, tx, events)
 	if err != nil {
 		return err
 	}
-	return p.add(ctx, tx, sessions)
+	return p.add(ctx, tx, chapters)
 }
 
-// add adds sessions to the rows of their days.
-func (p StudyStats) add(ctx context.Context, tx pgx.Tx, sessions []ended) error {
-	var days []addition[dayKey, dayTotal]
-	var userDays []addition[userDayKey, userDayTotal]
-	for _, e := range sessions {
-		day := p.dayOf(e)
-		days = append(days, addition[dayKey, dayTotal]{day, func(t *dayTotal) { t.add(e) }})
-		for i := range e.session.Participants {
-			participant := &e.session.Participants[i]
-			userDays = append(userDays, addition[userDayKey, userDayTotal]{
-				userDayKey{day, participant.UserID}, func(t *userDayTotal) { t.add(e, participant) },
-			})
-		}
+// add adds ended sessions to the tables, which have a unique index on their keys.
+func (p StudyStats) add(ctx context.Context, tx pgx.Tx, chapters []*chapter) error {
+	var days []dayTotal
+	var userDays []userDayTotal
+	for _, c := range chapters {
+		day, users := p.rows(c)
+		days = append(days, day)
+		userDays = append(userDays, users...)
 	}
-	if err := dayTotals().fold(ctx, tx, days); err != nil {
+	if err := dayTotals().add(ctx, tx, days); err != nil {
 		return err
 	}
-	return userDayTotals().fold(ctx, tx, userDays)
+	return userDayTotals().add(ctx, tx, userDays)
+}
+
+// studyStatsFlushBytes is how many bytes of rows, of all studies, a replay collects before it writes them, grouped by study.
+// Rows of a study are read together: a year's statistics are four times as fast when its rows are not scattered over the table.
+const studyStatsFlushBytes = 16 << 20
+
+// Replay implements Projection.
+func (p StudyStats) Replay() Replay {
+	return &studyStatsReplay{projection: p, days: dayTotals(), userDays: userDayTotals(), studies: map[string]*studyReplay{}}
+}
+
+// studyStatsReplay encodes a study's day as soon as a session of a later day ends.
+type studyStatsReplay struct {
+	projection StudyStats
+	days       table[dayTotal]
+	userDays   table[userDayTotal]
+	studies    map[string]*studyReplay
+	size       int // bytes of rows in studies
+	// late are sessions of days that are encoded already. Sessions of a study never overlap, but a few time zones have turned
+	// their clocks back over midnight, and another program may have written days in any order.
+	late []*chapter
+}
+
+// studyReplay is a study's current day, and the encoded rows of earlier days.
+type studyReplay struct {
+	day               dayTotal
+	users             []userDayTotal // in the order of their ids
+	dayRows, userRows []byte
+}
+
+func (r *studyStatsReplay) add(c *chapter) {
+	day, users := r.projection.rows(c)
+	study, known := r.studies[c.study]
+	switch {
+	case !known:
+		study = &studyReplay{day: day}
+		r.studies[c.study] = study
+	case day.day == study.day.day:
+		r.days.merge(&study.day, &day)
+	case day.day < study.day.day:
+		r.late = append(r.late, c)
+		return
+	default:
+		r.encode(study)
+		study.day, study.users = day, study.users[:0]
+	}
+	for i := range users {
+		at, found := slices.BinarySearchFunc(study.users, users[i].user, func(t userDayTotal, id string) int { return cmp.Compare(t.user, id) })
+		if found {
+			r.userDays.merge(&study.users[at], &users[i])
+		} else {
+			study.users = slices.Insert(study.users, at, users[i])
+		}
+	}
+}
+
+// encode appends the rows of a study's current day to those of its earlier days.
+func (r *studyStatsReplay) encode(study *studyReplay) {
+	before := len(study.dayRows) + len(study.userRows)
+	study.dayRows = r.days.appendRow(study.dayRows, &study.day)
+	for i := range study.users {
+		study.userRows = r.userDays.appendRow(study.userRows, &study.users[i])
+	}
+	r.size += len(study.dayRows) + len(study.userRows) - before
+}
+
+func (r *studyStatsReplay) flush() writes {
+	if r.size < studyStatsFlushBytes {
+		return nil
+	}
+	return r.take()
+}
+
+func (r *studyStatsReplay) finish([]*chapter) writes {
+	for _, study := range r.studies {
+		r.encode(study)
+	}
+	writeDays := r.take()
+	return func(ctx context.Context, tx pgx.Tx) error {
+		if err := writeDays(ctx, tx); err != nil {
+			return err
+		}
+		return r.addLate(ctx, tx)
+	}
+}
+
+// take returns the encoded rows, grouped by study.
+func (r *studyStatsReplay) take() writes {
+	var days, userDays []byte
+	for _, study := range r.studies {
+		days, userDays = append(days, study.dayRows...), append(userDays, study.userRows...)
+		study.dayRows, study.userRows = nil, nil // not [:0]: there may be more studies than memory for their buffers
+	}
+	r.size = 0
+	return func(ctx context.Context, tx pgx.Tx) error {
+		if err := r.days.copyTo(ctx, tx, days); err != nil {
+			return err
+		}
+		return r.userDays.copyTo(ctx, tx, userDays)
+	}
+}
+
+// addLate adds the late sessions as the live fold does. The tables have no indexes yet.
+func (r *studyStatsReplay) addLate(ctx context.Context, tx pgx.Tx) error {
+	if len(r.late) == 0 {
+		return nil
+	}
+	if _, err := tx.Exec(ctx, `create unique index late_days on days (`+r.days.keys("")+`);
+		create unique index late_user_days on user_days (`+r.userDays.keys("")+`)`); err != nil {
+		return fmt.Errorf("index the days of late sessions: %w", err)
+	}
+	if err := r.projection.add(ctx, tx, r.late); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `drop index late_days, late_user_days`)
+	return err
+}
+
+// StudyStatsQueries reads the study_stats projection. Its methods may be called concurrently.
+type StudyStatsQueries struct {
+	queries
+	zone *time.Location
+}
+
+// NewStudyStatsQueries reads the tables of a statistics time zone through pool, and waits for them through store.
+func NewStudyStatsQueries(pool *pgxpool.Pool, store *eventstore.Store, zone *time.Location) *StudyStatsQueries {
+	return &StudyStatsQueries{queriesOn(StudyStats{Zone: zone}, pool, store), zone}
+}
+
+// AllDays is the number of days that stands for every day up to today.
+const AllDays = 0
+
+// StudySummary is what a study did on some days: its ended sessions that started on them.
+type StudySummary struct {
+	Sessions     int64
+	Participants int64         // the sum of the sessions' distinct participants
+	Duration     time.Duration // the sum of the sessions' durations; whole milliseconds
+	// MostActive is the user who took part in the most sessions, of several who was there longest, and of several such the
+	// one with the smallest id, byte by byte. It is nil when nobody took part in any.
+	MostActive *ActiveUser
+	Days       []DaySummary // every day in order, those without sessions too
+	Position   int64        // in the log: everything up to here counts
+}
+
+// ActiveUser is a user and the number of sessions that the user took part in.
+type ActiveUser struct {
+	UserID   string
+	Sessions int64
+}
+
+// DaySummary is one calendar day of the statistics time zone.
+type DaySummary struct {
+	Day      time.Time // midnight UTC of the calendar day
+	Sessions int64
+}
+
+// The rows of the study's days, and of its users on those days, are each next to one another in a primary key. Ids are
+// compared byte by byte, so that ties do not depend on the database's language.
+const studyStatsSQL = `
+	select c.position, d.participants, d.duration_ms, u.user_id, u.sessions, d.days, d.sessions
+	from checkpoints c
+	cross join lateral (
+		select coalesce(sum(d.participants), 0)::bigint as participants, coalesce(sum(d.duration_ms), 0)::bigint as duration_ms,
+			array_agg(d.day order by d.day) as days, array_agg(d.sessions order by d.day) as sessions
+		from study_stats.days d
+		where d.study_id = $2 and d.day between coalesce($3::date, '-infinity') and $4::date
+	) d
+	left join lateral (
+		select d.user_id, sum(d.sessions)::bigint as sessions
+		from study_stats.user_days d
+		where d.study_id = $2 and d.day between coalesce($3::date, '-infinity') and $4::date
+		group by d.user_id
+		order by sum(d.sessions) desc, sum(d.present_ms) desc, d.user_id collate "C"
+		limit 1
+	) u on true
+	where c.name = $1`
+
+// Summary reads what a study did on so many days, of which the last is the one of now in the statistics time zone; AllDays
+// begins on the day of the study's first session, and is no day at all when there was none. A session that has just ended
+// may take a fraction of a second to count: see WaitFor. The error is ErrUnavailable, or the database's.
+func (q *StudyStatsQueries) Summary(ctx context.Context, studyID string, days int, now time.Time) (StudySummary, error) {
+	today := dayAt(now.In(q.zone))
+	var first *day // nil: any
+	if days != AllDays {
+		begin := dayAt(today.midnight().AddDate(0, 0, 1-days))
+		first = &begin
+	}
+	var found StudySummary
+	var active ActiveUser
+	var met []day
+	var sessions []int64
+	into := []any{&found.Position, &found.Participants, (*milliseconds)(&found.Duration), (*zeronull.Text)(&active.UserID),
+		(*zeronull.Int8)(&active.Sessions), &met, &sessions}
+	err := q.read(ctx, studyStatsSQL, []any{studyID, first, today}, into, func() error { return nil })
+	if err != nil {
+		return StudySummary{}, err
+	}
+	if active.UserID != "" {
+		found.MostActive = &active
+	}
+	if first == nil && len(met) > 0 {
+		first = &met[0]
+	}
+	if first == nil {
+		return found, nil
+	}
+	next := 0
+	for d := *first; d <= today; d++ {
+		summary := DaySummary{Day: d.midnight()}
+		if next < len(met) && met[next] == d {
+			summary.Sessions = sessions[next]
+			next++
+		}
+		found.Sessions += summary.Sessions
+		found.Days = append(found.Days, summary)
+	}
+	return found, nil
 }

@@ -8,12 +8,14 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
 )
 
-// UserStats is the read model of what each user did in each study: sums over the ended sessions.
+// UserStats is the read model of each user's attendance in each study: sums over the ended sessions. A new statistic is a
+// field of UserSummary, a column in userTotals, and its value in one session in userTotalRows.
 type UserStats struct{}
 
 // Name implements Projection.
@@ -23,89 +25,65 @@ func (UserStats) Name() string { return "user_stats" }
 func (UserStats) Version() Version { return Version{Number: 1} }
 
 // Tables implements Projection.
-func (UserStats) Tables() string {
-	return `
-		create table totals (
-			study_id        text        not null,
-			user_id         text        not null,
-			sessions        bigint      not null,
-			present_ms      bigint      not null,
-			muted_ms        bigint      not null,
-			camera_off_ms   bigint      not null,
-			sharing_ms      bigint      not null,
-			first_joined_at timestamptz not null,
-			last_left_at    timestamptz not null,
-			position        bigint      not null    -- of the last session in the row
-		) with (fillfactor = 80)`
-}
+func (UserStats) Tables() string { return userTotals().createSQL() }
 
 // Indexes implements Projection.
-func (UserStats) Indexes() string { return `alter table totals add primary key (study_id, user_id)` }
+func (UserStats) Indexes() string { return userTotals().primaryKeySQL() }
+
+// UserSummary is a user's attendance in a study's ended sessions. Durations are sums of whole milliseconds. For a user
+// without any session, all fields but Position are zero.
+type UserSummary struct {
+	Sessions  int64 // in which the user took part
+	Present   time.Duration
+	Muted     time.Duration
+	CameraOff time.Duration
+	Sharing   time.Duration
+	// FirstJoinedAt and LastLeftAt are the earliest join and the latest leave.
+	FirstJoinedAt, LastLeftAt time.Time
+	Position                  int64 // in the log: the summary holds every event up to here
+}
 
 // userKey is a user in a study.
 type userKey struct{ study, user string }
 
-func (k userKey) compare(other userKey) int {
-	return cmp.Or(cmp.Compare(k.study, other.study), cmp.Compare(k.user, other.user))
-}
-
-// userTotal is a row of totals.
+// userTotal is a row of totals. Its Position is that of the last session in it.
 type userTotal struct {
 	userKey
-	sessions                          int64
-	present, muted, cameraOff, shared milliseconds
-	firstJoined, lastLeft             time.Time
-	position                          int64
+	UserSummary
 }
 
-// add takes in a participant of a session that ended.
-func (t *userTotal) add(e ended, p *domain.Participant) {
-	if e.position <= t.position {
-		return
-	}
-	if t.sessions == 0 || p.JoinedAt.Before(t.firstJoined) {
-		t.firstJoined = p.JoinedAt
-	}
-	if p.LeftAt.After(t.lastLeft) {
-		t.lastLeft = p.LeftAt
-	}
-	t.sessions++
-	t.present += milliseconds(p.Present.Total)
-	t.muted += milliseconds(p.Muted.Total)
-	t.cameraOff += milliseconds(p.CameraOff.Total)
-	t.shared += milliseconds(p.Sharing.Total)
-	t.position = e.position
+func userTotals() table[userTotal] {
+	return table[userTotal]{name: "totals", fillfactor: 80, columns: []column[userTotal]{
+		{"study_id", "text", key, func(t *userTotal) any { return &t.study }},
+		{"user_id", "text", key, func(t *userTotal) any { return &t.user }},
+		{"sessions", "bigint", summed, func(t *userTotal) any { return &t.Sessions }},
+		{"present_ms", "bigint", summed, func(t *userTotal) any { return (*milliseconds)(&t.Present) }},
+		{"muted_ms", "bigint", summed, func(t *userTotal) any { return (*milliseconds)(&t.Muted) }},
+		{"camera_off_ms", "bigint", summed, func(t *userTotal) any { return (*milliseconds)(&t.CameraOff) }},
+		{"sharing_ms", "bigint", summed, func(t *userTotal) any { return (*milliseconds)(&t.Sharing) }},
+		{"first_joined_at", "timestamptz", earliest, func(t *userTotal) any { return &t.FirstJoinedAt }},
+		{"last_left_at", "timestamptz", latest, func(t *userTotal) any { return &t.LastLeftAt }},
+		{"position", "bigint", latest, func(t *userTotal) any { return &t.Position }},
+	}}
 }
 
-func userTotals() totals[userKey, userTotal] {
-	return totals[userKey, userTotal]{
-		table: table{"totals", []string{"study_id", "user_id", "sessions", "present_ms", "muted_ms", "camera_off_ms",
-			"sharing_ms", "first_joined_at", "last_left_at", "position"}},
-		load: `
-		select study_id, user_id, sessions, present_ms, muted_ms, camera_off_ms, sharing_ms, first_joined_at, last_left_at,
-			position
-		from unnest($1::text[], $2::text[]) as k (study_id, user_id) join totals using (study_id, user_id)`,
-		upsert: `
-		insert into totals (study_id, user_id, sessions, present_ms, muted_ms, camera_off_ms, sharing_ms, first_joined_at,
-			last_left_at, position)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-		on conflict (study_id, user_id) do update set sessions = excluded.sessions, present_ms = excluded.present_ms,
-			muted_ms = excluded.muted_ms, camera_off_ms = excluded.camera_off_ms, sharing_ms = excluded.sharing_ms,
-			first_joined_at = excluded.first_joined_at, last_left_at = excluded.last_left_at, position = excluded.position`,
-		keys: func(keys []userKey) []any {
-			studies, users := make([]string, len(keys)), make([]string, len(keys))
-			for i, k := range keys {
-				studies[i], users[i] = k.study, k.user
-			}
-			return []any{studies, users}
-		},
-		empty: func(k userKey) userTotal { return userTotal{userKey: k} },
-		key:   func(t *userTotal) userKey { return t.userKey },
-		fields: func(t *userTotal) []any {
-			return []any{&t.study, &t.user, &t.sessions, &t.present, &t.muted, &t.cameraOff, &t.shared, &t.firstJoined,
-				&t.lastLeft, &t.position}
-		},
+// userTotalRows returns what an ended session adds to the totals, one row for each participant.
+func userTotalRows(c *chapter) []userTotal {
+	rows := make([]userTotal, len(c.Session.Participants))
+	for i := range rows {
+		p := &c.Session.Participants[i]
+		rows[i] = userTotal{userKey{c.study, p.UserID}, UserSummary{
+			Sessions:      1,
+			Present:       p.Present.Total,
+			Muted:         p.Muted.Total,
+			CameraOff:     p.CameraOff.Total,
+			Sharing:       p.Sharing.Total,
+			FirstJoinedAt: p.JoinedAt,
+			LastLeftAt:    p.LeftAt,
+			Position:      c.position,
+		}}
 	}
+	return rows
 }
 
 // Folds implements Projection.
@@ -113,52 +91,79 @@ func (UserStats) Folds() domain.Event { return domain.SessionEnded{} }
 
 // Fold implements Projection.
 func (UserStats) Fold(ctx context.Context, tx pgx.Tx, events []eventstore.Recorded) error {
-	sessions, err := endedSessions(ctx, tx, events)
+	chapters, err := endedChapters(ctx, tx, events)
 	if err != nil {
 		return err
 	}
-	var additions []addition[userKey, userTotal]
-	for _, e := range sessions {
-		for i := range e.session.Participants {
-			p := &e.session.Participants[i]
-			additions = append(additions, addition[userKey, userTotal]{
-				userKey{e.study, p.UserID}, func(t *userTotal) { t.add(e, p) },
-			})
-		}
+	var rows []userTotal
+	for _, c := range chapters {
+		rows = append(rows, userTotalRows(c)...)
 	}
-	return userTotals().fold(ctx, tx, additions)
+	return userTotals().add(ctx, tx, rows)
 }
 
 // Replay implements Projection.
-func (UserStats) Replay() Replay { return &userStatsReplay{map[userKey]*userTotal{}} }
+func (UserStats) Replay() Replay { return &userStatsReplay{userTotals(), map[userKey]*userTotal{}} }
 
-type userStatsReplay struct{ totals map[userKey]*userTotal }
+// userStatsReplay keeps all totals in memory until the end: there are as many as users.
+type userStatsReplay struct {
+	table  table[userTotal]
+	totals map[userKey]*userTotal
+}
 
-func (r *userStatsReplay) session(e ended) {
-	for i := range e.session.Participants {
-		p := &e.session.Participants[i]
-		key := userKey{e.study, p.UserID}
-		total, known := r.totals[key]
-		if !known {
-			total = &userTotal{userKey: key}
-			r.totals[key] = total
+func (r *userStatsReplay) add(c *chapter) {
+	rows := userTotalRows(c)
+	for i := range rows {
+		if total, known := r.totals[rows[i].userKey]; known {
+			r.table.merge(total, &rows[i])
+		} else {
+			first := rows[i] // a copy: its address does not keep rows in memory
+			r.totals[first.userKey] = &first
 		}
-		total.add(e, p)
 	}
 }
 
-func (r *userStatsReplay) open(ended) {}
+func (r *userStatsReplay) flush() writes { return nil }
 
-func (r *userStatsReplay) full() writes { return nil }
-
-// rest gives the rows in the order of their keys, so that those of a study are stored together.
-func (r *userStatsReplay) rest() writes {
-	into := userTotals()
+// finish returns the rows in the order of their keys, so that those of a study are stored together.
+func (r *userStatsReplay) finish([]*chapter) writes {
 	return func(ctx context.Context, tx pgx.Tx) error {
-		var rows rows
-		for _, key := range slices.SortedFunc(maps.Keys(r.totals), userKey.compare) {
-			rows.add(into.fields(r.totals[key]))
+		keys := slices.SortedFunc(maps.Keys(r.totals), func(a, b userKey) int {
+			return cmp.Or(cmp.Compare(a.study, b.study), cmp.Compare(a.user, b.user))
+		})
+		var encoded []byte
+		for _, k := range keys {
+			encoded = r.table.appendRow(encoded, r.totals[k])
 		}
-		return rows.copyTo(ctx, tx, into.table)
+		return r.table.copyTo(ctx, tx, encoded)
 	}
+}
+
+// UserStatsQueries reads the user_stats projection. Its methods may be called concurrently.
+type UserStatsQueries struct{ queries }
+
+// NewUserStatsQueries reads the tables through pool, and waits for the projection through store.
+func NewUserStatsQueries(pool *pgxpool.Pool, store *eventstore.Store) *UserStatsQueries {
+	return &UserStatsQueries{queriesOn(UserStats{}, pool, store)}
+}
+
+// userStatsSQL reads one row by its key.
+func userStatsSQL() string {
+	return `
+select c.position,
+	` + userTotals().list("t") + `
+from checkpoints c
+left join user_stats.totals t on t.study_id = $2 and t.user_id = $3
+where c.name = $1`
+}
+
+// Summary returns a user's totals in a study. A session that has just ended may be missing for a fraction of a second: see
+// WaitFor. The error is ErrUnavailable, or the database's.
+func (q *UserStatsQueries) Summary(ctx context.Context, studyID, userID string) (UserSummary, error) {
+	var position int64
+	var total userTotal
+	into := append([]any{&position}, userTotals().targets(&total)...)
+	err := q.read(ctx, userStatsSQL(), []any{studyID, userID}, into, func() error { return nil })
+	total.Position = position
+	return total.UserSummary, err
 }

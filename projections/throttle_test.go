@@ -29,7 +29,7 @@ func TestARebuildNoticesWhoElseWorks(t *testing.T) {
 		}
 	}
 	ours, others := work(pool.Config().ConnConfig.RuntimeParams["application_name"]), work("somebody else")
-	var m projections.Manners
+	var m projections.Throttle
 	var working sync.WaitGroup
 	ctx, over := context.WithCancel(t.Context())
 	defer working.Wait()
@@ -37,16 +37,16 @@ func TestARebuildNoticesWhoElseWorks(t *testing.T) {
 	working.Go(func() { ours(ctx) })
 	waitFor(t, pool, `select exists (select from pg_stat_activity where datname = current_database() and query like 'select pg_sleep%')`)
 	working.Go(func() { m.Watch(ctx, pool) })
-	looks, enough := pool.Stat().AcquireCount(), int64(projections.LookBack)+1 // a look ends before the next one begins
+	looks, enough := pool.Stat().AcquireCount(), int64(projections.PollWindow)+1 // a look ends before the next one begins
 	eventually(t, "as many looks as count", func() bool { return pool.Stat().AcquireCount() >= looks+enough })
-	if m.OthersWork() {
+	if m.Busy() {
 		t.Error("what the same program does is taken for somebody else's work")
 	}
 	noticing, stop := context.WithCancel(ctx)
 	working.Go(func() { others(noticing) })
-	eventually(t, "others are noticed", m.OthersWork)
+	eventually(t, "others are noticed", m.Busy)
 	stop()
-	eventually(t, "nobody else works any more", func() bool { return !m.OthersWork() })
+	eventually(t, "nobody else works any more", func() bool { return !m.Busy() })
 }
 
 // TestPartsOfARebuildTakeTurns while others work, and only then.
@@ -55,12 +55,12 @@ func TestPartsOfARebuildTakeTurns(t *testing.T) {
 	for _, others := range []bool{false, true} {
 		t.Run(fmt.Sprintf("others work: %t", others), func(t *testing.T) {
 			t.Parallel()
-			var m projections.Manners
-			m.SetOthersWork(others)
+			var m projections.Throttle
+			m.SetBusy(others)
 			var parts sync.WaitGroup
 			first, second := make(chan struct{}), make(chan struct{})
 			parts.Go(func() {
-				_ = m.Turn(func() error {
+				_ = m.Step(func() error {
 					close(first)
 					if !others { // together
 						<-second
@@ -77,7 +77,7 @@ func TestPartsOfARebuildTakeTurns(t *testing.T) {
 			})
 			parts.Go(func() {
 				<-first
-				_ = m.Turn(func() error { close(second); return nil })
+				_ = m.Step(func() error { close(second); return nil })
 			})
 			parts.Wait()
 		})
