@@ -101,7 +101,7 @@ func (r *run) neutral(answer any) string {
 
 // history describes the events of the study.
 func (r *run) history(ctx context.Context, store *eventstore.Store) ([]string, error) {
-	recorded, err := store.ReadStream(ctx, eventstore.Stream(r.study), 0)
+	recorded, err := store.ReadStreamPage(ctx, eventstore.Stream(r.study), 0, 10_000)
 	var all []string
 	for _, e := range recorded {
 		all = append(all, r.neutral(fmt.Sprint(e.Version, e.Session, e.Type, string(e.Data), e.OccurredAt)))

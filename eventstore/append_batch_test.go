@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
 )
@@ -88,7 +89,7 @@ func TestABatchGivesEachItsOwnVerdict(t *testing.T) {
 			outcomes := make([]<-chan outcome, len(batch))
 			for i, c := range batch {
 				outcomes[i] = appending(s, c.stream, c.expected, c.events...)
-				waitUntil(t, "the append is queued", func() bool { return s.Queued() == i+1 })
+				check.Eventually(t, "the append is queued", func() bool { return s.Queued() == i+1 })
 			}
 			release()
 			log := []string{"call-old/AudioMuted/old", "call-first/AudioMuted/first"}
@@ -119,7 +120,7 @@ func TestManyWaitingAppends(t *testing.T) {
 		}
 		outcomes[i] = appending(s, fmt.Sprintf("call-%d", i), expected, muted("s", "x"))
 	}
-	waitUntil(t, "all are queued", func() bool { return s.Queued() == n })
+	check.Eventually(t, "all are queued", func() bool { return s.Queued() == n })
 	release()
 	positions := map[int64]int{}
 	for i, o := range outcomes {
@@ -149,9 +150,9 @@ func TestACallerMayGoAway(t *testing.T) {
 		_, err := s.Append(ctx, "call-gone", 0, []domain.Event{muted("s", "gone")})
 		gone <- err
 	}()
-	waitUntil(t, "the append is queued", func() bool { return s.Queued() == 1 })
+	check.Eventually(t, "the append is queued", func() bool { return s.Queued() == 1 })
 	stays := appending(s, "call-stays", 0, muted("s", "stays"))
-	waitUntil(t, "the other is queued", func() bool { return s.Queued() == 2 })
+	check.Eventually(t, "the other is queued", func() bool { return s.Queued() == 2 })
 	cancel()
 	fails(t, <-gone, context.Canceled) // while the lock is still held
 	release()

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/postgres/postgrestest"
@@ -87,7 +88,7 @@ func TestConcurrentAppends(t *testing.T) {
 func appendSomehow(ctx context.Context, s server, stream string, events []domain.Event) (int64, error) {
 	version := int64(0)
 	for {
-		recorded, err := s.ReadStream(ctx, stream, version)
+		recorded, err := s.ReadStreamPage(ctx, stream, version, 1000)
 		if err != nil {
 			return 0, err
 		}
@@ -185,7 +186,7 @@ func TestALostAnswer(t *testing.T) {
 	fails(t, (<-lost).err, eventstore.ErrUnavailable)
 	deaf.Store(false)
 	var err error
-	waitUntil(t, "the database is back", func() bool {
+	check.Eventually(t, "the database is back", func() bool {
 		_, err = s.Append(t.Context(), "call-a", 1, []domain.Event{muted("s", "2")})
 		return !errors.Is(err, eventstore.ErrUnavailable)
 	})

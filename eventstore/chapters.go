@@ -7,8 +7,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// "limit 1" where max() would do, as in loadSQL; "offset 0" so that each session is one range of the index: left the
-// choice, the planner may join with whole streams. The log is named in full: a projection's tables may come first.
+// "order by … limit 1" instead of max(), as in loadSQL. "offset 0" makes each session one range of the index: otherwise the
+// planner may join with whole streams. The schema is named because a projection's tables may come first in the search path.
 const chaptersSQL = `
 	select ` + recordedColumns + `
 	from unnest($1::text[], $2::bigint[]) with ordinality as ending (stream_id, version, ord)
@@ -21,8 +21,8 @@ const chaptersSQL = `
 		where stream_id = ending.stream_id and version between start.version and ending.version offset 0) as e
 	order by ending.ord, e.version`
 
-// Chapters reads, for each of the given events, its session from the SessionStarted up to and with that event, in a
-// transaction of the caller's: one session after the other, in the order of the endings.
+// Chapters reads, for each of the given events, its chapter from the SessionStarted up to that event, in a transaction of the
+// caller. The chapters come one after the other, in the order of the given events.
 func Chapters(ctx context.Context, tx pgx.Tx, endings []Recorded) ([]Recorded, error) {
 	if len(endings) == 0 {
 		return nil, nil
@@ -31,13 +31,5 @@ func Chapters(ctx context.Context, tx pgx.Tx, endings []Recorded) ([]Recorded, e
 	for i, e := range endings {
 		streams[i], versions[i] = e.Stream, e.Version
 	}
-	rows, err := tx.Query(ctx, chaptersSQL, streams, versions)
-	if err != nil {
-		return nil, fmt.Errorf("read %d sessions: %w", len(endings), err)
-	}
-	events, err := collect(rows, endings[0].types)
-	if err != nil {
-		return nil, fmt.Errorf("read %d sessions: %w", len(endings), err)
-	}
-	return events, nil
+	return read(ctx, tx, endings[0].types, fmt.Sprintf("read %d sessions", len(endings)), chaptersSQL, streams, versions)
 }

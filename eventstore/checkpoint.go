@@ -9,12 +9,20 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// progressPoll is how often a waiting reader looks for progress that another server made. What this server makes
-// wakes the reader at once.
+// progressPoll is how often WaitFor reads a checkpoint that another server may move. Moves by this server wake it at once.
 const progressPoll = 5 * time.Millisecond
 
-// Retry asks all servers to try again at once what a consumer failed at, rather than after their pause. It forgets the
-// error that was noted; should the next try fail as well, it is noted anew.
+// EnsureCheckpoint creates the checkpoint of a new consumer, at the beginning of the log. It leaves an existing one as it is.
+func EnsureCheckpoint(ctx context.Context, tx pgx.Tx, name string) error {
+	_, err := tx.Exec(ctx, `insert into public.checkpoints (name) values ($1) on conflict do nothing`, name)
+	if err != nil {
+		return fmt.Errorf("create checkpoint %s: %w", name, err)
+	}
+	return nil
+}
+
+// Retry makes all servers try again at once the slice that the named consumer failed at, without waiting for the backoff. It
+// removes the recorded error. If the next try fails too, its error is recorded.
 func (s *Store) Retry(ctx context.Context, name string) error {
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `update checkpoints set error = null where name = $1`, name); err != nil {
@@ -28,15 +36,14 @@ func (s *Store) Retry(ctx context.Context, name string) error {
 	return nil
 }
 
-// WakeConsumers has the consumers on all servers look, once the transaction commits, whether there is something to do:
-// their checkpoints have been changed, or what they failed at may go well now.
+// WakeConsumers makes the consumers on all servers check, when the transaction commits, whether there is something to do. Call
+// it if the transaction changed checkpoints, or removed the cause of a failure.
 func WakeConsumers(ctx context.Context, tx pgx.Tx) error {
 	_, err := tx.Exec(ctx, `select pg_notify($1, '')`, wakeChannel)
 	return err
 }
 
-// WaitFor waits until the named consumer has handled the position, on whichever server it runs. The error is ctx's,
-// or the database's.
+// WaitFor waits until the named consumer has handled the position, on any server. The error is ctx's or the database's.
 func (s *Store) WaitFor(ctx context.Context, name string, position int64) error {
 	progress := s.progress(name)
 	for {
@@ -56,7 +63,7 @@ func (s *Store) WaitFor(ctx context.Context, name string, position int64) error 
 	}
 }
 
-// poll looks how far the consumer is, for all who wait: one looks at a time.
+// poll reads the checkpoint for all callers of WaitFor, unless one of them is reading it.
 func (s *Store) poll(ctx context.Context, name string, progress *progress) error {
 	if !progress.polling.TryLock() {
 		return nil
@@ -71,9 +78,9 @@ func (s *Store) poll(ctx context.Context, name string, progress *progress) error
 	return nil
 }
 
-// progress is how far a consumer is known to have come.
+// progress is the highest known position of a checkpoint.
 type progress struct {
-	positionSignal
+	*positionSignal
 	polling sync.Mutex
 }
 
@@ -82,7 +89,7 @@ func (s *Store) progress(name string) *progress {
 	defer s.progressMu.Unlock()
 	p, ok := s.progressOf[name]
 	if !ok {
-		p = &progress{positionSignal: positionSignal{advanced: make(chan struct{})}}
+		p = &progress{positionSignal: newPositionSignal()}
 		s.progressOf[name] = p
 	}
 	return p

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/postgres/postgrestest"
@@ -52,13 +53,13 @@ func TestCloseFinishesWhatIsUnderWay(t *testing.T) {
 	s, closeIt := openAndClose(t)
 	release := holdCommits(t, s, "call-first")
 	queued := appending(s, "call-queued", 0, muted("s", "queued"))
-	waitUntil(t, "the append is queued", func() bool { return s.Queued() == 1 })
+	check.Eventually(t, "the append is queued", func() bool { return s.Queued() == 1 })
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)
 		closeIt()
 	}()
-	waitUntil(t, "the store refuses appends", func() bool {
+	check.Eventually(t, "the store refuses appends", func() bool {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 		defer cancel()
 		_, err := s.Append(ctx, "call-late", 5, []domain.Event{muted("s", "late")})

@@ -3,6 +3,8 @@ package eventstore_test
 import (
 	"strings"
 	"testing"
+
+	"github.com/studycall/studycall/check"
 )
 
 // What fails only at the commit stops the projection as what fails before: right before the event, visibly, and with a pause
@@ -25,12 +27,12 @@ func TestAFailingCommitStopsItsProjection(t *testing.T) {
 	refusals := func() int64 {
 		return query[int64](t, s.pool, `select case when is_called then last_value else 0 end from refusals`)[0]
 	}
-	waitUntil(t, "the error is recorded", func() bool {
+	check.Eventually(t, "the error is recorded", func() bool {
 		_, failure := checkpoint(t, s, "seen")
 		return strings.Contains(failure, "boom")
 	})
 	before := refusals()
-	waitUntil(t, "it was tried again and again", func() bool { return refusals() >= before+2 })
+	check.Eventually(t, "it was tried again and again", func() bool { return refusals() >= before+2 })
 	position, failure := checkpoint(t, s, "seen")
 	if position != bad-1 || !strings.Contains(failure, "boom") {
 		t.Errorf("at position %d with the error %q, want %d and boom", position, failure, bad-1)

@@ -9,6 +9,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
 )
@@ -47,10 +48,16 @@ func (seen) equalsLog(t *testing.T, s server, position int64) {
 // follow subscribes to the log through a Watermill router, as a runner of projections does, until stop.
 func follow(t *testing.T, s server, name string, apply eventstore.Apply) (stop func()) {
 	t.Helper()
-	if err := s.EnsureCheckpoint(t.Context(), name); err != nil {
-		t.Fatal(err)
-	}
+	createCheckpoint(t, s, name)
 	return subscribe(t, s, name, nil, apply)
+}
+
+// createCheckpoint creates the checkpoint of a consumer, unless it exists.
+func createCheckpoint(t *testing.T, s server, name string) {
+	t.Helper()
+	check.NoError(t, pgx.BeginFunc(t.Context(), s.pool, func(tx pgx.Tx) error {
+		return eventstore.EnsureCheckpoint(t.Context(), tx, name)
+	}))
 }
 
 // subscribe is follow for a consumer that has its checkpoint, and is given all events, or those like one.
@@ -62,7 +69,7 @@ func subscribe(t *testing.T, s server, name string, only domain.Event, apply eve
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	subscriber, err := s.Subscriber(ctx, name, only)
+	subscriber, err := s.Subscriber(name, only)
 	if err != nil {
 		t.Fatal(err)
 	}

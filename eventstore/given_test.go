@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/postgres"
@@ -113,24 +114,10 @@ func holdCommits(t *testing.T, s server, stream string) (release func()) {
 // waitForLocks waits until so many transactions of this database wait for another one.
 func waitForLocks(t *testing.T, pool *pgxpool.Pool, n int) {
 	t.Helper()
-	waitUntil(t, fmt.Sprintf("%d transactions wait for a lock", n), func() bool {
+	check.Eventually(t, fmt.Sprintf("%d transactions wait for a lock", n), func() bool {
 		return query[int](t, pool, `select count(*)::int from pg_stat_activity
 			where datname = current_database() and wait_event_type = 'Lock'`)[0] == n
 	})
-}
-
-func waitUntil(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(patience)
-	for !is() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("gave up waiting until %s", what)
-		}
-	}
 }
 
 // outcome is what became of an append.

@@ -12,18 +12,20 @@ import (
 )
 
 const (
-	logChannel  = "studycall_log"  // the head has grown, to the position that the payload is
-	wakeChannel = "studycall_wake" // consumers are to look at once
-	// pollInterval is the fallback where a notification was lost: while the listener reconnects, say.
+	logChannel  = "studycall_log"  // the payload is the new head of the log
+	wakeChannel = "studycall_wake" // consumers check at once whether there is something to do
+	// pollInterval is how often waiting readers query the head, in case a notification was lost, as while the listener
+	// reconnects.
 	pollInterval = 500 * time.Millisecond
-	// pingEvery and pingTimeout make a connection that died without a word be noticed.
+	// pingEvery and pingTimeout detect a connection that broke silently.
 	pingEvery   = 30 * time.Second
 	pingTimeout = 5 * time.Second
-	// listenRetry is how long the listener waits before it connects again.
+	// listenRetry is the delay before the listener connects again.
 	listenRetry = 500 * time.Millisecond
 )
 
-// listen hears of the appends of other servers, until ctx ends. What it missed while it was away it reads on return.
+// listen receives the notifications of other servers' appends until ctx ends. After a reconnect it reads the head, and so
+// learns of the appends that it missed.
 func (s *Store) listen(ctx context.Context) {
 	lost := false
 	for ctx.Err() == nil {
@@ -38,20 +40,17 @@ func (s *Store) listen(ctx context.Context) {
 		}
 		level := slog.LevelWarn
 		if lost {
-			level = slog.LevelDebug // it has been said
+			level = slog.LevelDebug // it was logged before
 		}
 		lost = true
 		s.log.Log(ctx, level, "lost the notifications of the log; polling until they are back", "error", err)
-		select {
-		case <-ctx.Done():
-		case <-time.After(listenRetry):
-		}
+		sleep(ctx, listenRetry, nil)
 	}
 }
 
-// listenOnce calls listening when it is connected and knows what it missed.
-func (s *Store) listenOnce(ctx context.Context, listening func()) error {
-	// A connection of its own: the pool's would go back with the LISTEN still on.
+// listenOnce listens on one connection until it breaks or ctx ends. It calls connected when it listens and knows the head.
+func (s *Store) listenOnce(ctx context.Context, connected func()) error {
+	// Not a connection of the pool: it would be reused with LISTEN still on.
 	conn, err := pgx.ConnectConfig(ctx, s.pool.Config().ConnConfig)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
@@ -65,29 +64,38 @@ func (s *Store) listenOnce(ctx context.Context, listening func()) error {
 		return err
 	}
 	s.head.advance(head)
-	listening()
+	connected()
 	for {
-		waiting, cancel := context.WithTimeout(ctx, pingEvery)
-		notification, err := conn.WaitForNotification(waiting)
-		cancel()
-		switch {
-		case err == nil && notification.Channel == wakeChannel:
-			s.calls.wake()
-		case err == nil:
-			position, err := strconv.ParseInt(notification.Payload, 10, 64)
-			if err != nil {
-				return fmt.Errorf("notification %q: %w", notification.Payload, err)
-			}
-			s.head.advance(position)
-		case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
-			pinging, cancel := context.WithTimeout(ctx, pingTimeout)
-			err := conn.Ping(pinging)
-			cancel()
-			if err != nil {
-				return fmt.Errorf("ping: %w", err)
-			}
-		default:
+		if err := s.receive(ctx, conn); err != nil {
 			return err
 		}
+	}
+}
+
+// receive waits for a notification and handles it, or pings the database if none comes.
+func (s *Store) receive(ctx context.Context, conn *pgx.Conn) error {
+	waiting, cancel := context.WithTimeout(ctx, pingEvery)
+	defer cancel()
+	notification, err := conn.WaitForNotification(waiting)
+	switch {
+	case err == nil && notification.Channel == wakeChannel:
+		s.wakeup.send()
+		return nil
+	case err == nil:
+		position, err := strconv.ParseInt(notification.Payload, 10, 64)
+		if err != nil {
+			return fmt.Errorf("notification %q: %w", notification.Payload, err)
+		}
+		s.head.advance(position)
+		return nil
+	case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
+		pinging, cancel := context.WithTimeout(ctx, pingTimeout)
+		defer cancel()
+		if err := conn.Ping(pinging); err != nil {
+			return fmt.Errorf("ping: %w", err)
+		}
+		return nil
+	default:
+		return err
 	}
 }

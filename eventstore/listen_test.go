@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/postgres/postgrestest"
@@ -63,7 +64,7 @@ func TestNotificationsThatAreBackAreLogged(t *testing.T) {
 	t.Cleanup(store.Close)
 	s := server{store, pool}
 	var before []int32
-	waitUntil(t, "the server listens", func() bool { before = listeners(t, s); return len(before) == 1 })
+	check.Eventually(t, "the server listens", func() bool { before = listeners(t, s); return len(before) == 1 })
 	execute(t, pool, `select pg_terminate_backend($1)`, before[0])
 	for _, want := range []string{"lost the notifications", "the notifications of the log are back"} {
 		select {

@@ -48,15 +48,14 @@ func TestQueriesGoByIndex(t *testing.T) {
 			for name, q := range map[string]struct{ sql, types, args string }{
 				"read all":     {readAllSQL, "bigint, bigint", "40000, 500"},
 				"read the end": {readAllSQL, "bigint, bigint", "50000, 500"},
-				"read stream":  {readStreamSQL, "text, bigint", "'call-7', 90"},
-				"read a page":  {readStreamSQL + " limit $3", "text, bigint, int", "'call-7', 90, 500"},
+				"read a page":  {readStreamSQL, "text, bigint, int", "'call-7', 90, 500"},
 				"version at":   {versionAtSQL, "text, bigint", "'call-7', 100"},
 				"load":         {loadSQL, "text", "'call-7'"},
 				"load session": {loadSessionSQL, "text", "'7-3'"},
 				"chapters":     {chaptersSQL, "text[], bigint[]", "array['call-7', 'call-8'], array[30, 40]"},
 				"scan":         {scanSQL, "bigint, bigint, bigint", "10000, 40000, 10000"},
 				"slice":        {sliceSQL, "text, bigint", "'p', 500"},
-				"of a type":    {sliceWithoutSQL, "text, bigint, text[]", "'p', 500, array['AudioMuted']"},
+				"of a type":    {filteredSliceSQL, "text, bigint, text[]", "'p', 500, array['AudioMuted']"},
 			} {
 				for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
 					plan := explain(t, pool, mode, q.sql, q.types, q.args)
@@ -114,14 +113,14 @@ func TestAStoreNeverScansTheLog(t *testing.T) {
 			if _, err := s.Append(t.Context(), "call-new", 0, []domain.Event{event}); err != nil {
 				t.Error(err)
 			}
-			feed := &sliceFeed{store: s, name: "p", log: log, done: t.Context().Done()}
-			if !feed.behind() {
+			c := newConsumer(s, "p", typeFilter{}, log)
+			if !c.behind(t.Context()) {
 				t.Error("not behind")
 			}
 			if _, err := pool.Exec(t.Context(), `update checkpoints set position = 50003`); err != nil {
 				t.Fatal(err)
 			}
-			if feed.behind() {
+			if c.behind(t.Context()) {
 				t.Error("behind")
 			}
 			if n := scans(t, pool) - before; n != 0 {

@@ -25,29 +25,29 @@ type Recorded struct {
 
 const streamPrefix = "call-"
 
-// Stream is the id of a study's stream.
+// Stream returns the id of a study's stream.
 func Stream(studyID string) string { return streamPrefix + studyID }
 
-// Study is the id of the study whose stream the event is in.
+// Study returns the id of the study whose stream holds the event.
 func (r Recorded) Study() string { return strings.TrimPrefix(r.Stream, streamPrefix) }
 
-// Current is the event's data in the shape that events of its type have today. The error is an *UnknownEventError.
+// Current returns the event's data in the shape that is written now. The error is an *UnknownEventError.
 func (r Recorded) Current() (json.RawMessage, error) {
 	known, ok := r.types.byName[r.Type]
 	if !ok {
 		return nil, &UnknownEventError{r.Position, r.Type, r.Schema, errUnknownType}
 	}
-	data, err := r.types.lift(known, r.Schema, r.Data)
+	data, err := known.upcast(r.Schema, r.Data)
 	if err != nil {
 		return nil, &UnknownEventError{r.Position, r.Type, r.Schema, err}
 	}
 	return data, nil
 }
 
-// Event decodes the fact. The error is an *UnknownEventError.
+// Event decodes the event. The error is an *UnknownEventError.
 func (r Recorded) Event() (domain.Event, error) {
 	fact := domain.Fact{SessionID: r.Session, At: r.OccurredAt}
-	event, err := r.types.decode(r.Type, r.Schema, fact, r.Data)
+	event, err := r.types.decode([]byte(r.Type), r.Schema, fact, r.Data, func(b []byte) string { return string(b) })
 	if err != nil {
 		return nil, &UnknownEventError{r.Position, r.Type, r.Schema, err}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -15,19 +14,19 @@ import (
 )
 
 const (
-	// scanPage is how many events Next reads with one query. Each page is a query of its own, so that no snapshot is held
-	// for as long as a scan of the whole log takes, and short, so that who gives way to others does so often.
+	// scanPage is how many events Next reads. Each page is a query of its own, so that a scan of the whole log holds no snapshot
+	// for long, and is short, so that a throttled caller often yields to other work.
 	scanPage = 2000
-	// internLimit is how many distinct strings a scan remembers, to have each once.
+	// internLimit is how many distinct strings a scan remembers, to hold each in memory once.
 	internLimit = 200_000
 )
 
-// Scanned is an event as a Scanner gives it: what a fold needs.
+// Scanned is an event as a Scanner returns it: what a fold needs.
 type Scanned struct {
 	Position int64
 	Study    string
 	Event    domain.Event
-	// Undecoded is why there is no Event, where none of its type is wanted.
+	// Undecoded is why Event is nil: an event that the scan's filter skips could not be decoded.
 	Undecoded *UnknownEventError
 }
 
@@ -35,33 +34,33 @@ type Scanned struct {
 const scanSQL = `select position, stream_id, session_id, type, schema, data, occurred_at
 	from public.events where position > $1 and position <= $2 order by position limit $3`
 
-// Scanner reads the log fast, page by page. It decodes the rows of scanSQL from the bytes of Postgres' binary format: pgx's
-// Scan, by reflection, would take most of the time. It is not safe for concurrent use.
+// Scanner reads a range of the log fast, page by page. It decodes the rows from the bytes of Postgres' binary format, because
+// pgx's Scan, which uses reflection, would take most of the time. It is not safe for concurrent use.
 type Scanner struct {
 	store       *Store
 	after, upTo int64
-	unwanted    []string
-	strings     map[string]string
+	filter      typeFilter
+	interned    map[string]string
 }
 
-// Scan begins to read the log after one position up to and with another. With only, an event that cannot be decoded is an
-// error where a Subscriber with it would be given the event, and Undecoded where not.
+// Scan returns a scanner of the events after a position up to and including another. It returns all of them. An event that
+// cannot be decoded is an error if a Subscriber with the same only would get it, and otherwise Undecoded.
 func (s *Store) Scan(after, upTo int64, only domain.Event) (*Scanner, error) {
-	_, unwanted, err := s.types.choose(only)
+	filter, err := s.types.filter(only)
 	if err != nil {
 		return nil, fmt.Errorf("scan the log: %w", err)
 	}
-	return &Scanner{s, after, upTo, unwanted, map[string]string{}}, nil
+	return &Scanner{s, after, upTo, filter, map[string]string{}}, nil
 }
 
-// Wanted are those of the events that a Subscriber with only would be given.
-func (s *Store) Wanted(events []Recorded, only domain.Event) ([]Recorded, error) {
-	_, unwanted, err := s.types.choose(only)
-	return slices.DeleteFunc(events, func(r Recorded) bool { return slices.Contains(unwanted, r.Type) }), err
+// Filter returns the events that a Subscriber with the same only would get. It changes the slice.
+func (s *Store) Filter(events []Recorded, only domain.Event) ([]Recorded, error) {
+	filter, err := s.types.filter(only)
+	return filter.apply(events), err
 }
 
-// Next is the next page, in order, which is the caller's to keep; it is empty where there is nothing more. The error is
-// ctx's, the database's, or an *UnknownEventError.
+// Next returns the next page, in order. The page is empty at the end, and belongs to the caller. The error is ctx's, the
+// database's, or an *UnknownEventError.
 func (s *Scanner) Next(ctx context.Context) ([]Scanned, error) {
 	if s.after >= s.upTo {
 		return nil, nil
@@ -85,11 +84,11 @@ func (s *Scanner) page(ctx context.Context) ([]Scanned, error) {
 	page := make([]Scanned, 0, min(scanPage, s.upTo-s.after))
 	for rows.Next() {
 		if len(page) == 0 {
-			if err := mustBeBinary(rows.FieldDescriptions()); err != nil {
+			if err := checkBinary(rows.FieldDescriptions()); err != nil {
 				return nil, err
 			}
 		}
-		event, err := s.row(rows.RawValues())
+		event, err := s.decode(rows.RawValues())
 		if err != nil {
 			return nil, err
 		}
@@ -98,46 +97,47 @@ func (s *Scanner) page(ctx context.Context) ([]Scanned, error) {
 	return page, rows.Err()
 }
 
-// mustBeBinary checks the columns of numbers and times; texts and JSON are the same in both formats.
-func mustBeBinary(fields []pgconn.FieldDescription) error {
+// checkBinary checks the format of the numbers and times. Texts and JSON are the same in both formats.
+func checkBinary(fields []pgconn.FieldDescription) error {
 	for _, i := range []int{0, 4, 6} {
 		if fields[i].Format != pgx.BinaryFormatCode {
-			return fmt.Errorf("column %s does not come in binary format", fields[i].Name)
+			return fmt.Errorf("column %s is not in binary format", fields[i].Name)
 		}
 	}
 	return nil
 }
 
-func (s *Scanner) row(column [][]byte) (Scanned, error) {
-	position := int64(binary.BigEndian.Uint64(column[0])) //nolint:gosec // that is how it was encoded
-	fact := domain.Fact{SessionID: s.text(column[2]), At: timeOf(column[6])}
+// decode decodes a row of scanSQL.
+func (s *Scanner) decode(column [][]byte) (Scanned, error) {
+	position := int64(binary.BigEndian.Uint64(column[0])) //nolint:gosec // the inverse of Postgres' conversion
+	fact := domain.Fact{SessionID: s.intern(column[2]), At: timestamp(column[6])}
 	schema := int16(binary.BigEndian.Uint16(column[4])) //nolint:gosec // likewise
-	event, err := s.store.types.decodeSharing(column[3], schema, fact, column[5], s.text)
-	scanned := Scanned{Position: position, Study: strings.TrimPrefix(s.text(column[1]), streamPrefix), Event: event}
+	event, err := s.store.types.decode(column[3], schema, fact, column[5], s.intern)
+	scanned := Scanned{Position: position, Study: strings.TrimPrefix(s.intern(column[1]), streamPrefix), Event: event}
 	if err != nil {
 		scanned.Undecoded = &UnknownEventError{position, string(column[3]), schema, err}
-		if !slices.Contains(s.unwanted, scanned.Undecoded.Type) {
+		if !s.filter.skips(scanned.Undecoded.Type) {
 			return Scanned{}, scanned.Undecoded
 		}
 	}
 	return scanned, nil
 }
 
-// text gives the same string for the same bytes.
-func (s *Scanner) text(b []byte) string {
-	if known, ok := s.strings[string(b)]; ok {
+// intern returns the same string for equal bytes.
+func (s *Scanner) intern(b []byte) string {
+	if known, ok := s.interned[string(b)]; ok {
 		return known
 	}
-	if len(s.strings) >= internLimit {
-		clear(s.strings)
+	if len(s.interned) >= internLimit {
+		clear(s.interned)
 	}
 	text := string(b)
-	s.strings[text] = text
+	s.interned[text] = text
 	return text
 }
 
-// timeOf is a timestamptz in binary format: microseconds since the year 2000.
-func timeOf(b []byte) time.Time {
+// timestamp decodes a timestamptz in binary format: microseconds since the year 2000.
+func timestamp(b []byte) time.Time {
 	const year2000 = 946_684_800_000_000
 	return time.UnixMicro(int64(binary.BigEndian.Uint64(b)) + year2000).UTC() //nolint:gosec // likewise
 }

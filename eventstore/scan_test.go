@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
 )
@@ -157,7 +158,7 @@ func TestScanWhileTheDatabaseGoesAway(t *testing.T) {
 		t.Error("scanned what was never answered")
 	}
 	deaf.Store(false)
-	waitUntil(t, "the database is back", func() bool { _, err := s.Head(t.Context()); return err == nil })
+	check.Eventually(t, "the database is back", func() bool { _, err := s.Head(t.Context()); return err == nil })
 	if pages := scanned(t, s, 0, 3); len(pages) != 1 || len(pages[0]) != 3 {
 		t.Errorf("got %+v", pages)
 	}

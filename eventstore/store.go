@@ -14,38 +14,35 @@ type Store struct {
 	pool  *pgxpool.Pool
 	log   *slog.Logger
 	types *types
-	head  *positionSignal
-	// latest is where the latest events of each type are that this server appended.
-	latest map[string]*positionSignal
-	tail   *tailBuffer
-	// calls has consumers look at once whether there is something to do.
-	calls *call
+	tail  *tailBuffer
+
+	head   *positionSignal            // the head of the log
+	latest map[string]*positionSignal // by type, the last event that this server appended
+	wakeup *broadcast                 // makes consumers check at once whether there is something to do
 
 	progressMu sync.Mutex
 	progressOf map[string]*progress // by checkpoint
 
 	queue     chan *pendingAppend
 	committed chan struct{} // closed when the committer has ended
-	stop      context.CancelFunc
-	stopped   sync.WaitGroup
 	closing   chan struct{}
+	stop      context.CancelFunc
+	running   sync.WaitGroup
 }
 
-// Open starts the log over a migrated database: the committer of appends and the listener that hears of other
-// servers' appends. Close it. The pool stays the caller's.
+// Open opens the log of a migrated database. It starts two goroutines, the committer of appends and the listener for the
+// appends of other servers, which Close ends. The pool remains the caller's.
 func Open(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) (*Store, error) {
-	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s := &Store{
 		pool:       pool,
 		log:        log,
 		types:      callEvents(),
 		head:       newPositionSignal(),
 		latest:     map[string]*positionSignal{},
+		wakeup:     newBroadcast(),
 		progressOf: map[string]*progress{},
 		queue:      make(chan *pendingAppend, queueLimit),
 		committed:  make(chan struct{}),
-		calls:      newCall(),
-		stop:       stop,
 		closing:    make(chan struct{}),
 	}
 	for name := range s.types.byName {
@@ -53,25 +50,25 @@ func Open(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) (*Store, er
 	}
 	head, err := s.Head(ctx)
 	if err != nil {
-		stop()
 		return nil, err
 	}
 	s.head.advance(head)
 	s.tail = newTailBuffer(s, head)
-	s.stopped.Go(func() { s.commitAppends(running) })
-	s.stopped.Go(func() { s.listen(running) })
+	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
+	s.running.Go(func() { s.commitAppends(ctx) })
+	s.running.Go(func() { s.listen(ctx) })
 	return s, nil
 }
 
-// Close lets appends that are under way finish, refuses new ones with ErrClosed, and ends subscriptions. It returns
-// when all of the store's goroutines have.
+// Close completes the batch of appends that is being committed, refuses further appends with ErrClosed, and ends tails. It
+// returns when all goroutines of the store have ended. End subscriptions before.
 func (s *Store) Close() {
 	close(s.closing)
 	s.stop()
-	s.stopped.Wait()
+	s.running.Wait()
 }
 
-// Head is the position of the last event in the log, 0 when it is empty.
+// Head returns the position of the last event in the log, 0 if the log is empty.
 func (s *Store) Head(ctx context.Context) (int64, error) {
 	var head int64
 	if err := s.pool.QueryRow(ctx, `select coalesce(max(position), 0) from events`).Scan(&head); err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/eventstore"
 )
 
@@ -60,9 +61,7 @@ func TestExactlyOnce(t *testing.T) {
 	c := &chaos{table: seenTable(t, a)}
 	n := int64(3000)
 	fill(t, a, "call-before", 600)
-	if err := a.EnsureCheckpoint(t.Context(), "chaos"); err != nil {
-		t.Fatal(err)
-	}
+	createCheckpoint(t, a, "chaos")
 	stopCutting := cutConnections(t, 150*time.Millisecond, `query not like 'listen%'`, a, b)
 
 	ctx, calm := context.WithCancel(t.Context())
@@ -98,7 +97,7 @@ func TestExactlyOnce(t *testing.T) {
 	config := a.pool.Config()
 	config.ConnConfig.RuntimeParams["application_name"] = "undisturbed"
 	undisturbed := storeOf(t, config)
-	waitUntil(t, "enough has gone wrong", func() bool {
+	check.Eventually(t, "enough has gone wrong", func() bool {
 		if position, _ := checkpoint(t, undisturbed, "chaos"); position >= 3000 && position == n { // by chance, too little had
 			n = mustAppend(t, undisturbed, "call-after", n-3000, muted("s", "x"))
 		}

@@ -24,9 +24,7 @@ func TestASubscriberOfOneType(t *testing.T) {
 	execute(t, a.pool, `insert into events (position, stream_id, version, session_id, type, schema, data, occurred_at)
 		select n, 'call-a', n, 's', case when n = any($2) then 'SessionEnded' else 'AudioMuted' end, 1, '{"reason":"everyone-left"}', now()
 		from generate_series(1, $1::int) n`, before, endings)
-	if err := a.EnsureCheckpoint(t.Context(), "seen"); err != nil {
-		t.Fatal(err)
-	}
+	createCheckpoint(t, a, "seen")
 	stop := subscribe(t, a, "seen", domain.SessionEnded{}, table.apply)
 	defer stop()
 	handled(t, a, "seen", before)
@@ -62,9 +60,7 @@ func TestAnUnwantedEventIsNeverGiven(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	table := seenTable(t, s)
-	if err := s.EnsureCheckpoint(t.Context(), "seen"); err != nil {
-		t.Fatal(err)
-	}
+	createCheckpoint(t, s, "seen")
 	stop := subscribe(t, s, "seen", domain.SessionEnded{}, table.apply)
 	defer stop()
 	for i, name := range []string{"AudioMuted", "SessionEnded", "CallRecorded", "AudioMuted"} {
@@ -81,9 +77,7 @@ func TestAnUnwantedEventIsNeverGiven(t *testing.T) {
 func TestWhatIsNotWantedIsPassedOverTogether(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
-	if err := s.EnsureCheckpoint(t.Context(), "seen"); err != nil {
-		t.Fatal(err)
-	}
+	createCheckpoint(t, s, "seen")
 	execute(t, s.pool, `create table moves (position bigint);
 		create function moved() returns trigger language plpgsql as $$ begin insert into moves values (new.position); return new; end $$;
 		create trigger moved after update of position on checkpoints for each row execute function moved()`)
@@ -95,7 +89,7 @@ func TestWhatIsNotWantedIsPassedOverTogether(t *testing.T) {
 		mustAppend(t, s, "call-a", int64(i), muted("s", "x"))
 	}
 	handled(t, s, "seen", n)
-	most := 2 + int(time.Since(began)/eventstore.PassOver) // however long the machine took
+	most := 2 + int(time.Since(began)/eventstore.SkipDelay) // however long the machine took
 	if moves := query[int](t, s.pool, `select count(*)::int from moves`)[0]; moves > most {
 		t.Errorf("%d appends of what nobody wants took %d transactions to pass over, want %d at most", n, moves, most)
 	}

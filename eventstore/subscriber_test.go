@@ -12,6 +12,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/eventstore"
 )
 
@@ -112,7 +113,7 @@ func TestAFailingEventStopsItsProjectionAlone(t *testing.T) {
 			stopOther := follow(t, s, "other", func(context.Context, pgx.Tx, []eventstore.Recorded) error { return nil })
 			defer stopOther()
 
-			waitUntil(t, "the error is recorded", func() bool {
+			check.Eventually(t, "the error is recorded", func() bool {
 				_, failure := checkpoint(t, s, "seen")
 				return strings.Contains(failure, "boom")
 			})
@@ -153,7 +154,7 @@ func TestRetry(t *testing.T) {
 	defer stop()
 	// Of themselves, so many tries would take longer than anybody waits here.
 	for n := range int64(20) {
-		waitUntil(t, "it was tried again", func() bool {
+		check.Eventually(t, "it was tried again", func() bool {
 			if err := b.Retry(t.Context(), "seen"); err != nil {
 				t.Error(err)
 			}
@@ -161,7 +162,7 @@ func TestRetry(t *testing.T) {
 		})
 	}
 	fixed.Store(true)
-	waitUntil(t, "it was tried again", func() bool {
+	check.Eventually(t, "it was tried again", func() bool {
 		if err := b.Retry(t.Context(), "seen"); err != nil {
 			t.Error(err)
 		}
@@ -178,7 +179,7 @@ func TestTheRecordedErrorIsTheHandlers(t *testing.T) {
 	stop := follow(t, s, "seen", func(context.Context, pgx.Tx, []eventstore.Recorded) error { return errors.New("boom") })
 	defer stop()
 	var failure string
-	waitUntil(t, "the error is recorded", func() bool {
+	check.Eventually(t, "the error is recorded", func() bool {
 		_, failure = checkpoint(t, s, "seen")
 		return failure != ""
 	})
@@ -244,9 +245,7 @@ func TestWaitFor(t *testing.T) {
 		t.Errorf("waiting for nobody: got error %v", err)
 	}
 	for range 2 { // the second time it exists
-		if err := s.EnsureCheckpoint(t.Context(), "seen"); err != nil {
-			t.Fatal(err)
-		}
+		createCheckpoint(t, s, "seen")
 		execute(t, s.pool, `update checkpoints set position = position + 5`)
 	}
 	if position, _ := checkpoint(t, s, "seen"); position != 10 {

@@ -4,29 +4,31 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/studycall/studycall/pacing"
 )
 
-// tailLength is how many of the newest events are held in memory for those who follow the log, so that any number of
-// followers costs one read of each event.
-const tailLength = 4096
+const (
+	// tailLength is how many of the newest events are held in memory, so that any number of tails costs one read of each event.
+	tailLength = 4096
+	// tailPage is how many events Next returns at most.
+	tailPage = 500
+)
 
-// tailPage is how many events a follower gets at once at most.
-const tailPage = 500
-
-// Tail is a catch-up subscription: it reads the log from a position on, first what is there, then what comes, without
-// a seam, since a position is all that it remembers. It is not safe for concurrent use; any number may be open.
+// Tail is a catch-up subscription: it returns the events after a position, first those in the log, then new ones as they are
+// appended, without a gap or a repetition. It is not safe for concurrent use. Any number of tails may be open.
 type Tail struct {
 	buffer   *tailBuffer
 	position int64
 }
 
-// Tail follows the log after a position (0: from the beginning). It holds nothing that would have to be closed.
+// Tail returns a tail that begins after a position (0: at the beginning). It holds nothing that has to be closed.
 func (s *Store) Tail(after int64) *Tail { return &Tail{s.tail, max(after, 0)} }
 
-// Next waits until there are events after the last ones it gave, and returns them in order, at most some hundreds.
-// Errors: ctx's, ErrClosed when the store closes, or the database's, after which Next may be called again.
+// Next waits until there are events after those that it has returned, and returns up to some hundreds of them, in order. The
+// error is ctx's, ErrClosed if the store closes, or the database's, after which Next may be called again.
 func (t *Tail) Next(ctx context.Context) ([]Recorded, error) {
-	events, err := t.buffer.after(ctx, t.position)
+	events, err := t.buffer.wait(ctx, t.position)
 	if err != nil {
 		return nil, err
 	}
@@ -34,62 +36,37 @@ func (t *Tail) Next(ctx context.Context) ([]Recorded, error) {
 	return events, nil
 }
 
-// Position is that of the last event that Next gave, or where the tail was opened.
-func (t *Tail) Position() int64 { return t.position }
-
-// tailBuffer holds the newest events, read once for all tails: all those after start, up to the newest that was read.
-// The slice is only ever appended to or replaced, so parts of it may be handed out.
+// tailBuffer holds the newest events, read once for all tails.
 type tailBuffer struct {
 	store *Store
 
 	mu     sync.Mutex
-	start  int64
-	events []Recorded
+	start  int64      // the buffer holds the events after this position
+	events []Recorded // only appended to or replaced, so that parts of it may be returned
 
-	// refilling admits one reader of the database at a time; the others find what it read. Whoever is in may use pace.
-	refilling chan struct{}
-	pace      pace
+	reading chan struct{} // holds a token while a goroutine reads the database for all tails
+	pacer   pacing.Pacer  // belongs to the goroutine that reads
 }
 
 func newTailBuffer(s *Store, head int64) *tailBuffer {
-	return &tailBuffer{store: s, start: head, refilling: make(chan struct{}, 1)}
+	return &tailBuffer{store: s, start: head, reading: make(chan struct{}, 1)}
 }
 
-// after waits for the events after a position.
-func (b *tailBuffer) after(ctx context.Context, position int64) ([]Recorded, error) {
+// wait waits for events after the position, and returns them.
+func (b *tailBuffer) wait(ctx context.Context, position int64) ([]Recorded, error) {
 	for {
-		select {
-		case <-b.store.closing:
-			return nil, ErrClosed
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		default:
+		if err := b.ended(ctx); err != nil {
+			return nil, err
 		}
 		head, advanced := b.store.head.current()
-		events, older := b.buffered(position)
-		if older {
-			var err error
-			if events, err = b.store.ReadAll(ctx, position, tailPage); err != nil {
-				return nil, err
-			}
+		events, err := b.find(ctx, position, head)
+		if err != nil || len(events) > 0 {
+			return events, err
 		}
-		if len(events) > 0 {
-			return events, nil
-		}
-		if position < head && !older {
-			read, err := b.refill(ctx, position)
-			if err != nil {
-				return nil, err
-			}
-			if read > 0 || b.newest() > position {
-				continue
-			}
-		}
-		// What was heard of, or is held, and is not in the log, as after a failover to a standby that was behind, is waited for.
 		select {
 		case <-advanced:
 		case <-time.After(pollInterval):
-			// Should the notification be lost, this is what wakes. An error here shows in the next read.
+			// In case a notification was lost. If the database is unavailable, the next read returns the error.
 			if head, err := b.store.Head(ctx); err == nil {
 				b.store.head.advance(head)
 			}
@@ -99,7 +76,38 @@ func (b *tailBuffer) after(ctx context.Context, position int64) ([]Recorded, err
 	}
 }
 
-// buffered gives the held events after a position; older says that the buffer begins later than that.
+// ended returns the error if ctx has ended or the store closes.
+func (b *tailBuffer) ended(ctx context.Context) error {
+	select {
+	case <-b.store.closing:
+		return ErrClosed
+	default:
+		return ctx.Err()
+	}
+}
+
+// find returns the events after the position: from the buffer, which it fills up to the known head, or from the database if
+// they are older than the buffer. It finds none if the log ends before the known head, as after a failover to a standby that
+// lagged.
+func (b *tailBuffer) find(ctx context.Context, position, head int64) ([]Recorded, error) {
+	events, older := b.buffered(position)
+	for len(events) == 0 && !older && position < head {
+		grown, err := b.fill(ctx, position)
+		if err != nil {
+			return nil, err
+		}
+		if !grown {
+			return nil, nil
+		}
+		events, older = b.buffered(position)
+	}
+	if older {
+		return b.store.ReadAll(ctx, position, tailPage)
+	}
+	return events, nil
+}
+
+// buffered returns the events in the buffer after the position. If older, the buffer begins after the position.
 func (b *tailBuffer) buffered(position int64) (events []Recorded, older bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -114,40 +122,48 @@ func (b *tailBuffer) buffered(position int64) (events []Recorded, older bool) {
 	return b.events[offset:end:end], false
 }
 
-// refill reads what came after the newest event held, and tells how many there were. Where somebody else has read beyond the
-// position meanwhile, it need not.
-func (b *tailBuffer) refill(ctx context.Context, position int64) (int, error) {
+// fill reads the events after the newest in the buffer, unless another goroutine has read beyond the position meanwhile. It
+// reports whether the buffer has grown.
+func (b *tailBuffer) fill(ctx context.Context, position int64) (grown bool, err error) {
 	select {
-	case b.refilling <- struct{}{}:
-		defer func() { <-b.refilling }()
+	case b.reading <- struct{}{}:
+		defer func() { <-b.reading }()
 	case <-ctx.Done():
-		return 0, ctx.Err()
+		return false, ctx.Err()
 	}
 	if b.newest() > position {
-		return 0, nil
+		return true, nil
 	}
-	if pause := b.pace.pause(); pause > 0 {
-		select {
-		case <-time.After(pause):
-		case <-b.store.closing:
-			return 0, ErrClosed
-		case <-ctx.Done():
-			return 0, ctx.Err()
-		}
+	sleep(ctx, b.pacer.Delay(readPace(), time.Now()), b.store.closing)
+	if err := b.ended(ctx); err != nil {
+		return false, err
 	}
-	b.pace = pace{read: time.Now()}
+	began := time.Now()
+	events, err := b.store.ReadAll(ctx, b.trim(), tailPage)
+	if err != nil {
+		return false, err
+	}
+	b.pacer.Began(began, len(events))
+	b.add(events)
+	return len(events) > 0 || b.newest() > position, nil
+}
+
+// trim returns the position of the newest event in the buffer. If no tail has read for long, it first empties the buffer and
+// moves it near the head, so that not all events in between have to be read.
+func (b *tailBuffer) trim() int64 {
 	head, _ := b.store.head.current()
 	newest := b.newest()
-	if head-newest > tailLength {
-		// Nobody has followed for long: begin anew near the end rather than read all of what was missed.
-		newest = head - tailPage
-		b.replace(newest, nil)
+	if head-newest <= tailLength {
+		return newest
 	}
-	events, err := b.store.ReadAll(ctx, newest, tailPage)
-	if err != nil {
-		return 0, err
-	}
-	b.pace.events = len(events)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.start, b.events = head-tailPage, nil
+	return b.start
+}
+
+// add appends events to the buffer, and drops the older half if it becomes too long.
+func (b *tailBuffer) add(events []Recorded) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if excess := len(b.events) + len(events) - tailLength; excess > 0 {
@@ -156,17 +172,11 @@ func (b *tailBuffer) refill(ctx context.Context, position int64) (int, error) {
 		b.events = append(make([]Recorded, 0, tailLength), b.events[drop:]...)
 	}
 	b.events = append(b.events, events...)
-	return len(events), nil
 }
 
+// newest returns the position of the newest event in the buffer.
 func (b *tailBuffer) newest() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.start + int64(len(b.events))
-}
-
-func (b *tailBuffer) replace(start int64, events []Recorded) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.start, b.events = start, events
 }

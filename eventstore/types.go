@@ -4,74 +4,63 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
+	"slices"
 	"time"
 
 	"github.com/studycall/studycall/domain"
 )
 
-// eventType ties a domain event to its stored form. Name is written by hand and frozen; Schema is the version of the
-// shape of the data that is written now.
-type eventType struct {
-	name   string
-	schema int16
-	decode decoder
+// types is the registry of all events that were ever stored.
+type types struct {
+	byName map[string]*eventType
+	byGo   map[reflect.Type]*eventType
 }
 
-// decoder makes the event of stored data. text makes the strings, so that whoever reads many events can have each
-// distinct one once.
-type decoder func(fact domain.Fact, data []byte, text func([]byte) string) (domain.Event, error)
+func newTypes() *types {
+	return &types{byName: map[string]*eventType{}, byGo: map[reflect.Type]*eventType{}}
+}
 
-// upcaster lifts the stored data of one event type from a schema version to the next.
+// eventType connects an event of the domain with its stored form.
+type eventType struct {
+	name      string
+	schema    int16 // the version of the data's shape that is written now
+	upcasters []upcaster
+	encode    func(domain.Event) any
+	decode    func(fact domain.Fact, data []byte, text textOf) (domain.Event, error)
+}
+
+// upcaster converts the stored data of one event type from a schema version to the next.
 type upcaster func(data []byte) ([]byte, error)
 
-// upcasterKey is the stored form that an upcaster takes.
-type upcasterKey struct {
-	name   string
-	schema int16
-}
+// textOf makes a string of bytes. A reader of many events passes one that returns equal strings only once.
+type textOf func([]byte) string
 
-// types knows every event that was ever stored.
-type types struct {
-	byName    map[string]eventType
-	upcasters map[upcasterKey]upcaster
-}
-
-// callEvents registers the events of calls, by name. A shape that changes gets the next schema number here and an
-// upcaster from the one before; its golden file in testdata stays.
-func callEvents() *types {
-	t := &types{byName: map[string]eventType{}, upcasters: map[upcasterKey]upcaster{}}
-	t.add("SessionStarted", 2, decodeAs(func(f domain.Fact, d userData) domain.Event {
-		return domain.SessionStarted{Fact: f, StartedBy: d.UserID}
-	}))
-	t.upcasters[upcasterKey{"SessionStarted", 1}] = liftSessionStarted1
-	t.add("ParticipantJoined", 1, decodeAs(func(f domain.Fact, d joinedData) domain.Event {
-		return domain.ParticipantJoined{Fact: f, ParticipantID: d.ParticipantID, UserID: d.UserID}
-	}))
-	t.add("ParticipantLeft", 1, decodeAs(func(f domain.Fact, d leftData) domain.Event {
-		return domain.ParticipantLeft{Fact: f, UserID: d.UserID, Reason: d.Reason}
-	}))
-	t.add("AudioMuted", 1, decodeAs(func(f domain.Fact, d userData) domain.Event {
-		return domain.AudioMuted{Fact: f, UserID: d.UserID}
-	}))
-	t.add("AudioUnmuted", 1, decodeAs(func(f domain.Fact, d userData) domain.Event {
-		return domain.AudioUnmuted{Fact: f, UserID: d.UserID}
-	}))
-	t.add("VideoTurnedOff", 1, decodeAs(func(f domain.Fact, d userData) domain.Event {
-		return domain.VideoTurnedOff{Fact: f, UserID: d.UserID}
-	}))
-	t.add("VideoTurnedOn", 1, decodeAs(func(f domain.Fact, d userData) domain.Event {
-		return domain.VideoTurnedOn{Fact: f, UserID: d.UserID}
-	}))
-	t.add("ScreenShareStarted", 1, decodeAs(func(f domain.Fact, d userData) domain.Event {
-		return domain.ScreenShareStarted{Fact: f, UserID: d.UserID}
-	}))
-	t.add("ScreenShareStopped", 1, decodeAs(func(f domain.Fact, d userData) domain.Event {
-		return domain.ScreenShareStopped{Fact: f, UserID: d.UserID}
-	}))
-	t.add("SessionEnded", 1, decodeAs(func(f domain.Fact, d endedData) domain.Event {
-		return domain.SessionEnded{Fact: f, Reason: d.Reason}
-	}))
-	return t
+// register adds the event E with its stored name, the schema version of its data D as it is written now, and the conversions
+// between E and D. The name is stored with each event and must never change. There is one upcaster for each older schema
+// version, beginning with version 1. A mistake panics, at the start of the program.
+func register[E domain.Event, D any](
+	t *types, name string, schema int16, toData func(E) D, toEvent func(domain.Fact, D) E, upcasters ...upcaster,
+) {
+	goType := reflect.TypeFor[E]()
+	if t.byName[name] != nil || t.byGo[goType] != nil {
+		panic(fmt.Sprintf("event %s, %s is registered twice", name, goType))
+	}
+	if len(upcasters) != int(schema)-1 {
+		panic(fmt.Sprintf("event %s has schema %d and %d upcasters", name, schema, len(upcasters)))
+	}
+	registered := &eventType{
+		name: name, schema: schema, upcasters: upcasters,
+		encode: func(event domain.Event) any { return toData(event.(E)) }, //nolint:forcetypeassert // found by its type
+		decode: func(fact domain.Fact, data []byte, text textOf) (domain.Event, error) {
+			decoded, err := decodeData[D](data, text)
+			if err != nil {
+				return nil, err
+			}
+			return toEvent(fact, decoded), nil
+		},
+	}
+	t.byName[name], t.byGo[goType] = registered, registered
 }
 
 // stored is an event in the form in which it is appended.
@@ -83,61 +72,53 @@ type stored struct {
 	occurred time.Time
 }
 
-// encode gives an event its stored name and data.
+// encode converts an event to its stored form.
 func (t *types) encode(event domain.Event) (stored, error) {
-	var name string
-	var data any
-	switch e := event.(type) {
-	case domain.SessionStarted:
-		name, data = "SessionStarted", userData{e.StartedBy}
-	case domain.ParticipantJoined:
-		name, data = "ParticipantJoined", joinedData{e.ParticipantID, e.UserID}
-	case domain.ParticipantLeft:
-		name, data = "ParticipantLeft", leftData{e.UserID, e.Reason}
-	case domain.AudioMuted:
-		name, data = "AudioMuted", userData{e.UserID}
-	case domain.AudioUnmuted:
-		name, data = "AudioUnmuted", userData{e.UserID}
-	case domain.VideoTurnedOff:
-		name, data = "VideoTurnedOff", userData{e.UserID}
-	case domain.VideoTurnedOn:
-		name, data = "VideoTurnedOn", userData{e.UserID}
-	case domain.ScreenShareStarted:
-		name, data = "ScreenShareStarted", userData{e.UserID}
-	case domain.ScreenShareStopped:
-		name, data = "ScreenShareStopped", userData{e.UserID}
-	case domain.SessionEnded:
-		name, data = "SessionEnded", endedData{e.Reason}
-	default:
+	known, ok := t.byGo[reflect.TypeOf(event)]
+	if !ok {
 		return stored{}, fmt.Errorf("event type %T has no stored name", event)
 	}
-	encoded, err := json.Marshal(data)
+	data, err := json.Marshal(known.encode(event))
 	if err != nil {
-		return stored{}, fmt.Errorf("encode %s: %w", name, err)
+		return stored{}, fmt.Errorf("encode %s: %w", known.name, err)
 	}
-	return stored{event.Session(), name, t.byName[name].schema, string(encoded), event.OccurredAt()}, nil
+	return stored{event.Session(), known.name, known.schema, string(data), event.OccurredAt()}, nil
 }
 
-// choose gives the name of that one's type, and those of the known types besides, which whoever wants only that passes over.
-// Where only is nil, all are wanted, and there are none.
-func (t *types) choose(only domain.Event) (wanted string, unwanted []string, err error) {
+// typeFilter selects the events of one type and of unknown types. The zero value selects all events.
+type typeFilter struct {
+	only    string   // the stored name of the type; empty: all types
+	skipped []string // the names of the other known types
+}
+
+// filter returns the filter for the type of only, or for all types if only is nil.
+func (t *types) filter(only domain.Event) (typeFilter, error) {
 	if only == nil {
-		return "", nil, nil
+		return typeFilter{}, nil
 	}
-	stored, err := t.encode(only)
-	if err != nil {
-		return "", nil, err
+	selected, ok := t.byGo[reflect.TypeOf(only)]
+	if !ok {
+		return typeFilter{}, fmt.Errorf("event type %T has no stored name", only)
 	}
-	for known := range t.byName {
-		if known != stored.name {
-			unwanted = append(unwanted, known)
+	f := typeFilter{only: selected.name}
+	for name := range t.byName {
+		if name != f.only {
+			f.skipped = append(f.skipped, name)
 		}
 	}
-	return stored.name, unwanted, nil
+	return f, nil
 }
 
-// UnknownEventError is an event in the log that this program cannot decode: of a type or schema that only a newer
-// program knows, or with data that is not what its type holds. It is never skipped.
+// skips reports whether events of the type are not selected.
+func (f typeFilter) skips(name string) bool { return slices.Contains(f.skipped, name) }
+
+// apply removes the events that are not selected. It changes the slice.
+func (f typeFilter) apply(events []Recorded) []Recorded {
+	return slices.DeleteFunc(events, func(r Recorded) bool { return f.skips(r.Type) })
+}
+
+// UnknownEventError is the error for an event in the log that this program cannot decode: its type or schema is of a newer
+// program, or its data does not fit its type.
 type UnknownEventError struct {
 	Position int64
 	Type     string
@@ -150,50 +131,38 @@ func (e *UnknownEventError) Error() string {
 	return fmt.Sprintf("event %d of type %s, schema %d cannot be decoded: %v", e.Position, e.Type, e.Schema, e.Reason)
 }
 
-// Unwrap gives the reason.
+// Unwrap returns the reason.
 func (e *UnknownEventError) Unwrap() error { return e.Reason }
 
-// decode turns stored data into the domain's event, lifting older schemas first.
-func (t *types) decode(name string, schema int16, fact domain.Fact, data []byte) (domain.Event, error) {
-	return t.decodeSharing([]byte(name), schema, fact, data, func(b []byte) string { return string(b) })
-}
+var errUnknownType = errors.New("no such type is known")
 
-// decodeSharing is decode with strings that text makes.
-func (t *types) decodeSharing(
-	name []byte, schema int16, fact domain.Fact, data []byte, text func([]byte) string,
-) (domain.Event, error) {
+// decode converts stored data of any schema version to an event.
+func (t *types) decode(name []byte, schema int16, fact domain.Fact, data []byte, text textOf) (domain.Event, error) {
 	known, ok := t.byName[string(name)]
 	if !ok {
 		return nil, errUnknownType
 	}
-	data, err := t.lift(known, schema, data)
+	data, err := known.upcast(schema, data)
 	if err != nil {
 		return nil, err
 	}
 	return known.decode(fact, data, text)
 }
 
-var errUnknownType = errors.New("no such type is known")
-
-// lift brings stored data to the schema of today.
-func (t *types) lift(known eventType, schema int16, data []byte) ([]byte, error) {
-	for ; schema < known.schema; schema++ {
-		lift, ok := t.upcasters[upcasterKey{known.name, schema}]
-		if !ok {
-			return nil, fmt.Errorf("no upcaster from schema %d", schema)
-		}
-		lifted, err := lift(data)
-		if err != nil {
-			return nil, fmt.Errorf("lift from schema %d: %w", schema, err)
-		}
-		data = lifted
+// upcast converts stored data to the schema that is written now.
+func (e *eventType) upcast(schema int16, data []byte) ([]byte, error) {
+	if schema > e.schema {
+		return nil, fmt.Errorf("the newest known schema is %d", e.schema)
 	}
-	if schema > known.schema {
-		return nil, fmt.Errorf("the newest known schema is %d", known.schema)
+	if schema < 1 {
+		return nil, fmt.Errorf("there is no schema %d", schema)
+	}
+	for ; schema < e.schema; schema++ {
+		newer, err := e.upcasters[schema-1](data)
+		if err != nil {
+			return nil, fmt.Errorf("convert from schema %d: %w", schema, err)
+		}
+		data = newer
 	}
 	return data, nil
-}
-
-func (t *types) add(name string, schema int16, decode decoder) {
-	t.byName[name] = eventType{name, schema, decode}
 }

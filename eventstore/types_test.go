@@ -16,29 +16,29 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sourcegraph/conc/panics"
+
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/domain"
 )
 
-// golden is an event in its stored form. The files are frozen: a shape that changes gets a new schema and a new file
-// ("AudioMuted.2.json"), and the old file must be readable for ever.
+// golden is an event in its stored form. The files are frozen: if a shape changes, its new schema version gets a new file
+// ("AudioMuted.2.json"), and the old file must remain readable for ever.
 type golden struct {
 	Name   string          `json:"name"`
 	Schema int16           `json:"schema"`
 	Data   json.RawMessage `json:"data"`
 }
 
+// goldens returns the golden files by name, without ".json".
 func goldens(tb testing.TB) map[string]golden {
 	tb.Helper()
 	files, err := filepath.Glob("testdata/*.json")
-	if err != nil {
-		tb.Fatal(err)
-	}
+	check.NoError(tb, err)
 	result := map[string]golden{}
 	for _, file := range files {
 		text, err := os.ReadFile(file)
-		if err != nil {
-			tb.Fatal(err)
-		}
+		check.NoError(tb, err)
 		var g golden
 		decoder := json.NewDecoder(bytes.NewReader(text))
 		decoder.DisallowUnknownFields()
@@ -52,15 +52,15 @@ func goldens(tb testing.TB) map[string]golden {
 
 var anyFact = domain.Fact{SessionID: "session-1", At: time.Date(2025, 11, 19, 10, 30, 0, 0, time.UTC)}
 
-// recorded is an event as it comes out of the log.
+// recorded returns an event as it is read from the log.
 func (t *types) recorded(name string, schema int16, data []byte) Recorded {
 	return Recorded{
 		Position: 7, Session: anyFact.SessionID, Type: name, Schema: schema, Data: data, OccurredAt: anyFact.At, types: t,
 	}
 }
 
-// stories are what the golden files tell.
-func stories() map[string]domain.Event {
+// goldenEvents returns the events that the golden files hold.
+func goldenEvents() map[string]domain.Event {
 	const user = "user-456"
 	return map[string]domain.Event{
 		"SessionStarted":     domain.SessionStarted{Fact: anyFact, StartedBy: user},
@@ -77,14 +77,13 @@ func stories() map[string]domain.Event {
 	}
 }
 
-// Every shape that was ever stored is read as the event that it tells of.
-func TestStoredEventsAreReadForEver(t *testing.T) {
+func TestEveryGoldenFileCanBeDecoded(t *testing.T) {
 	t.Parallel()
 	types, files := callEvents(), goldens(t)
-	for name, want := range stories() {
+	for name, want := range goldenEvents() {
 		g, ok := files[name]
 		if !ok {
-			t.Errorf("%s has no golden file", name)
+			t.Errorf("testdata/%s.json is missing: add it with the event's stored form", name)
 			continue
 		}
 		if got, err := types.recorded(g.Name, g.Schema, g.Data).Event(); err != nil || !reflect.DeepEqual(got, want) {
@@ -92,25 +91,22 @@ func TestStoredEventsAreReadForEver(t *testing.T) {
 		}
 	}
 	for name := range files {
-		if _, ok := stories()[name]; !ok {
-			t.Errorf("nobody knows what %s.json tells", name)
+		if _, ok := goldenEvents()[name]; !ok {
+			t.Errorf("goldenEvents has no event for testdata/%s.json: add it", name)
 		}
 	}
 }
 
-// What is written now is the newest golden file, to the letter.
-func TestEventsAreStoredAsTheyAlwaysWere(t *testing.T) {
+func TestEventsAreEncodedAsInTheNewestGoldenFile(t *testing.T) {
 	t.Parallel()
 	types, files := callEvents(), goldens(t)
-	for name, event := range stories() {
+	for name, event := range goldenEvents() {
 		g := files[name]
 		if g.Schema != types.byName[g.Name].schema {
 			continue // an older shape
 		}
 		data := &bytes.Buffer{}
-		if err := json.Compact(data, g.Data); err != nil {
-			t.Fatal(err)
-		}
+		check.NoError(t, json.Compact(data, g.Data))
 		want := stored{session: anyFact.SessionID, name: g.Name, schema: g.Schema, data: data.String(), occurred: anyFact.At}
 		if got, err := types.encode(event); err != nil || got != want {
 			t.Errorf("%s: got %+v, %v, want %+v", name, got, err, want)
@@ -118,7 +114,6 @@ func TestEventsAreStoredAsTheyAlwaysWere(t *testing.T) {
 	}
 }
 
-// The reasons are stored too.
 func TestStoredReasonsAreFrozen(t *testing.T) {
 	t.Parallel()
 	for reason, want := range map[any]string{
@@ -131,102 +126,118 @@ func TestStoredReasonsAreFrozen(t *testing.T) {
 	}
 }
 
-// No event of the domain is without a stored name, and no stored name without an event.
-func TestEveryEventHasAStoredName(t *testing.T) {
+// Every event of the domain is registered and has a golden file, and nothing else is registered.
+func TestEveryEventIsRegistered(t *testing.T) {
 	t.Parallel()
 	file, err := parser.ParseFile(token.NewFileSet(), "../domain/events.go", nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.NoError(t, err)
 	var events []string
 	ast.Inspect(file, func(n ast.Node) bool {
 		spec, ok := n.(*ast.TypeSpec)
 		if !ok {
 			return true
 		}
-		if of, ok := spec.Type.(*ast.StructType); ok && slices.ContainsFunc(of.Fields.List, embedsFact) {
+		if shape, ok := spec.Type.(*ast.StructType); ok && slices.ContainsFunc(shape.Fields.List, embedsFact) {
 			events = append(events, spec.Name.Name)
 		}
 		return true
 	})
 	slices.Sort(events)
-	told := map[string]bool{}
-	for _, event := range stories() {
-		told[reflect.TypeOf(event).Name()] = true
+	golden := map[string]bool{}
+	for _, event := range goldenEvents() {
+		golden[reflect.TypeOf(event).Name()] = true
 	}
-	if got := slices.Sorted(maps.Keys(told)); !slices.Equal(got, events) {
-		t.Errorf("golden files tell of %v, the domain has %v", got, events)
+	if got := slices.Sorted(maps.Keys(golden)); !slices.Equal(got, events) {
+		t.Errorf("there are golden files for %v, the domain has %v: add the missing ones to goldenEvents and testdata", got, events)
 	}
 	if names := slices.Collect(maps.Keys(callEvents().byName)); len(names) != len(events) {
-		t.Errorf("%d stored names for %d events: %v", len(names), len(events), names)
+		t.Errorf("callEvents registers %d names for %d events of the domain: %v", len(names), len(events), names)
 	}
 }
 
 func embedsFact(field *ast.Field) bool {
-	of, ok := field.Type.(*ast.Ident)
-	return ok && of.Name == "Fact" && len(field.Names) == 0
+	embedded, ok := field.Type.(*ast.Ident)
+	return ok && embedded.Name == "Fact" && len(field.Names) == 0
 }
 
-// moved is what an event of a later program might look like: its second schema nests the user, its third says why.
-func moved() *types {
-	t := &types{byName: map[string]eventType{}, upcasters: map[upcasterKey]upcaster{}}
-	t.add("Moved", 3, func(f domain.Fact, raw []byte, _ func([]byte) string) (domain.Event, error) {
-		var data struct {
-			User   struct{ ID string }
-			Reason domain.LeaveReason
-		}
-		err := json.Unmarshal(raw, &data)
-		return domain.ParticipantLeft{Fact: f, UserID: data.User.ID, Reason: data.Reason}, err
-	})
-	t.upcasters[upcasterKey{"Moved", 1}] = func(old []byte) ([]byte, error) {
-		var flat map[string]string
-		if err := json.Unmarshal(old, &flat); err != nil {
-			return nil, err
-		}
-		return json.Marshal(map[string]any{"user": map[string]string{"id": flat["userId"]}})
+// movedData is the third schema of an event that a later program might have. Its second schema has no reason, and its first
+// has the user's id alone.
+type movedData struct {
+	User   struct{ ID string }
+	Reason domain.LeaveReason
+}
+
+// registerMoved registers ParticipantLeft as that event.
+func registerMoved(t *types, schema int16, upcasters ...upcaster) {
+	register(t, "Moved", schema,
+		func(domain.ParticipantLeft) movedData { return movedData{} },
+		func(f domain.Fact, d movedData) domain.ParticipantLeft {
+			return domain.ParticipantLeft{Fact: f, UserID: d.User.ID, Reason: d.Reason}
+		}, upcasters...)
+}
+
+func moved1To2(data []byte) ([]byte, error) {
+	var flat map[string]string
+	if err := json.Unmarshal(data, &flat); err != nil {
+		return nil, err
 	}
-	t.upcasters[upcasterKey{"Moved", 2}] = func(old []byte) ([]byte, error) {
-		var fields map[string]any
-		if err := json.Unmarshal(old, &fields); err != nil {
-			return nil, err
-		}
-		fields["reason"] = "left"
-		return json.Marshal(fields)
+	return json.Marshal(map[string]any{"user": map[string]string{"id": flat["userId"]}})
+}
+
+func moved2To3(data []byte) ([]byte, error) {
+	var fields map[string]any
+	if err := json.Unmarshal(data, &fields); err != nil {
+		return nil, err
 	}
-	return t
+	fields["reason"] = "left"
+	return json.Marshal(fields)
 }
 
 func TestUpcasters(t *testing.T) {
 	t.Parallel()
-	gap := moved()
-	delete(gap.upcasters, upcasterKey{"Moved", 2})
+	types := newTypes()
+	registerMoved(types, 3, moved1To2, moved2To3)
 	left := func(reason domain.LeaveReason) domain.Event {
 		return domain.ParticipantLeft{Fact: anyFact, UserID: "kim", Reason: reason}
 	}
 	for _, c := range []struct {
 		name   string
-		types  *types
 		schema int16
 		data   string
 		want   domain.Event // nil: it cannot be decoded
 	}{
-		{"the first schema is lifted twice", moved(), 1, `{"userId": "kim"}`, left("left")},
-		{"the second schema is lifted once", moved(), 2, `{"user": {"id": "kim"}}`, left("left")},
-		{"the newest schema is left alone", moved(), 3, `{"user": {"id": "kim"}, "reason": "removed"}`, left("removed")},
-		{"a newer program's schema", moved(), 4, `{"user": {"id": "kim"}, "reason": "left"}`, nil},
-		{"a schema that never was", moved(), 0, `{"userId": "kim"}`, nil},
-		{"a negative schema", moved(), -1, `{"userId": "kim"}`, nil},
-		{"data that cannot be lifted", moved(), 1, `{"userId": 7}`, nil},
-		{"lifted data that does not fit", moved(), 2, `{"user": 7}`, nil},
-		{"no upcaster half-way", gap, 1, `{"userId": "kim"}`, nil},
+		{"the first schema is converted twice", 1, `{"userId": "kim"}`, left("left")},
+		{"the second schema is converted once", 2, `{"user": {"id": "kim"}}`, left("left")},
+		{"the newest schema is not converted", 3, `{"user": {"id": "kim"}, "reason": "removed"}`, left("removed")},
+		{"a newer program's schema", 4, `{"user": {"id": "kim"}, "reason": "left"}`, nil},
+		{"schema 0", 0, `{"userId": "kim"}`, nil},
+		{"a negative schema", -1, `{"userId": "kim"}`, nil},
+		{"data that cannot be converted", 1, `{"userId": 7}`, nil},
+		{"converted data that does not fit", 2, `{"user": 7}`, nil},
 	} {
-		got, err := c.types.recorded("Moved", c.schema, []byte(c.data)).Event()
+		got, err := types.recorded("Moved", c.schema, []byte(c.data)).Event()
 		if c.want != nil && (err != nil || !reflect.DeepEqual(got, c.want)) {
 			t.Errorf("%s: got %+v, %v, want %+v", c.name, got, err, c.want)
 		}
 		if unknown := (*UnknownEventError)(nil); c.want == nil && (!errors.As(err, &unknown) || unknown.Position != 7 ||
 			unknown.Schema != c.schema || got != nil) {
 			t.Errorf("%s: got %+v, %v, want an error that names the event", c.name, got, err)
+		}
+	}
+}
+
+func TestMistakesInRegistrationPanic(t *testing.T) {
+	t.Parallel()
+	for name, mistake := range map[string]func(*types){
+		"an upcaster is missing":   func(t *types) { registerMoved(t, 3, moved1To2) },
+		"an upcaster too many":     func(t *types) { registerMoved(t, 2, moved1To2, moved2To3) },
+		"a name is used twice":     func(t *types) { registerUserEvent[domain.AudioMuted](t, "AudioUnmuted") },
+		"an event has a name more": func(t *types) { registerUserEvent[domain.AudioUnmuted](t, "Unmuted") },
+	} {
+		types := newTypes()
+		registerUserEvent[domain.AudioUnmuted](types, "AudioUnmuted")
+		if panics.Try(func() { mistake(types) }) == nil {
+			t.Errorf("%s: no panic", name)
 		}
 	}
 }

@@ -110,7 +110,7 @@ func lease(socketID string) presence.Lease {
 // log returns the types of the study's events.
 func (s *server) log() string {
 	s.t.Helper()
-	recorded, err := s.store.ReadStream(s.t.Context(), eventstore.Stream("go"), 0)
+	recorded, err := s.store.ReadStreamPage(s.t.Context(), eventstore.Stream("go"), 0, 10_000)
 	check.NoError(s.t, err)
 	names := make([]string, len(recorded))
 	for i, r := range recorded {
@@ -145,7 +145,7 @@ func (s *server) inCall() bool { return s.call().Session.Participant("kim").InCa
 
 func (s *server) call() (call domain.Call) {
 	s.t.Helper()
-	recorded, err := s.store.ReadStream(s.t.Context(), eventstore.Stream("go"), 0)
+	recorded, err := s.store.ReadStreamPage(s.t.Context(), eventstore.Stream("go"), 0, 10_000)
 	check.NoError(s.t, err)
 	for _, r := range recorded {
 		event, err := r.Event()

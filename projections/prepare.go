@@ -166,8 +166,5 @@ func createTables(ctx context.Context, tx pgx.Tx, p Projection) error {
 	if _, err := tx.Exec(ctx, p.Tables()+";"+p.Indexes()); err != nil {
 		return fmt.Errorf("make the tables of %s: %w", p.Name(), err)
 	}
-	if _, err := tx.Exec(ctx, `insert into public.checkpoints (name) values ($1)`, checkpointName(p)); err != nil {
-		return fmt.Errorf("make the checkpoint of %s: %w", p.Name(), err)
-	}
-	return nil
+	return eventstore.EnsureCheckpoint(ctx, tx, checkpointName(p))
 }

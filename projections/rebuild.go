@@ -241,7 +241,7 @@ func (r *Rebuilder) foldSome(ctx context.Context, tx pgx.Tx, p Projection, posit
 		return position, err
 	}
 	last := events[len(events)-1].Position
-	wanted, err := r.store.Wanted(events, p.Folds())
+	wanted, err := r.store.Filter(events, p.Folds())
 	if err != nil || len(wanted) == 0 {
 		return last, err
 	}

@@ -35,7 +35,7 @@ func (r *Runner) Run(ctx context.Context) error {
 		return fmt.Errorf("start projections: %w", err)
 	}
 	for _, p := range r.projections {
-		subscriber, err := r.store.Subscriber(ctx, checkpointName(p), p.Folds())
+		subscriber, err := r.store.Subscriber(checkpointName(p), p.Folds())
 		if err != nil {
 			return fmt.Errorf("start projections: %w", err)
 		}

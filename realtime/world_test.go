@@ -242,7 +242,7 @@ func (w *world) recorded() []domain.Event {
 	store, err := eventstore.Open(w.t.Context(), w.pool, log)
 	must(w.t, err)
 	defer store.Close()
-	recorded, err := store.ReadStream(w.t.Context(), eventstore.Stream(study), 0)
+	recorded, err := store.ReadStreamPage(w.t.Context(), eventstore.Stream(study), 0, 10_000)
 	must(w.t, err)
 	events := make([]domain.Event, len(recorded))
 	for i, r := range recorded {

@@ -112,7 +112,7 @@ func truthCall(t *testing.T, pool *pgxpool.Pool, stints map[string][]span) (call
 		t.Fatal(err)
 	}
 	defer store.Close()
-	recorded, err := store.ReadStream(t.Context(), eventstore.Stream(truthStudy), 0)
+	recorded, err := store.ReadStreamPage(t.Context(), eventstore.Stream(truthStudy), 0, 10_000)
 	if err != nil {
 		t.Fatal(err)
 	}

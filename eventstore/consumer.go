@@ -1,0 +1,126 @@
+package eventstore
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/studycall/studycall/pacing"
+)
+
+const (
+	// skipDelay is how long a consumer with a filter lets events that it skips gather, to move its checkpoint past all of them
+	// at once. With a transaction for each, three projections that skip an event would cost more than the one that folds it.
+	skipDelay = 50 * time.Millisecond
+	// checkTimeout bounds the statements that a consumer runs between two slices.
+	checkTimeout = 10 * time.Second
+)
+
+// consumer reads the log for one checkpoint on this server, slice by slice. It holds what outlives a slice. Except for the
+// fields that never change, it belongs to the goroutine of the subscription.
+type consumer struct {
+	store  *Store
+	name   string
+	filter typeFilter
+	log    *slog.Logger
+
+	last    *slice                      // the slice that is under way or was the last one; nil before the first
+	limit   int                         // events per slice: one after a failure, to find the event that failed
+	backoff *backoff.ExponentialBackOff // the delay before a slice that failed is tried again
+	problem string                      // the last problem that was logged; empty once a slice has succeeded
+}
+
+func newConsumer(s *Store, name string, filter typeFilter, log *slog.Logger) *consumer {
+	return &consumer{
+		store: s, name: name, filter: filter, log: log, limit: sliceLimit,
+		backoff: &backoff.ExponentialBackOff{InitialInterval: retryFirst, Multiplier: 2, MaxInterval: retryLongest},
+	}
+}
+
+// readPace are the delays between reads at the end of the log. A read of a few events, with the transaction that it may be
+// part of, costs as much as a read of dozens: single events are read at once, and under load many are read together.
+func readPace() pacing.Limits {
+	return pacing.Limits{PerItem: 500 * time.Microsecond, Longest: 10 * time.Millisecond}
+}
+
+// wait returns when the next slice may have something to do, or when ctx ends. That is at once while there is more to read,
+// when events are appended, or after the backoff if the last slice failed.
+func (c *consumer) wait(ctx context.Context) {
+	switch {
+	case ctx.Err() != nil, c.last == nil:
+	case c.last.err != nil:
+		sleep(ctx, c.failed(ctx, c.last.err), c.last.wakeup)
+	default:
+		c.succeeded()
+		if c.last.atHead() {
+			c.waitForEvents(ctx)
+		}
+	}
+}
+
+// waitForEvents returns when there may be events after the last slice. Should a notification be lost, a query finds them,
+// without a lock on the checkpoint, so that waiting writes nothing.
+func (c *consumer) waitForEvents(ctx context.Context) {
+	known := max(c.last.head, c.last.moved)
+	for {
+		head, advanced := c.store.head.current()
+		if head > known {
+			c.gather(ctx, known)
+			return
+		}
+		select {
+		case <-advanced:
+		case <-c.last.wakeup:
+			return
+		case <-ctx.Done():
+			return
+		case <-time.After(pollInterval):
+			if c.behind(ctx) {
+				return
+			}
+		}
+	}
+}
+
+// gather delays the read of events after the known position: by the read pace, or, if the consumer skips all of them, by
+// skipDelay or until an event is appended that it does not skip.
+func (c *consumer) gather(ctx context.Context, known int64) {
+	var pacer pacing.Pacer
+	pacer.Began(c.last.began, len(c.last.events))
+	delay, appended := pacer.Delay(readPace(), time.Now()), (<-chan struct{})(nil)
+	if c.filter.only != "" {
+		latest, advanced := c.store.latest[c.filter.only].current()
+		if latest <= known {
+			delay, appended = skipDelay, advanced
+		}
+	}
+	if delay <= 0 {
+		return
+	}
+	select {
+	case <-time.After(delay):
+	case <-appended:
+	case <-c.last.wakeup:
+	case <-ctx.Done():
+	}
+}
+
+// behind reports whether the checkpoint is behind the head of the log, or the database could not be asked: the slice that
+// follows finds the same error.
+func (c *consumer) behind(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	var behind bool
+	// Not "exists (… where position > …)": to find that there is none, Postgres would scan the whole log.
+	err := c.store.pool.QueryRow(ctx, `select coalesce((select max(position) from events), 0) > position
+		from checkpoints where name = $1`, c.name).Scan(&behind)
+	if errors.Is(err, pgx.ErrNoRows) {
+		c.report(slog.LevelInfo, replaced, replaced)
+		return false
+	}
+	return behind || err != nil
+}
