@@ -13,23 +13,23 @@ import (
 	"github.com/studycall/studycall/bench/fanout"
 )
 
-// benchCommand is the group of benchmarks that are part of the program. Those of the packages run with go test.
+// benchCommand is the group of benchmarks in the program. Those of the packages run with go test.
 type benchCommand struct {
-	Fanout benchFanoutCommand `cmd:"" help:"What passing on costs the server, beside a server that only copies frames."`
+	Fanout benchFanoutCommand `cmd:"" help:"The server's CPU time for relaying messages, compared with a server that only copies frames."`
 
-	// The servers that are measured are processes of their own: this very program, told so.
+	// The measured servers are processes of their own, which run these hidden commands.
 	Bare    benchBareCommand    `cmd:"" hidden:""`
 	Program benchProgramCommand `cmd:"" hidden:""`
 }
 
-// benchProgramCommand is serve, which tells over its standard output what it has used, until its standard input ends.
+// benchProgramCommand is serve for a measurement: it reports its resource usage on standard output until standard input ends.
 type benchProgramCommand struct {
 	serveCommand `embed:""`
 }
 
-// Run serves until it is no longer asked.
+// Run serves until standard input ends.
 func (c *benchProgramCommand) Run(ctx context.Context, s *streams) error {
-	collectSeldom()
+	setGCPercent()
 	if err := c.check(); err != nil {
 		return err
 	}
@@ -48,10 +48,10 @@ func (c *benchProgramCommand) Run(ctx context.Context, s *streams) error {
 	return group.Wait()
 }
 
-// benchBareCommand is the server that the program is compared with.
+// benchBareCommand is the server to which the program is compared.
 type benchBareCommand struct{}
 
-// Run serves until it is no longer asked.
+// Run serves until standard input ends.
 func (c *benchBareCommand) Run(ctx context.Context, s *streams) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {

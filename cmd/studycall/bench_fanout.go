@@ -20,20 +20,20 @@ import (
 )
 
 type benchFanoutCommand struct {
-	Rooms  int           `env:"STUDYCALL_ROOMS" placeholder:"N" help:"How many calls. Empty: 12 of 12 people, then 1000 of 2."`
-	Peers  int           `env:"STUDYCALL_PEERS" placeholder:"N" help:"How many people in each call; goes with --rooms."`
-	Rounds int           `env:"STUDYCALL_ROUNDS" default:"5" placeholder:"N" help:"How many rounds to take the medians of (${default})."`
-	Each   time.Duration `env:"STUDYCALL_EACH" default:"2s" placeholder:"TIME" help:"How long each server is loaded in a round (${default})."`
-	JSON   bool          `name:"json" env:"STUDYCALL_JSON" help:"Print JSON, every round included."`
+	Rooms  int           `env:"STUDYCALL_ROOMS" placeholder:"N" help:"Number of calls. Empty: 12 of 12 people, then 1000 of 2."`
+	Peers  int           `env:"STUDYCALL_PEERS" placeholder:"N" help:"Number of people in each call; requires --rooms."`
+	Rounds int           `env:"STUDYCALL_ROUNDS" default:"5" placeholder:"N" help:"Number of rounds, of which medians are taken (${default})."`
+	Each   time.Duration `env:"STUDYCALL_EACH" default:"2s" placeholder:"TIME" help:"Time under load per server and round (${default})."`
+	JSON   bool          `name:"json" env:"STUDYCALL_JSON" help:"Print JSON, with every round."`
 }
 
 // Help is shown after the command's own line.
 func (c *benchFanoutCommand) Help() string {
-	return `Starts the program, on an embedded Postgres in a new folder that is removed afterwards, and a bare gorilla/websocket server that only copies frames between the members of a room, each as a process of its own on loopback. The same clients load them in turn: with offers of 2.5 KB that go from one member of a call to another, and with who speaks, and microphones muted and unmuted, which go to all others; one at a time, and in bursts of four and of sixteen.
+	return `Starts the program, on an embedded Postgres in a temporary directory, and a bare gorilla/websocket server that only copies frames between the members of a room. Each is a process of its own on loopback. The same clients load both in turn: with offers of 2.5 KB from one member of a call to another, and with speaking states and muted or unmuted microphones for all other members; one message at a time, and in bursts of four and sixteen.
 
-What counts is deliveries for each second of the server's own CPU time. That of Postgres is not in it; recording toggles, and all else that the program does for it, is. A message that is lost, doubled or out of order ends the run with an error.
+The result is the number of deliveries per second of the server's own CPU time. It includes the recording of toggles, but not the CPU time of Postgres. A lost, duplicate or reordered message ends the run with an error.
 
-With the defaults it takes some eight minutes. Other work on the machine makes all figures lower, the ratios less so.`
+With the defaults it takes about eight minutes. Other work on the machine lowers all figures, the ratios less.`
 }
 
 // Validate is called by the parser.
@@ -54,7 +54,7 @@ func (c *benchFanoutCommand) Validate() error {
 	}
 }
 
-// Run measures, and prints what came of it.
+// Run measures and prints the results.
 func (c *benchFanoutCommand) Run(ctx context.Context, s *streams, parsed *kong.Context) error {
 	shapes := []fanout.Shape{{Rooms: 12, Peers: 12}, {Rooms: 1000, Peers: 2}}
 	if c.Rooms > 0 {
@@ -76,14 +76,14 @@ func (c *benchFanoutCommand) Run(ctx context.Context, s *streams, parsed *kong.C
 	return c.print(s.out, results)
 }
 
-// measure starts both servers, and the database, anew for each shape, so that none bears what the last one left.
+// measure runs the benchmark for one shape, with new servers and a new database.
 func (c *benchFanoutCommand) measure(ctx context.Context, log *slog.Logger, shape fanout.Shape, environment []string, p *progress) (result fanout.Result, err error) {
 	dir, err := os.MkdirTemp("", "studycall-bench-")
 	if err != nil {
 		return result, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	//nolint:gosec // started by root, Postgres runs as another user, who must get to the data
+	//nolint:gosec // for root, Postgres runs as another user, which needs access to the data
 	if err := os.Chmod(dir, 0o711); err != nil {
 		return result, err
 	}
@@ -102,7 +102,7 @@ func (c *benchFanoutCommand) measure(ctx context.Context, log *slog.Logger, shap
 	var servers fanout.Servers
 	for server, args := range map[**fanout.Process][]string{
 		&servers.Bare: {"bare"},
-		&servers.Program: {"program", "--listen=127.0.0.1:0", "--auth=dev", "--data-dir=" + data, "--address-rate-limit=0", // all clients are here
+		&servers.Program: {"program", "--listen=127.0.0.1:0", "--auth=dev", "--data-dir=" + data, "--address-rate-limit=0", // all clients have one address
 			fmt.Sprintf("--call-capacity=%d", shape.Peers)},
 	} {
 		process, err := c.start(ctx, environment, args...)
@@ -117,35 +117,36 @@ func (c *benchFanoutCommand) measure(ctx context.Context, log *slog.Logger, shap
 	})
 }
 
-// start starts this program as a server that is measured.
+// start starts this program as a measured server.
 func (c *benchFanoutCommand) start(ctx context.Context, environment []string, args ...string) (*fanout.Process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	//nolint:gosec // this very program
+	//nolint:gosec // this program itself
 	command := exec.CommandContext(ctx, self, append([]string{"--log-level=warn", "bench"}, args...)...)
 	command.Env = environment
 	return fanout.Start(command)
 }
 
-// environment is this process's, without what would configure the servers: they are the same on every machine.
+// environment returns this process's environment without the variables of flags, so that every machine measures the same
+// configuration.
 func environment(parsed *kong.Context) []string {
-	var ours []string
+	var variables []string
 	for _, command := range parsed.Model.Leaves(false) {
 		for _, flags := range command.AllFlags(false) {
 			for _, flag := range flags {
-				ours = append(ours, flag.Envs...)
+				variables = append(variables, flag.Envs...)
 			}
 		}
 	}
 	return slices.DeleteFunc(os.Environ(), func(variable string) bool {
 		name, _, _ := strings.Cut(variable, "=")
-		return slices.Contains(ours, name)
+		return slices.Contains(variables, name)
 	})
 }
 
-// crowd are the people in the calls, and their studies.
+// crowd returns the people in the calls, and their studies.
 func crowd(shape fanout.Shape) *membership.Import {
 	var all membership.Import
 	for room := range shape.Rooms {

@@ -9,7 +9,7 @@ import (
 	"github.com/studycall/studycall/bench/fanout"
 )
 
-// print writes the results for people.
+// print writes the results as tables.
 func (c *benchFanoutCommand) print(out io.Writer, results []fanout.Result) error {
 	for _, r := range results {
 		_, _ = fmt.Fprintf(out, "%d rooms of %d, %d rounds of %v for each server; medians\n",
@@ -24,13 +24,13 @@ func (c *benchFanoutCommand) print(out io.Writer, results []fanout.Result) error
 		if err := table.Flush(); err != nil {
 			return err
 		}
-		_, _ = fmt.Fprintf(out, "%d deliveries, each compared with what was due; none was lost, doubled or out of order.\n", deliveries)
+		_, _ = fmt.Fprintf(out, "%d deliveries, all checked: none was lost, duplicate or out of order.\n", deliveries)
 		for _, burst := range fanout.Bursts() {
 			recording := r.Load("toggles", burst).PerMessage() - r.Load("speaking", burst).PerMessage()
 			_, _ = fmt.Fprintf(out, "In bursts of %d, recording a toggle takes %v of the server's CPU time.\n",
 				burst, recording.Round(100*time.Nanosecond))
 		}
-		_, err := fmt.Fprintf(out, "Of the bare server's memory an idle connection takes %.1f KB; of studycall's %.1f KB more (bar: 25), and in a call, with what is known of that, %.1f KB more.\n\n",
+		_, err := fmt.Fprintf(out, "Memory per idle connection: bare server %.1f KB; studycall %.1f KB more (bar: 25), and in a call %.1f KB more.\n\n",
 			kilobytes(r.Memory.Bare), kilobytes(r.Memory.Connected-r.Memory.Bare), kilobytes(r.Memory.InRoom-r.Memory.Bare))
 		if err != nil {
 			return err

@@ -14,15 +14,15 @@ import (
 // cli is the command line. Every flag has an environment variable.
 type cli struct {
 	Serve       serveCommand       `cmd:"" default:"withargs" help:"Migrate the database, then serve (the default)."`
-	Migrate     migrateCommand     `cmd:"" help:"Apply the migrations and exit. Safe from several servers at once."`
-	Projections projectionsCommand `cmd:"" help:"Show how far each projection is; have a stopped one try again."`
-	Rebuild     rebuildCommand     `cmd:"" help:"Make projections' tables anew from the log, while they are in use."`
-	Verify      verifyCommand      `cmd:"" help:"Compare projections' tables with a fold of the log, while they are in use."`
+	Migrate     migrateCommand     `cmd:"" help:"Apply the migrations and exit. Safe on several servers at once."`
+	Projections projectionsCommand `cmd:"" help:"Show the progress of each projection; retry a stopped one."`
+	Rebuild     rebuildCommand     `cmd:"" help:"Rebuild projections' tables from the log, while servers use them."`
+	Verify      verifyCommand      `cmd:"" help:"Compare projections' tables with the log, while servers use them."`
 	Events      eventsCommand      `cmd:"" help:"Print the log."`
-	Seed        seedCommand        `cmd:"" help:"Append a realistic, reproducible past, to try things out on."`
-	Members     membersCommand     `cmd:"" help:"Users, studies and who is in them, in our own tables."`
-	Token       tokenCommand       `cmd:"" help:"Make a session token as the web app does, to try things out with."`
-	Bench       benchCommand       `cmd:"" help:"Benchmarks, each beside its limit on this machine."`
+	Seed        seedCommand        `cmd:"" help:"Append a realistic, reproducible past for experiments."`
+	Members     membersCommand     `cmd:"" help:"Manage users, studies and members in the service's own tables."`
+	Token       tokenCommand       `cmd:"" help:"Make a session token like the web app's, for experiments."`
+	Bench       benchCommand       `cmd:"" help:"Benchmarks, each compared with its limit on this machine."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
 
 	ShowVersion kong.VersionFlag `name:"version" short:"V" help:"Print the version."`
@@ -30,24 +30,24 @@ type cli struct {
 	Log logFlags `embed:"" group:"Logging"`
 }
 
-// streams are what a command writes to: out is its result, log what it says about its work.
+// streams are the outputs of a command: out for its result, log for messages about its work.
 type streams struct {
 	out io.Writer
 	log *slog.Logger
 }
 
-// run is the program with its arguments, until it is done or ctx ends. It returns the exit code.
+// run runs the program with its arguments until it is complete or ctx ends, and returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var flags cli
-	told := false // help, or the version
+	helpShown := false // the help or the version
 	parser, err := kong.New(&flags,
 		kong.Name("studycall"),
-		kong.Description("The record of study groups' video calls, and the signalling that connects them.\n\n"+
+		kong.Description("Records study groups' video calls, and relays the signalling that connects them.\n\n"+
 			"Without a command it serves; without any flag, on an embedded Postgres, on loopback, with development sign-in. "+
 			"The flags of the service: studycall serve --help."),
 		kong.Vars{"version": version()},
 		kong.Writers(stdout, stderr),
-		kong.Exit(func(int) { told = true }),
+		kong.Exit(func(int) { helpShown = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, Summary: true}),
 		kong.ShortUsageOnError(),
 	)
@@ -59,7 +59,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		args = append(args[1:len(args):len(args)], "--help")
 	}
 	parsed, err := parser.Parse(joinNegative(args))
-	if told {
+	if helpShown {
 		return exitOK
 	}
 	if err != nil {
@@ -72,8 +72,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	log := flags.Log.logger(stderr)
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	err = overridden(parsed)
-	if err == nil {
+	if err = rejectUnusedDataDir(parsed); err == nil {
 		err = parsed.Run(&streams{stdout, log})
 	}
 	code, err := exitCode(ctx, err)
@@ -92,7 +91,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return code
 }
 
-// commandOf is the program with the command that was begun, as its help is asked for: of an unknown one, the program alone.
+// commandOf returns the program's name with the command that was given, for a hint at its help; without an unknown command.
 func commandOf(parsed *kong.Context, args []string) string {
 	names := []string{"studycall"}
 	if parsed == nil {
@@ -107,9 +106,8 @@ func commandOf(parsed *kong.Context, args []string) string {
 	return strings.Join(names, " ")
 }
 
-// overridden refuses a --data-dir that would not be used, since a database is named. The variable of the one beside the
-// flag of the other is no contradiction.
-func overridden(command *kong.Context) error {
+// rejectUnusedDataDir refuses a --data-dir flag beside a database URL. The variable of --data-dir is no contradiction.
+func rejectUnusedDataDir(command *kong.Context) error {
 	url, given := "", false
 	for _, flag := range command.Flags() {
 		if flag.Name == "database-url" {
@@ -120,7 +118,7 @@ func overridden(command *kong.Context) error {
 		given = given || step.Flag != nil && step.Flag.Name == "data-dir"
 	}
 	if given && url != "" {
-		return usageError{"--data-dir is where the embedded Postgres keeps its data, and --database-url (DATABASE_URL) names another database: give one of them"}
+		return usageError{"--data-dir is the directory of the embedded Postgres, and --database-url (DATABASE_URL) names another database: use one of them"}
 	}
 	return nil
 }

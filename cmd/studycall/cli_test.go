@@ -114,7 +114,7 @@ func TestAnOperatorsDay(t *testing.T) {
 	if code, stdout, stderr := studycall(t, "migrate", database); code != exitOK || !strings.Contains(stdout, "up to date") {
 		t.Errorf("migrate: exit %d, %q, %q", code, stdout, stderr)
 	}
-	if code, _, stderr := studycall(t, "projections", database); code != exitOK || !strings.Contains(stderr, "no projection has run") {
+	if code, _, stderr := studycall(t, "projections", database); code != exitOK || !strings.Contains(stderr, "no server has run projections") {
 		t.Errorf("projections of a new database: exit %d, %q", code, stderr)
 	}
 	server := startProcess(t, database, "--listen=127.0.0.1:0")

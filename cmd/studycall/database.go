@@ -16,37 +16,39 @@ import (
 	"github.com/studycall/studycall/postgres/embedded"
 )
 
-// stopTimeout bounds how long the embedded Postgres may take to stop.
-const stopTimeout = 30 * time.Second
+const (
+	// stopTimeout bounds the stop of the embedded Postgres.
+	stopTimeout = 30 * time.Second
+	// minConns is the smallest pool: a handler that holds a participant's lock on one connection needs another for the command.
+	minConns = 4
+)
 
-// leastConns is the smallest pool: who holds a participant's lock on one connection needs another for the command.
-const leastConns = 4
-
-// databaseFlags say which database a command uses.
+// databaseFlags select the database.
 type databaseFlags struct {
 	DatabaseURL string `name:"database-url" env:"DATABASE_URL" placeholder:"URL" help:"Postgres 14 to 18, such as postgres://user:password@host:5432/studycall. Empty: the embedded Postgres in --data-dir."`
-	DataDir     string `name:"data-dir" env:"STUDYCALL_DATA_DIR" placeholder:"DIR" help:"Where the embedded Postgres keeps its data; made by the first serve, migrate, seed or import. Not together with --database-url. Empty: a folder of this user's."`
+	DataDir     string `name:"data-dir" env:"STUDYCALL_DATA_DIR" placeholder:"DIR" help:"Data directory of the embedded Postgres; created by the first serve, migrate, seed or import. Not together with --database-url. Empty: a directory of the current user."`
 }
 
-// database is an open database, and the embedded server under it, if it is that.
+// database is an open database, with its event log if openLog opened it.
 type database struct {
 	*pgxpool.Pool
 	url    string
-	server *embedded.Server // nil: not ours
+	server *embedded.Server // nil if the database is not embedded
+	store  *eventstore.Store
 	log    *slog.Logger
 }
 
-// opening says what a command wants of the embedded server's data directory. Of other databases it says nothing.
+// opening is the way in which a command opens the embedded server's data directory. It has no effect on other databases.
 type opening int
 
 const (
-	mayCreate opening = iota // the data is made if there is none
-	existing                 // there is nothing to do without data, and so none is made
-	toServe                  // mayCreate, and no other program serves from the directory
+	mayCreate opening = iota // creates the data if there is none
+	existing                 // fails if there is no data
+	toServe                  // mayCreate; fails if another program serves from the directory
 )
 
-// applicationName is what Postgres calls the connections: each process's otherwise, since a rebuild gives way to those that
-// have another name than its own.
+// applicationName returns the name of the connections in Postgres. It is unique to the process, because a rebuild yields to
+// connections with a name other than its own.
 func (o opening) applicationName() string {
 	name := "studycall"
 	if o != toServe {
@@ -55,7 +57,7 @@ func (o opening) applicationName() string {
 	return name + " " + rand.Text()[:8]
 }
 
-// open connects to the database, starting the embedded server if it is that one and does not run.
+// open connects to the database. It starts the embedded server if that is the database and does not run.
 func (f databaseFlags) open(ctx context.Context, log *slog.Logger, how opening) (*database, error) {
 	db := &database{url: f.DatabaseURL, log: log}
 	if f.DatabaseURL == "" {
@@ -70,38 +72,47 @@ func (f databaseFlags) open(ctx context.Context, log *slog.Logger, how opening) 
 		}
 		db.server, db.url = server, server.URL()
 	}
-	pool, err := postgres.Connect(ctx, db.url, postgres.WithApplicationName(how.applicationName()))
+	var err error
+	db.Pool, err = postgres.Connect(ctx, db.url, postgres.WithApplicationName(how.applicationName()))
 	if errors.Is(err, postgres.ErrURL) {
-		return nil, usageError{"--database-url: " + err.Error()}
+		err = usageError{"--database-url: " + err.Error()}
+	} else if err == nil && db.Config().MaxConns < minConns {
+		err = usageErrorf("--database-url: pool_max_conns (or connection_limit) must be %d or more, not %d", minConns, db.Config().MaxConns)
 	}
 	if err != nil {
 		db.close()
 		return nil, err
 	}
-	db.Pool = pool
-	if most := pool.Config().MaxConns; most < leastConns {
+	return db, nil
+}
+
+// openCurrent opens the database for a command that works beside running servers: the schema must be current.
+func (f databaseFlags) openCurrent(ctx context.Context, log *slog.Logger, how opening) (*database, error) {
+	db, err := f.open(ctx, log, how)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.requireCurrentSchema(ctx); err != nil {
 		db.close()
-		return nil, usageError{fmt.Sprintf("--database-url: pool_max_conns (or connection_limit) must be %d or more, not %d", leastConns, most)}
+		return nil, err
 	}
 	return db, nil
 }
 
-// openLog is open for commands that work on the log beside the servers: the schema must be current. Call done at the end.
-func (f databaseFlags) openLog(ctx context.Context, log *slog.Logger, how opening) (db *database, store *eventstore.Store, done func(), err error) {
-	if db, err = f.open(ctx, log, how); err != nil {
-		return nil, nil, nil, err
-	}
-	if err = db.mustBeCurrent(ctx); err == nil {
-		store, err = eventstore.Open(ctx, db.Pool, log)
-	}
+// openLog is openCurrent with the event log.
+func (f databaseFlags) openLog(ctx context.Context, log *slog.Logger, how opening) (*database, error) {
+	db, err := f.openCurrent(ctx, log, how)
 	if err != nil {
-		db.close()
-		return nil, nil, nil, err
+		return nil, err
 	}
-	return db, store, func() { store.Close(); db.close() }, nil
+	if db.store, err = eventstore.Open(ctx, db.Pool, log); err != nil {
+		db.close()
+		return nil, err
+	}
+	return db, nil
 }
 
-// describe says in a few words where the data is.
+// describe returns the location of the data for people.
 func (db *database) describe() string {
 	if db.server != nil {
 		return fmt.Sprintf("embedded Postgres %s in %s", db.server.Version(), db.server.Dir())
@@ -110,21 +121,18 @@ func (db *database) describe() string {
 	return fmt.Sprintf("Postgres at %s:%d, database %s", config.Host, config.Port, config.Database)
 }
 
-// migrate brings the schema up to date and says what it did.
+// migrate applies the pending migrations and logs them.
 func (db *database) migrate(ctx context.Context) error {
 	applied, err := postgres.Migrate(ctx, db.Pool, migrations.Files)
-	if err != nil {
-		return err
-	}
-	if len(applied) > 0 {
+	if len(applied) > 0 && err == nil {
 		db.log.Info("migrated the database", "applied", applied)
 	}
-	return nil
+	return err
 }
 
-// mustBeCurrent is for commands that only look: a schema that is behind is an error, and no reason to change it. The
-// embedded server's is nobody else's, and is brought up to date.
-func (db *database) mustBeCurrent(ctx context.Context) error {
+// requireCurrentSchema returns an error if migrations are pending. The embedded database belongs to this program alone, so it
+// is migrated instead.
+func (db *database) requireCurrentSchema(ctx context.Context) error {
 	if db.server != nil {
 		return db.migrate(ctx)
 	}
@@ -135,8 +143,11 @@ func (db *database) mustBeCurrent(ctx context.Context) error {
 	return err
 }
 
-// close lets go of the database; the embedded server stops with its last user.
+// close closes the database. The embedded server stops when its last user closes it.
 func (db *database) close() {
+	if db.store != nil {
+		db.store.Close()
+	}
 	if db.Pool != nil {
 		db.Close()
 	}

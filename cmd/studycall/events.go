@@ -10,15 +10,15 @@ import (
 	"github.com/studycall/studycall/eventstore"
 )
 
-// eventsPage is how many events are read at once.
+// eventsPage is the number of events in one read.
 const eventsPage = 1000
 
 type eventsCommand struct {
 	databaseFlags `embed:""`
 	Study         string `env:"STUDYCALL_STUDY" placeholder:"ID" help:"Only the events of this study."`
-	After         int64  `env:"STUDYCALL_AFTER" placeholder:"POSITION" help:"Only what comes after this position."`
-	Follow        bool   `env:"STUDYCALL_FOLLOW" help:"Go on with what is appended, until interrupted."`
-	JSON          bool   `name:"json" env:"STUDYCALL_JSON" help:"Print one JSON object a line."`
+	After         int64  `env:"STUDYCALL_AFTER" placeholder:"POSITION" help:"Only the events after this position."`
+	Follow        bool   `env:"STUDYCALL_FOLLOW" help:"Continue with new events, until interrupted."`
+	JSON          bool   `name:"json" env:"STUDYCALL_JSON" help:"Print one JSON object per line."`
 }
 
 // Validate is called by the parser.
@@ -31,13 +31,12 @@ func (c *eventsCommand) Validate() error {
 
 // Run prints the log.
 func (c *eventsCommand) Run(ctx context.Context, s *streams) error {
-	_, store, done, err := c.openLog(ctx, s.log, existing)
+	db, err := c.openLog(ctx, s.log, existing)
 	if err != nil {
 		return err
 	}
-	defer done()
-
-	out, shown := bufio.NewWriter(s.out), false
+	defer db.close()
+	out, printed := bufio.NewWriter(s.out), false
 	show := func(events []eventstore.Recorded) error {
 		for _, e := range events {
 			if c.Study != "" && e.Study() != c.Study {
@@ -46,38 +45,24 @@ func (c *eventsCommand) Run(ctx context.Context, s *streams) error {
 			if err := c.print(out, e); err != nil {
 				return err
 			}
-			shown = true
+			printed = true
 		}
 		return out.Flush()
 	}
-	last, err := c.past(ctx, store, show)
-	if c.Follow && ctx.Err() != nil {
-		return nil // following ends so
+	last, err := c.past(ctx, db.store, show)
+	if err == nil && c.Follow {
+		err = c.follow(ctx, db.store.Tail(last), show)
 	}
-	if err != nil {
-		return err
+	switch {
+	case c.Follow && ctx.Err() != nil:
+		return nil // the regular end of --follow
+	case err == nil && !printed:
+		s.log.Info("no such events", "study", c.Study, "after", c.After)
 	}
-	if !c.Follow {
-		if !shown {
-			s.log.Info("there are no such events", "study", c.Study, "after", c.After)
-		}
-		return nil
-	}
-	for tail := store.Tail(last); ; {
-		events, err := tail.Next(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if err := show(events); err != nil {
-			return err
-		}
-	}
+	return err
 }
 
-// past prints what is in the log, and returns a position up to which it did, and beyond which it printed nothing.
+// past prints the recorded events and returns the position from which follow continues.
 func (c *eventsCommand) past(
 	ctx context.Context, store *eventstore.Store, show func([]eventstore.Recorded) error,
 ) (int64, error) {
@@ -102,7 +87,21 @@ func (c *eventsCommand) past(
 	}
 }
 
-// pages gives the events after --after, page by page, then none: of the log, or of the one study, whose stream has an index.
+// follow prints new events until ctx ends.
+func (c *eventsCommand) follow(ctx context.Context, tail *eventstore.Tail, show func([]eventstore.Recorded) error) error {
+	for {
+		events, err := tail.Next(ctx)
+		if err != nil {
+			return err
+		}
+		if err := show(events); err != nil {
+			return err
+		}
+	}
+}
+
+// pages returns a function that reads the next page of events after --after; an empty page is the end. With --study it reads
+// the study's stream, which has an index.
 func (c *eventsCommand) pages(ctx context.Context, store *eventstore.Store) (func() ([]eventstore.Recorded, error), error) {
 	if c.Study == "" {
 		position := c.After

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"regexp"
 	"strings"
 
@@ -11,21 +12,23 @@ import (
 
 // Exit codes.
 const (
-	exitOK      = 0
-	exitFailure = 1 // of verify: it found a difference
-	exitUsage   = 2 // a mistake in a flag, an environment variable or their combination
-	// exitUnverified is that verify could not compare.
-	exitUnverified = 3
-	// exitInterrupted is what shells give for a program that SIGINT ended: what was asked for is not done.
-	exitInterrupted = 130
+	exitOK          = 0
+	exitFailure     = 1   // verify: it found a difference
+	exitUsage       = 2   // a mistake in a flag, an environment variable or their combination
+	exitUnverified  = 3   // verify could not compare
+	exitInterrupted = 130 // as shells report SIGINT: the command is not complete
 )
 
-// usageError is a mistake in the configuration that flags alone do not show.
+// usageError is a mistake in the configuration that the parser cannot detect.
 type usageError struct{ message string }
 
 func (e usageError) Error() string { return e.message }
 
-// errInterrupted is in the error of a command that was told to stop before it was done, and has more to say of that.
+func usageErrorf(format string, args ...any) usageError {
+	return usageError{fmt.Sprintf(format, args...)}
+}
+
+// errInterrupted is part of the error of a command that was interrupted and has more to report.
 var errInterrupted = errors.New("interrupted")
 
 // codedError is an error with an exit code of its own.
@@ -36,7 +39,7 @@ type codedError struct {
 
 func (e codedError) Unwrap() error { return e.error }
 
-// exitCode is what the program says to its shell about how a command ended, and the error as it is told.
+// exitCode returns the exit code for the result of a command, and the error to print.
 func exitCode(ctx context.Context, err error) (int, error) {
 	var usage usageError
 	var coded codedError
@@ -45,7 +48,7 @@ func exitCode(ctx context.Context, err error) (int, error) {
 		return exitOK, nil
 	case errors.Is(err, errInterrupted):
 		return exitInterrupted, err
-	case ctx.Err() != nil && errors.Is(err, context.Canceled): // serving and following, which end so, return nil
+	case ctx.Err() != nil && errors.Is(err, context.Canceled): // commands that run until interrupted return nil
 		return exitInterrupted, errInterrupted
 	case errors.As(err, &usage):
 		return exitUsage, err
@@ -56,8 +59,7 @@ func exitCode(ctx context.Context, err error) (int, error) {
 	}
 }
 
-// joinNegative writes "--after -1" as "--after=-1", which the parser would take for a flag that lacks its value and another
-// flag: none of ours begins with a digit.
+// joinNegative rewrites "--after -1" to "--after=-1", which the parser would take for two flags: no flag begins with a digit.
 func joinNegative(args []string) []string {
 	negative := regexp.MustCompile(`^-[0-9.]`)
 	var joined []string
@@ -72,14 +74,10 @@ func joinNegative(args []string) []string {
 	return joined
 }
 
-// withVariable puts the environment variable behind the first flag that a message about a mistake names, as it may have
-// come from there.
+// withVariable adds the environment variable to the first flag that an error message names: the value may come from it.
 func withVariable(message string, command *kong.Context) string {
-	if command == nil {
-		return message
-	}
 	at := regexp.MustCompile(`--[a-z-]+`).FindStringIndex(message)
-	if at == nil {
+	if at == nil || command == nil {
 		return message
 	}
 	for _, flag := range command.Flags() {

@@ -1,6 +1,6 @@
-// Command studycall records the video calls of study groups and connects their browsers while a call is on.
+// Command studycall records the video calls of study groups and relays the signalling between their browsers.
 //
-// This package holds the configuration, the wiring and the subcommands, and nothing else.
+// The package has the configuration, the wiring and the subcommands, and nothing else.
 package main
 
 import (
@@ -12,7 +12,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// A second signal ends the program at once: the first gave the choice back to the system.
+	// After the first signal, the default handling is restored: a second signal ends the program at once.
 	context.AfterFunc(ctx, stop)
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()

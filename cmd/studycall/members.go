@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"time"
 
@@ -12,19 +11,19 @@ import (
 )
 
 type membersCommand struct {
-	Import membersImportCommand `cmd:"" help:"Put users, studies and members from a JSON file into our own tables, all or nothing."`
+	Import membersImportCommand `cmd:"" help:"Import users, studies and members from a JSON file into the service's own tables, all or nothing."`
 }
 
 type membersImportCommand struct {
 	databaseFlags `embed:""`
-	File          string `arg:"" name:"FILE.json" help:"The file; - for the standard input."`
+	File          string `arg:"" name:"FILE.json" help:"The file; - for standard input."`
 
-	stdin io.Reader // nil: the process's
+	stdin io.Reader // nil: os.Stdin
 }
 
 // Help is shown after the command's own line.
 func (c *membersImportCommand) Help() string {
-	return `The file is a JSON object of three lists, each of which may be left out:
+	return `The file is a JSON object of three lists, each of which is optional:
 
   {
     "users":   [{"id": "u1", "name": "김철수", "email": "u1@example.com", "avatar": null, "status": "ACTIVE"}],
@@ -32,9 +31,9 @@ func (c *membersImportCommand) Help() string {
     "members": [{"studyId": "s1", "userId": "u1", "role": "OWNER", "status": "ACTIVE"}]
   }
 
-A member's role is OWNER, ADMIN or MEMBER, the status ACTIVE, PENDING, KICKED or LEFT; a user's status is ACTIVE or another word of the web app's, which keeps the user out. Only an avatar may be left out or null.
+A member's role is OWNER, ADMIN or MEMBER, the status ACTIVE, PENDING, KICKED or LEFT. A user's status is ACTIVE, or another status of the web app, which denies access. All fields but avatar are required.
 
-Rows of the same id are replaced, all others stay. A mistake anywhere in the file means that nothing is imported. Running servers follow within their --membership-cache. Where the web app's own tables are used, this is not needed and changes nothing.`
+Rows with the same id are replaced, all others stay. If the file has a mistake, nothing is imported. Running servers use the new rows within their --membership-cache. The import has no effect if the service uses the web app's own tables.`
 }
 
 // Run imports the file.
@@ -43,15 +42,12 @@ func (c *membersImportCommand) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return fmt.Errorf("nothing is imported from %s: %w", c.File, err)
 	}
-	db, err := c.open(ctx, s.log, mayCreate)
+	db, err := c.openCurrent(ctx, s.log, mayCreate)
 	if err != nil {
 		return err
 	}
 	defer db.close()
-	if err := db.mustBeCurrent(ctx); err != nil {
-		return err
-	}
-	if err := warnOfWebApp(ctx, db, s.log, "what is imported shows nowhere"); err != nil {
+	if err := db.warnOfWebApp(ctx, "the imported rows have no effect"); err != nil {
 		return err
 	}
 	began := time.Now()
@@ -64,16 +60,19 @@ func (c *membersImportCommand) Run(ctx context.Context, s *streams) error {
 		}
 		return fmt.Errorf("nothing is imported from %s: %w", c.File, err)
 	}
+	counts := func(i membership.Imported) string {
+		return fmt.Sprintf("%d new, %d changed, %d unchanged", i.New, i.Changed, i.Same)
+	}
 	_, err = fmt.Fprintf(s.out, "Imported in %s:\n  users    %s\n  studies  %s\n  members  %s\n",
-		time.Since(began).Round(time.Millisecond), told(result.Users), told(result.Studies), told(result.Members))
+		time.Since(began).Round(time.Millisecond), counts(result.Users), counts(result.Studies), counts(result.Members))
 	return err
 }
 
-// warnOfWebApp says what follows from the web app's own tables being in the database that ours are written to.
-func warnOfWebApp(ctx context.Context, db *database, log *slog.Logger, so string) error {
-	webApps, err := membership.HasWebApp(ctx, db.Pool)
-	if webApps {
-		log.Warn("the web app's tables are in this database, and servers use those: " + so)
+// warnOfWebApp warns with the consequence if the database has the web app's own tables, which servers use instead.
+func (db *database) warnOfWebApp(ctx context.Context, consequence string) error {
+	found, err := membership.HasWebApp(ctx, db.Pool)
+	if found {
+		db.log.Warn("the web app's tables are in this database, and servers use those: " + consequence)
 	}
 	return err
 }
@@ -91,8 +90,4 @@ func (c *membersImportCommand) read() (*membership.Import, error) {
 	}
 	defer func() { _ = file.Close() }()
 	return membership.ReadImport(file)
-}
-
-func told(i membership.Imported) string {
-	return fmt.Sprintf("%d new, %d changed, %d as they were", i.New, i.Changed, i.Same)
 }

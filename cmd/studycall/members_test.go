@@ -71,8 +71,8 @@ func TestMembersAreImported(t *testing.T) {
 		t.Error("a part of a file with a mistake was imported")
 	}
 	for _, step := range []struct{ stdin, file, says string }{
-		{"", file, "users    2 new, 0 changed, 0 as they were\n  studies  1 new, 0 changed, 0 as they were\n  members  2 new, 0 changed, 0 as they were\n"},
-		{fmt.Sprintf(twoMembers, "ADMIN"), "-", "users    0 new, 0 changed, 2 as they were\n  studies  0 new, 0 changed, 1 as they were\n  members  0 new, 1 changed, 1 as they were\n"},
+		{"", file, "users    2 new, 0 changed, 0 unchanged\n  studies  1 new, 0 changed, 0 unchanged\n  members  2 new, 0 changed, 0 unchanged\n"},
+		{fmt.Sprintf(twoMembers, "ADMIN"), "-", "users    0 new, 0 changed, 2 unchanged\n  studies  0 new, 0 changed, 1 unchanged\n  members  0 new, 1 changed, 1 unchanged\n"},
 	} {
 		stdout, stderr, err := importMembers(t.Context(), t, step.stdin, step.file, database)
 		if want := regexp.MustCompile(`^Imported in \S+:\n  ` + step.says + `$`); err != nil || !want.MatchString(stdout) {
@@ -121,10 +121,10 @@ func TestAnImportBesideTheWebAppsTablesIsWarnedOf(t *testing.T) {
 	if _, err := pool.Exec(t.Context(), `create table "StudyMember" ()`); err != nil {
 		t.Fatal(err)
 	}
-	if _, stderr, err := importMembers(t.Context(), t, `{}`, "-", "--database-url="+address); err != nil || !strings.Contains(stderr, "shows nowhere") {
+	if _, stderr, err := importMembers(t.Context(), t, `{}`, "-", "--database-url="+address); err != nil || !strings.Contains(stderr, "the imported rows have no effect") {
 		t.Errorf("import says %q (%v)", stderr, err)
 	}
-	if code, _, stderr := studycall(t, "seed", "--studies=1", "--sessions=1", "--database-url="+address); code != exitOK || !strings.Contains(stderr, "show nowhere") {
+	if code, _, stderr := studycall(t, "seed", "--studies=1", "--sessions=1", "--database-url="+address); code != exitOK || !strings.Contains(stderr, "the new members have no effect") {
 		t.Errorf("seed: exit %d, %q", code, stderr)
 	}
 }

@@ -46,8 +46,8 @@ func TestMistakesAreOneClearLineAndExitTwo(t *testing.T) {
 		{"serve --listen=127.0.0.1:0 --data-dir=testdata", "holds something else"},
 		{"migrate --data-dir=testdata", "holds something else"},
 		{"seed --data-dir=testdata", "holds something else"},
-		{"events --data-dir=/nonexistent/studycall --database-url=postgres://h/d", "give one of them"},
-		{"projections retry nope", `there is no projection "nope"; there are sessions, history, user_stats, study_stats`},
+		{"events --data-dir=/nonexistent/studycall --database-url=postgres://h/d", "use one of them"},
+		{"projections retry nope", `unknown projection "nope"; known are sessions, history, user_stats, study_stats`},
 		{"help nope", "unexpected argument nope"},
 	} {
 		t.Run(c.args, func(t *testing.T) {
@@ -70,7 +70,7 @@ func TestMistakesInVariablesNameThem(t *testing.T) {
 	}{
 		{"STUDYCALL_LISTEN=foo", "", exitUsage, "--listen (STUDYCALL_LISTEN)"},
 		{"STUDYCALL_CALL_CAPACITY=many", "", exitUsage, "STUDYCALL_CALL_CAPACITY"},
-		{"DATABASE_URL=postgres://127.0.0.1:1/d", "events --data-dir=/nonexistent", exitUsage, "give one of them"},
+		{"DATABASE_URL=postgres://127.0.0.1:1/d", "events --data-dir=/nonexistent", exitUsage, "use one of them"},
 		{"DATABASE_URL=postgres://127.0.0.1:1/d", "events --data-dir=/nonexistent --database-url=", exitUsage, "there is no data"},
 		{"STUDYCALL_DATA_DIR=/nonexistent", "events --database-url=postgres://127.0.0.1:1/d", exitFailure, "is Postgres running there?"},
 	} {

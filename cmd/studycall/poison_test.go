@@ -139,7 +139,7 @@ func TestAPoisonedProjectionStopsAlone(t *testing.T) {
 
 	c.exec(`alter table user_stats.totals drop constraint poison`)
 	code, stdout, stderr := studycall(t, "projections", "retry", "user_stats", c.database)
-	if code != exitOK || !strings.Contains(stdout, "user_stats goes on: it is ") {
+	if code != exitOK || !strings.Contains(stdout, "user_stats continues: it is ") {
 		t.Errorf("retry, put right: exit %d, %q, %q", code, stdout, stderr)
 	}
 	eventually(t, time.Minute, "it is live", func() bool {

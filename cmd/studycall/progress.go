@@ -13,39 +13,38 @@ import (
 
 const (
 	barWidth = 20
-	// barEvery and linesEvery are how often progress is told at most: as fast as an eye can follow, and so that a log
-	// stays readable.
+	// barEvery and linesEvery are the shortest intervals between two reports: on a terminal, and as log lines. The first log
+	// line may come after firstLine.
 	barEvery   = 100 * time.Millisecond
 	linesEvery = 10 * time.Second
-	// firstLine is how soon the first line comes, at the earliest.
-	firstLine = 2 * time.Second
+	firstLine  = 2 * time.Second
 )
 
-// progress tells how far a long piece of work is, how fast it goes and how long it will take: as a bar on a terminal, as
-// log lines elsewhere. It may be used concurrently.
+// progress reports how far a long operation is, its rate and the time left: as a bar on a terminal, else as log lines. It is
+// safe for concurrent use.
 type progress struct {
-	doing    string
+	title    string
 	total    int64
-	terminal io.Writer // nil: none
-	log      *slog.Logger
+	terminal io.Writer // nil if the output is no terminal
+	logger   *slog.Logger
 	began    time.Time
 
-	mu   sync.Mutex
-	done int64
-	told time.Time
+	mu       sync.Mutex
+	done     int64
+	reported time.Time
 }
 
-// newProgress begins a piece of work with so many parts. Its Done must be called.
-func newProgress(s *streams, doing string, total int64) *progress {
+// newProgress starts the report of an operation with total parts. The caller must call Done.
+func newProgress(s *streams, title string, total int64) *progress {
 	now := time.Now()
-	p := &progress{doing: doing, total: total, log: s.log, began: now, told: now}
+	p := &progress{title: title, total: total, logger: s.log, began: now, reported: now}
 	if file, ok := s.out.(interface{ Fd() uintptr }); ok && isatty.IsTerminal(file.Fd()) {
 		p.terminal = s.out
 	}
 	return p
 }
 
-// Add says that n more parts are done.
+// Add counts n more parts as done.
 func (p *progress) Add(n int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -54,44 +53,42 @@ func (p *progress) Add(n int64) {
 	switch {
 	case p.terminal != nil:
 		every = barEvery
-	case p.told.Equal(p.began):
+	case p.reported.Equal(p.began):
 		every = firstLine
 	}
-	if now := time.Now(); now.Sub(p.told) >= every {
-		p.told = now
-		p.tell(now, "\r\x1b[K", "")
+	now := time.Now()
+	if now.Sub(p.reported) < every {
+		return
 	}
+	p.reported = now
+	left := time.Duration(0)
+	if p.done > 0 {
+		left = time.Duration(float64(now.Sub(p.began)) * float64(p.total-p.done) / float64(p.done))
+	}
+	p.report("left", left, "")
 }
 
-// Done says that the work is over, at its end or before, and what came of it.
+// Done reports the result, whether the operation is complete or not.
 func (p *progress) Done() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.tell(time.Now(), "\r\x1b[K", "\n")
+	p.report("took", time.Since(p.began), "\n")
 }
 
-// tell writes where the work is; before and after put the bar in its place.
-func (p *progress) tell(now time.Time, before, after string) {
-	took := now.Sub(p.began)
-	rate := int64(float64(p.done) / max(took.Seconds(), 0.001))
-	what, duration := "left", time.Duration(0)
-	if p.done > 0 {
-		duration = time.Duration(float64(took) * float64(p.total-p.done) / float64(p.done))
-	}
-	if after != "" {
-		what, duration = "took", took
-	}
+// report writes the current state, with a duration and its label. end follows the bar.
+func (p *progress) report(label string, duration time.Duration, end string) {
+	rate := int64(float64(p.done) / max(time.Since(p.began).Seconds(), 0.001))
 	precision := time.Second
 	if duration < 10*time.Second {
 		precision = 10 * time.Millisecond
 	}
 	duration = duration.Round(precision)
 	if p.terminal == nil {
-		p.log.Info(p.doing, "done", p.done, "of", p.total, "perSecond", rate, what, duration)
+		p.logger.Info(p.title, "done", p.done, "of", p.total, "perSecond", rate, label, duration)
 		return
 	}
 	part := float64(p.done) / float64(max(p.total, 1))
 	filled := min(int(part*barWidth), barWidth)
-	_, _ = fmt.Fprintf(p.terminal, "%s%s [%s%s] %3.0f%% %d/%d, %d/s, %s %s%s", before, p.doing,
-		strings.Repeat("#", filled), strings.Repeat(".", barWidth-filled), 100*part, p.done, p.total, rate, what, duration, after)
+	_, _ = fmt.Fprintf(p.terminal, "\r\x1b[K%s [%s%s] %3.0f%% %d/%d, %d/s, %s %s%s", p.title,
+		strings.Repeat("#", filled), strings.Repeat(".", barWidth-filled), 100*part, p.done, p.total, rate, label, duration, end)
 }

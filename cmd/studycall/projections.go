@@ -9,29 +9,26 @@ import (
 	"github.com/studycall/studycall/projections"
 )
 
-// projectionsCommand is what there is to do with projections. The flags are here, and not with the commands below, so that
-// its help shows them.
+// projectionsCommand is the group of commands on projections. The flags are in the group, and not in its commands, so that the
+// help of the group shows them.
 type projectionsCommand struct {
 	databaseFlags `embed:""`
 	zoneFlags     `embed:""`
 	JSON          bool `name:"json" env:"STUDYCALL_JSON" help:"Print JSON."`
 
-	Show  showCommand  `cmd:"" default:"withargs" help:"Show how far each projection is (the default)."`
-	Retry retryCommand `cmd:"" help:"Have a projection that stopped at an event try it again now, after what stopped it was fixed."`
+	Show  showCommand  `cmd:"" default:"withargs" help:"Show the progress of each projection (the default)."`
+	Retry retryCommand `cmd:"" help:"Retry the event at which a projection stopped, after its cause was fixed."`
 }
 
 type showCommand struct{}
 
 // Run prints the state of the projections.
 func (c *showCommand) Run(ctx context.Context, s *streams, shared *projectionsCommand) error {
-	db, err := shared.open(ctx, s.log, existing)
+	db, err := shared.openCurrent(ctx, s.log, existing)
 	if err != nil {
 		return err
 	}
 	defer db.close()
-	if err := db.mustBeCurrent(ctx); err != nil {
-		return err
-	}
 	statuses, err := projections.ReadStatus(ctx, db.Pool, projections.All(shared.StatsTimezone.Location)...)
 	if err != nil {
 		return err
@@ -40,7 +37,7 @@ func (c *showCommand) Run(ctx context.Context, s *streams, shared *projectionsCo
 		return printJSON(s, statuses)
 	}
 	if len(statuses) == 0 {
-		s.log.Info("no projection has run on this database yet: servers run them")
+		s.log.Info("no server has run projections on this database yet")
 	}
 	table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "NAME\tVERSION\tPOSITION\tHEAD\tLAG\tSTATE\tLAST ERROR")
@@ -60,17 +57,17 @@ type retryCommand struct {
 	Name string `arg:"" help:"The projection."`
 }
 
-// Run has a projection try again, and says what came of it.
+// Run retries the event at which a projection stopped, and prints the outcome.
 func (c *retryCommand) Run(ctx context.Context, s *streams, shared *projectionsCommand) error {
-	if err := mustBeProjection(c.Name); err != nil {
+	if err := checkProjectionName(c.Name); err != nil {
 		return err
 	}
-	db, store, done, err := shared.openLog(ctx, s.log, existing)
+	db, err := shared.openLog(ctx, s.log, existing)
 	if err != nil {
 		return err
 	}
-	defer done()
-	before, after, err := projections.Retry(ctx, db.Pool, store, c.Name)
+	defer db.close()
+	before, after, err := projections.Retry(ctx, db.Pool, db.store, c.Name)
 	if err != nil {
 		return err
 	}
@@ -83,9 +80,9 @@ func (c *retryCommand) Run(ctx context.Context, s *streams, shared *projectionsC
 	case before.State != projections.Stopped:
 		outcome = fmt.Sprintf("%s is not stopped: it is %s, at %d of %d.", c.Name, before.State, before.Position, before.Head)
 	case after.Position > before.Position:
-		outcome = fmt.Sprintf("%s goes on: it is %s, at %d of %d.", c.Name, after.State, after.Position, after.Head)
+		outcome = fmt.Sprintf("%s continues: it is %s, at %d of %d.", c.Name, after.State, after.Position, after.Head)
 	default:
-		outcome = fmt.Sprintf("%s will go on after %d when a server runs; none does now.", c.Name, after.Position)
+		outcome = fmt.Sprintf("%s will continue after %d when a server runs; none does now.", c.Name, after.Position)
 	}
 	_, err = fmt.Fprintln(s.out, outcome)
 	return err

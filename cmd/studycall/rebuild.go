@@ -13,95 +13,96 @@ import (
 type rebuildCommand struct {
 	databaseFlags `embed:""`
 	zoneFlags     `embed:""`
-	Names         []string `arg:"" optional:"" name:"NAME" help:"The projections; all of them if none is named."`
+	Names         []string `arg:"" optional:"" name:"NAME" help:"The projections; default: all."`
 }
 
-// Run rebuilds projections while they are in use.
+// Run rebuilds projections while servers use them.
 func (c *rebuildCommand) Run(ctx context.Context, s *streams) error {
-	return c.beside(ctx, s, "rebuild", func(r *projections.Rebuilder, chosen []projections.Projection) error {
+	return c.withRebuilder(ctx, s, "rebuild", func(r *projections.Rebuilder, chosen []projections.Projection) error {
 		if err := r.Rebuild(ctx, chosen...); err != nil {
 			return err
 		}
-		names := make([]string, len(chosen))
-		for i, p := range chosen {
-			names[i] = p.Name()
-		}
-		_, err := fmt.Fprintf(s.out, "The tables of %s were made anew.\n", strings.Join(names, ", "))
+		_, err := fmt.Fprintf(s.out, "Rebuilt the tables of %s.\n", strings.Join(names(chosen), ", "))
 		return err
 	})
 }
 
-// beside opens what a rebuild needs, and runs it with progress.
-func (c *rebuildCommand) beside(
-	ctx context.Context, s *streams, doing string, run func(*projections.Rebuilder, []projections.Projection) error,
+// withRebuilder opens the log and runs a rebuild or verification of the chosen projections, with a progress report.
+func (c *rebuildCommand) withRebuilder(
+	ctx context.Context, s *streams, title string, run func(*projections.Rebuilder, []projections.Projection) error,
 ) error {
 	chosen, err := c.choose()
 	if err != nil {
 		return err
 	}
-	db, store, done, err := c.openLog(ctx, s.log, existing)
+	db, err := c.openLog(ctx, s.log, existing)
 	if err != nil {
 		return err
 	}
-	defer done()
-	if err := sameZone(ctx, db, chosen); err != nil {
+	defer db.close()
+	if err := requireSameZone(ctx, db, chosen); err != nil {
 		return err
 	}
-	head, err := store.Head(ctx)
+	head, err := db.store.Head(ctx)
 	if err != nil {
 		return err
 	}
-	shown := newProgress(s, doing, head)
-	defer shown.Done()
-	told := int64(0)
-	rebuilder := projections.NewRebuilder(db.Pool, store, s.log, func(done, _ int64) {
-		shown.Add(done - told)
-		told = done
+	progress := newProgress(s, title, head)
+	defer progress.Done()
+	last := int64(0)
+	rebuilder := projections.NewRebuilder(db.Pool, db.store, s.log, func(done, _ int64) {
+		progress.Add(done - last)
+		last = done
 	})
 	return run(rebuilder, chosen)
 }
 
-// sameZone refuses another statistics time zone than that of the tables: servers fold and read those of their own alone.
-func sameZone(ctx context.Context, db *database, chosen []projections.Projection) error {
+// requireSameZone returns an error if the tables have another statistics time zone than the flags: a server folds and reads
+// only tables with its own time zone.
+func requireSameZone(ctx context.Context, db *database, chosen []projections.Projection) error {
 	statuses, err := projections.ReadStatus(ctx, db.Pool)
 	if err != nil {
 		return err
 	}
 	for _, p := range chosen {
 		for _, s := range statuses {
-			if tables, ours := s.Version.Variant, p.Version().Variant; s.Name == p.Name() && tables != ours {
-				return usageError{fmt.Sprintf("the tables of %s count the days of %s, and --stats-timezone says %s: "+
-					"give the one that the servers have, or, to change it, start them with the other, and they make the tables anew",
-					p.Name(), tables, ours)}
+			if have, want := s.Version.Variant, p.Version().Variant; s.Name == p.Name() && have != want {
+				return usageErrorf("the tables of %s count the days of %s, but --stats-timezone is %s: "+
+					"use the time zone of the servers; to change it, restart the servers with the new one, and they rebuild the tables",
+					p.Name(), have, want)
 			}
 		}
 	}
 	return nil
 }
 
-// choose gives the projections that were named.
+// choose returns the projections that the arguments name, each once.
 func (c *rebuildCommand) choose() ([]projections.Projection, error) {
 	all := projections.All(c.StatsTimezone.Location)
 	if len(c.Names) == 0 {
 		return all, nil
 	}
 	for _, name := range c.Names {
-		if err := mustBeProjection(name); err != nil {
+		if err := checkProjectionName(name); err != nil {
 			return nil, err
 		}
 	}
-	// Each once, however often it is named.
 	return slices.DeleteFunc(all, func(p projections.Projection) bool { return !slices.Contains(c.Names, p.Name()) }), nil
 }
 
-// mustBeProjection refuses a name that none of the projections has.
-func mustBeProjection(name string) error {
-	var names []string
-	for _, p := range projections.All(time.UTC) {
-		names = append(names, p.Name())
-	}
-	if !slices.Contains(names, name) {
-		return usageError{fmt.Sprintf("there is no projection %q; there are %s", name, strings.Join(names, ", "))}
+// checkProjectionName returns an error if no projection has the name.
+func checkProjectionName(name string) error {
+	known := names(projections.All(time.UTC))
+	if !slices.Contains(known, name) {
+		return usageErrorf("unknown projection %q; known are %s", name, strings.Join(known, ", "))
 	}
 	return nil
+}
+
+func names(all []projections.Projection) []string {
+	var result []string
+	for _, p := range all {
+		result = append(result, p.Name())
+	}
+	return result
 }

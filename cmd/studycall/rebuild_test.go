@@ -90,8 +90,8 @@ func TestMistakesInRebuildAndVerify(t *testing.T) {
 	t.Parallel()
 	for _, command := range []string{"rebuild", "verify"} {
 		for _, c := range []struct{ args, says string }{
-			{"histroy", `there is no projection "histroy"; there are sessions, history, user_stats, study_stats`},
-			{"history histroy", `there is no projection "histroy"`},
+			{"histroy", `unknown projection "histroy"; known are sessions, history, user_stats, study_stats`},
+			{"history histroy", `unknown projection "histroy"`},
 			{"--stats-timezone=Mars", `"Mars" is not a time zone like Asia/Seoul`},
 			{"--fast", "unknown flag --fast"},
 		} {
@@ -136,7 +136,7 @@ func TestVerifyPrintsDifferencesAndRebuildPutsThemRight(t *testing.T) {
 	if done := fmt.Sprintf("msg=verify done=%d of=%d", events, events); !strings.Contains(stderr, done) {
 		t.Errorf("its log has no %q: %q", done, stderr)
 	}
-	if code, stdout, _ := studycall(t, "verify", database, "sessions", "study_stats"); code != exitOK || stdout != "The tables are what the log says.\n" {
+	if code, stdout, _ := studycall(t, "verify", database, "sessions", "study_stats"); code != exitOK || stdout != "The tables agree with the log.\n" {
 		t.Errorf("verify of the others: exit %d, %q", code, stdout)
 	}
 

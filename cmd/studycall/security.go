@@ -20,69 +20,69 @@ import (
 const (
 	byNextAuth = "nextauth"
 	byDev      = "dev"
-	// shortSecret is how many bytes a secret should have at least; `openssl rand -base64 32`, which NextAuth's manual
-	// gives, makes 44.
+	// shortSecret is the recommended minimum length of a secret in bytes. `openssl rand -base64 32`, which NextAuth's manual
+	// recommends, makes 44.
 	shortSecret = 16
-	// longestBurst keeps the arithmetic of rates far from its bounds.
+	// longestBurst keeps the arithmetic of rates far from an overflow.
 	longestBurst = 1_000_000
 )
 
-// signInFlags say how callers prove who they are.
+// signInFlags configure sign-in.
 type signInFlags struct {
-	Auth           string `env:"STUDYCALL_AUTH" placeholder:"HOW" help:"How callers say who they are. nextauth: by the web app's session cookie or token. dev: the header X-User-Id, believed; only on loopback and without a secret. Empty: nextauth if there is a secret, else dev."`
-	NextAuthSecret string `name:"nextauth-secret" env:"NEXTAUTH_SECRET,AUTH_SECRET" placeholder:"SECRET" help:"The web app's secret; of several, with commas between, the newest first. Better in a variable, NextAuth's own or Auth.js 5's: others see a process's flags."`
-	SessionCookie  string `env:"STUDYCALL_SESSION_COOKIE" placeholder:"NAME" help:"Another name of the session cookie, tried before NextAuth's own."`
+	Auth           string `env:"STUDYCALL_AUTH" placeholder:"HOW" help:"How callers sign in. nextauth: with the web app's session cookie or token. dev: with the header X-User-Id, which is believed; only on loopback and without a secret. Empty: nextauth if a secret is set, else dev."`
+	NextAuthSecret string `name:"nextauth-secret" env:"NEXTAUTH_SECRET,AUTH_SECRET" placeholder:"SECRET" help:"The web app's secret; several are separated by commas, newest first. Prefer a variable (NextAuth's, or Auth.js 5's): other users of the machine can see a process's flags."`
+	SessionCookie  string `env:"STUDYCALL_SESSION_COOKIE" placeholder:"NAME" help:"An additional name of the session cookie, tried before NextAuth's."`
 }
 
-// method is how callers sign in, by what is configured. Every error is one of usage, and repeats no secret. Which address
-// the service listens on matters, as development's way of signing in is none.
+// method returns how callers sign in. All errors are usage errors, and none contains a secret. The address to listen on
+// matters, because development sign-in is limited to loopback.
 func (f signInFlags) method(listen string) (string, error) {
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
-		return "", usageError{fmt.Sprintf("--listen %q is not an address like 127.0.0.1:8080", listen)}
+		return "", usageErrorf("--listen %q is not an address like 127.0.0.1:8080", listen)
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return "", usageError{fmt.Sprintf("--listen %q has no port from 0 to 65535, as 127.0.0.1:8080 has", listen)}
+		return "", usageErrorf("--listen %q has no port from 0 to 65535, as 127.0.0.1:8080 has", listen)
 	}
-	// The variables count also where the flag hides them: whoever set one did not mean development.
+	// The variables count even if the flag overrides them: their presence shows that this is no development machine.
 	secret := f.NextAuthSecret != "" || os.Getenv("NEXTAUTH_SECRET") != "" || os.Getenv("AUTH_SECRET") != ""
 	switch {
 	case f.Auth != "" && f.Auth != byNextAuth && f.Auth != byDev:
-		return "", usageError{fmt.Sprintf("--auth must be one of nextauth, dev, not %q", f.Auth)}
+		return "", usageErrorf("--auth must be one of nextauth, dev, not %q", f.Auth)
 	case f.Auth == byNextAuth && !secret:
-		return "", usageError{"--auth=nextauth needs the web app's secret: set NEXTAUTH_SECRET, or give --nextauth-secret"}
+		return "", usageError{"--auth=nextauth needs the web app's secret: set NEXTAUTH_SECRET or --nextauth-secret"}
 	case f.Auth == byDev && secret:
-		return "", usageError{"--auth=dev believes whoever a caller claims to be, and NEXTAUTH_SECRET or AUTH_SECRET says that this is not development; unset it, or --auth"}
+		return "", usageError{"--auth=dev believes any user id that a caller sends, but NEXTAUTH_SECRET or AUTH_SECRET shows that this is not development; unset the secret, or --auth"}
 	case secret:
 		return byNextAuth, nil
 	case !auth.Loopback(host):
-		return "", usageError{fmt.Sprintf("--auth=dev believes whoever a caller claims to be: it listens on loopback only, such as 127.0.0.1:8080, not on %q; for sign-in, set NEXTAUTH_SECRET", listen)}
+		return "", usageErrorf("--auth=dev believes any user id that a caller sends: it listens on loopback only, such as 127.0.0.1:8080, not on %q; for real sign-in, set NEXTAUTH_SECRET", listen)
 	default:
 		return byDev, nil
 	}
 }
 
-// authenticator makes what method says. Errors are as method's.
+// authenticator returns the authenticator of the method. Errors are those of method.
 func (f signInFlags) authenticator(listen string) (httpapi.Authenticator, error) {
-	how, err := f.method(listen)
+	method, err := f.method(listen)
 	if err != nil {
 		return nil, err
 	}
 	if f.SessionCookie != "" {
 		if err := auth.CheckCookieName(f.SessionCookie); err != nil {
-			return nil, usageError{fmt.Sprintf("--session-cookie: %v", err)}
+			return nil, usageErrorf("--session-cookie: %v", err)
 		}
 	}
-	if how == byDev {
+	if method == byDev {
 		return auth.Dev{}, nil
 	}
 	secrets, err := auth.ParseSecrets(f.NextAuthSecret)
 	if other := os.Getenv("AUTH_SECRET"); err == nil && f.NextAuthSecret == os.Getenv("NEXTAUTH_SECRET") &&
 		other != "" && other != f.NextAuthSecret && !slices.Contains(secrets, other) {
-		return nil, usageError{"NEXTAUTH_SECRET and AUTH_SECRET are different secrets: unset the one that the web app does not use, or set NEXTAUTH_SECRET to both with a comma between"}
+		return nil, usageError{"NEXTAUTH_SECRET and AUTH_SECRET are different secrets: unset the one that the web app does not use, or set NEXTAUTH_SECRET to both, separated by a comma"}
 	}
 	if err != nil {
-		return nil, usageError{fmt.Sprintf("--nextauth-secret (NEXTAUTH_SECRET): %v", err)}
+		return nil, usageErrorf("--nextauth-secret (NEXTAUTH_SECRET): %v", err)
 	}
 	nextAuth, err := auth.NewNextAuth(secrets, f.SessionCookie, time.Now)
 	if err != nil {
@@ -106,17 +106,17 @@ func (f signInFlags) log(log *slog.Logger) {
 	}
 }
 
-// edgeFlags say what requests are asked besides.
+// edgeFlags configure the checks of requests besides sign-in.
 type edgeFlags struct {
-	AllowedOrigins   originList  `env:"ALLOWED_ORIGINS" placeholder:"ORIGINS" help:"The web app's origins, with commas between, such as https://app.example.com: their pages may call with cookies, from another site too."`
-	TrustedProxies   networkList `env:"STUDYCALL_TRUSTED_PROXIES" placeholder:"NETWORKS" help:"Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, with commas between, such as 10.0.0.0/8. None by default."`
-	RateLimit        float64     `env:"STUDYCALL_RATE_LIMIT" default:"50" placeholder:"N" help:"Requests a second that each user may send in the long run (${default}), to this server; 0: no limit."`
-	RateBurst        int         `env:"STUDYCALL_RATE_BURST" default:"200" placeholder:"N" help:"Requests that each user may send at once (${default})."`
-	AddressRateLimit float64     `env:"STUDYCALL_ADDRESS_RATE_LIMIT" default:"500" placeholder:"N" help:"The same for each client address, with or without sign-in (${default}); 0: no limit. Whole schools share an address."`
-	AddressRateBurst int         `env:"STUDYCALL_ADDRESS_RATE_BURST" default:"2000" placeholder:"N" help:"Requests that each client address may send at once (${default})."`
+	AllowedOrigins   originList  `env:"ALLOWED_ORIGINS" placeholder:"ORIGINS" help:"The web app's origins, separated by commas, such as https://app.example.com: their pages may send requests with cookies, also from another site."`
+	TrustedProxies   networkList `env:"STUDYCALL_TRUSTED_PROXIES" placeholder:"NETWORKS" help:"Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, separated by commas, such as 10.0.0.0/8. None by default."`
+	RateLimit        float64     `env:"STUDYCALL_RATE_LIMIT" default:"50" placeholder:"N" help:"Requests per second and user on this server, in the long run (${default}); 0: no limit."`
+	RateBurst        int         `env:"STUDYCALL_RATE_BURST" default:"200" placeholder:"N" help:"Requests that a user may send at once (${default})."`
+	AddressRateLimit float64     `env:"STUDYCALL_ADDRESS_RATE_LIMIT" default:"500" placeholder:"N" help:"Requests per second and client address, with or without sign-in (${default}); 0: no limit. Whole schools share an address."`
+	AddressRateBurst int         `env:"STUDYCALL_ADDRESS_RATE_BURST" default:"2000" placeholder:"N" help:"Requests that a client address may send at once (${default})."`
 }
 
-// check refuses what cannot be meant.
+// check refuses invalid rates.
 func (f edgeFlags) check() error {
 	for _, rate := range []struct {
 		name  string
@@ -124,16 +124,16 @@ func (f edgeFlags) check() error {
 		burst int
 	}{{"rate", f.RateLimit, f.RateBurst}, {"address-rate", f.AddressRateLimit, f.AddressRateBurst}} {
 		if rate.limit != 0 && (!(rate.limit >= 0.001) || math.IsInf(rate.limit, 0)) {
-			return usageError{fmt.Sprintf("--%s-limit must be 0 or at least 0.001 a second, not %v", rate.name, rate.limit)}
+			return usageErrorf("--%s-limit must be 0 or at least 0.001 a second, not %v", rate.name, rate.limit)
 		}
 		if rate.burst < 1 || rate.burst > longestBurst {
-			return usageError{fmt.Sprintf("--%s-burst must be from 1 to %d, not %d", rate.name, longestBurst, rate.burst)}
+			return usageErrorf("--%s-burst must be from 1 to %d, not %d", rate.name, longestBurst, rate.burst)
 		}
 	}
 	return nil
 }
 
-// security is what the flags say, where callers sign in as the authenticator has it.
+// security returns the settings of the HTTP edge.
 func (f edgeFlags) security(callers httpapi.Authenticator) httpapi.Security {
 	security := httpapi.Security{
 		Origins:    f.AllowedOrigins.Origins,
@@ -147,7 +147,7 @@ func (f edgeFlags) security(callers httpapi.Authenticator) httpapi.Security {
 	return security
 }
 
-// originList is a flag that lists web origins.
+// originList is a flag with a list of web origins.
 type originList struct{ *auth.Origins }
 
 // UnmarshalText implements encoding.TextUnmarshaler.
@@ -156,10 +156,10 @@ func (l *originList) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// networkList is a flag that lists networks.
+// networkList is a flag with a list of networks.
 type networkList []netip.Prefix
 
-// UnmarshalText implements encoding.TextUnmarshaler. An address alone is the network of that address.
+// UnmarshalText implements encoding.TextUnmarshaler. A single address is the network of that address.
 func (l *networkList) UnmarshalText(text []byte) error {
 	*l = nil
 	if strings.TrimSpace(string(text)) == "" {
@@ -184,7 +184,7 @@ func parseNetwork(text string) (netip.Prefix, error) {
 	case err != nil || network.Addr().Is4In6():
 		return netip.Prefix{}, fmt.Errorf("%q is not a network like 10.0.0.0/8 or an address", text)
 	case network.Bits() == 0:
-		return netip.Prefix{}, errors.New("a proxy cannot be anybody: " + text + " would let every client name its own address")
+		return netip.Prefix{}, errors.New(text + " includes every address: every client could then set its own address")
 	case network.Masked() != network:
 		return netip.Prefix{}, fmt.Errorf("%q is an address in %v: write the network", text, network.Masked())
 	default:

@@ -10,23 +10,23 @@ import (
 	"github.com/studycall/studycall/seed"
 )
 
-// earliestUntil is the first year by which a past may have ended: before the web, there were no calls to record.
+// earliestUntil is the first year for --until.
 const earliestUntil = 2000
 
 type seedCommand struct {
 	databaseFlags `embed:""`
-	Studies       int      `env:"STUDYCALL_STUDIES" default:"10" placeholder:"N" help:"How many studies to make (${default})."`
-	Sessions      int      `env:"STUDYCALL_SESSIONS" default:"100" placeholder:"N" help:"How many sessions each of them had (${default}), of about 40 events; four a week, more often beyond ten years."`
-	Seed          uint64   `env:"STUDYCALL_SEED" default:"0" placeholder:"NUMBER" help:"Which past (${default}). The same seed, sessions and date give the same one; another seed adds other studies."`
-	Until         string   `env:"STUDYCALL_UNTIL" placeholder:"DATE" help:"The day before which everything has ended, such as 2025-11-20. Empty: today."`
-	StatsTimezone timeZone `env:"STUDYCALL_STATS_TIMEZONE" default:"Asia/Seoul" placeholder:"ZONE" help:"Time zone of the evenings on which people meet (${default})."`
+	Studies       int      `env:"STUDYCALL_STUDIES" default:"10" placeholder:"N" help:"Number of studies (${default})."`
+	Sessions      int      `env:"STUDYCALL_SESSIONS" default:"100" placeholder:"N" help:"Number of sessions per study (${default}), of about 40 events each; four a week, more for over ten years."`
+	Seed          uint64   `env:"STUDYCALL_SEED" default:"0" placeholder:"NUMBER" help:"Number of the past (${default}). The same seed, sessions and date make the same past; another seed adds other studies."`
+	Until         string   `env:"STUDYCALL_UNTIL" placeholder:"DATE" help:"All sessions end before this day, such as 2025-11-20. Empty: today."`
+	StatsTimezone timeZone `env:"STUDYCALL_STATS_TIMEZONE" default:"Asia/Seoul" placeholder:"ZONE" help:"Time zone of the evenings on which the studies meet (${default})."`
 }
 
 // Help is shown after the command's own line.
 func (c *seedCommand) Help() string {
-	return `Each study has members of its own. The first of study N, seed-user-N-1, is its owner: sign in as that user, with the header X-User-Id where sign-in is development's, to see what was made. (With --seed=S: seed-S-study-N, seed-S-user-N-1.)
+	return `Each study has members of its own. The first member of study N, seed-user-N-1, is its owner: sign in as that user to see the result (development sign-in: with the header X-User-Id). With --seed=S the names are seed-S-study-N and seed-S-user-N-1.
 
-A service makes the example study (study-123, user-456) only where there is no study yet, and so not on a database that was seeded first.`
+A server creates the example study (study-123, user-456) only if no study exists: not on a database that was seeded before.`
 }
 
 // Validate is called by the parser.
@@ -41,7 +41,7 @@ func (c *seedCommand) Validate() error {
 	return err
 }
 
-// past is the one that the flags ask for.
+// past returns the past that the flags describe.
 func (c *seedCommand) past(now time.Time) (seed.Past, error) {
 	zone := c.StatsTimezone.Location
 	year, month, day := now.In(zone).Date()
@@ -53,7 +53,7 @@ func (c *seedCommand) past(now time.Time) (seed.Past, error) {
 			return seed.Past{}, fmt.Errorf("--until %q is not a date like 2025-11-20", c.Until)
 		}
 	}
-	if c.Until != "" && until.Year() < earliestUntil {
+	if until.Year() < earliestUntil {
 		return seed.Past{}, fmt.Errorf("--until must not be before %d-01-01", earliestUntil)
 	}
 	if until.After(today) {
@@ -62,48 +62,52 @@ func (c *seedCommand) past(now time.Time) (seed.Past, error) {
 	return seed.Past{Seed: c.Seed, Sessions: c.Sessions, Until: until}, nil
 }
 
-// Run makes the studies and appends their past. What was appended when it is interrupted or fails, stays: whole sessions,
-// all of them ended.
+// Run creates the studies and appends their past. After an interruption or failure the appended events stay: whole sessions,
+// all ended.
 func (c *seedCommand) Run(ctx context.Context, s *streams) error {
 	past, err := c.past(time.Now())
 	if err != nil {
 		return err
 	}
-	db, store, done, err := c.openLog(ctx, s.log, mayCreate)
+	db, err := c.openLog(ctx, s.log, mayCreate)
 	if err != nil {
 		return err
 	}
-	defer done()
-
-	if err := warnOfWebApp(ctx, db, s.log, "the members that are made show nowhere, and nobody can sign in as one"); err != nil {
+	defer db.close()
+	if err := db.warnOfWebApp(ctx, "the new members have no effect, and no user can sign in as one of them"); err != nil {
 		return err
 	}
-	sow := &sower{store: store, past: past, studies: c.Studies}
+	seeder := &seeder{store: db.store, past: past, studies: c.Studies}
 	enrolling := newProgress(s, "enrolling the studies' members", int64(c.Studies))
-	err = pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) error { return sow.enroll(ctx, tx, enrolling) })
+	err = pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) error { return seeder.enroll(ctx, tx, enrolling) })
 	enrolling.Done()
 	if err != nil {
 		return err
 	}
 	began := time.Now()
-	sow.progress = newProgress(s, "appending sessions", int64(c.Studies)*int64(c.Sessions))
-	err = sow.append(ctx)
-	sow.progress.Done()
-	events, took := sow.events.Load(), time.Since(began)
+	seeder.progress = newProgress(s, "appending sessions", int64(c.Studies)*int64(c.Sessions))
+	err = seeder.append(ctx)
+	seeder.progress.Done()
+	events, took := seeder.events.Load(), time.Since(began)
 	if err != nil {
 		if ctx.Err() != nil {
 			err = errInterrupted
 		}
-		return fmt.Errorf("%w; the %d events that were appended stay, and to add more, choose another --seed than %d", err, events, c.Seed)
+		return fmt.Errorf("%w; the %d appended events stay: to append more, use another --seed than %d", err, events, c.Seed)
 	}
+	return c.report(s, past, events, took)
+}
+
+// report prints the result, and a request that shows it.
+func (c *seedCommand) report(s *streams, past seed.Past, events int64, took time.Duration) error {
 	first := past.Study(1)
-	which := "study " + first.ID
+	studies := "study " + first.ID
 	if c.Studies > 1 {
-		which = fmt.Sprintf("studies %s to %s", first.ID, past.Study(c.Studies).ID)
+		studies = fmt.Sprintf("studies %s to %s", first.ID, past.Study(c.Studies).ID)
 	}
-	_, err = fmt.Fprintf(s.out, `Appended %d events in %s, %.0f a second, of the %s.
-Look at them as an owner, while the service runs on this database:
+	_, err := fmt.Fprintf(s.out, `Appended %d events in %s, %.0f a second, of the %s.
+To see them as an owner, while the service runs on this database:
   curl 'http://127.0.0.1:8080/api/my-studies/%s/video-call/history' -H 'X-User-Id: %s'
-`, events, took.Round(time.Millisecond), float64(events)/took.Seconds(), which, first.ID, first.Members[0].UserID)
+`, events, took.Round(time.Millisecond), float64(events)/took.Seconds(), studies, first.ID, first.Members[0].UserID)
 	return err
 }

@@ -113,7 +113,7 @@ func TestTheSamePastComesOutInAnotherDatabaseAndIsNotAppendedTwice(t *testing.T)
 	// Also when only some of the studies are there.
 	code, _, stderr := sow(t.Context(), f.url, "--studies=4", "--sessions=10", "--seed=5")
 	if code != exitFailure || !strings.Contains(stderr, "seed-5-study-1 has events already") ||
-		!strings.Contains(stderr, "choose another --seed") {
+		!strings.Contains(stderr, "use another --seed") {
 		t.Errorf("the second time: exit %d, %q", code, stderr)
 	}
 	var studies int
@@ -152,7 +152,7 @@ func TestAnInterruptLeavesWholeSessions(t *testing.T) {
 		t.Fatal(watched)
 	}
 	g := f.look(t)
-	if want := fmt.Sprintf("interrupted; the %d events that were appended stay", g.events); code != exitInterrupted ||
+	if want := fmt.Sprintf("interrupted; the %d appended events stay", g.events); code != exitInterrupted ||
 		!strings.Contains(stderr, want) {
 		t.Errorf("exit %d, %q, want exit 130 and %q", code, stderr, want)
 	}
@@ -172,7 +172,7 @@ func TestTwoWhoSeedTheSameAtOnceAppendNothingTwice(t *testing.T) {
 			says <- stderr
 		}()
 	}
-	if both, said := <-codes+<-codes, <-says+<-says; both != exitOK+exitFailure || !strings.Contains(said, "choose another --seed") {
+	if both, said := <-codes+<-codes, <-says+<-says; both != exitOK+exitFailure || !strings.Contains(said, "use another --seed") {
 		t.Errorf("the exit codes add up to %d; they say %q", both, said)
 	}
 	if g := f.look(t); g.started != 100 || g.ended != 100 || g.head != g.events {
@@ -199,7 +199,7 @@ func TestWhatWasSeededCanBeLookedAt(t *testing.T) {
 	if err != nil || !strings.Contains(string(answer), `"total":3`) {
 		t.Errorf("%s answers %s (%v)", command, answer, err)
 	}
-	if code, help, _ := studycall(t, "seed", "--help"); code != exitOK || !strings.Contains(strings.Join(strings.Fields(help), " "), "only where there is no study yet") {
+	if code, help, _ := studycall(t, "seed", "--help"); code != exitOK || !strings.Contains(strings.Join(strings.Fields(help), " "), "only if no study exists") {
 		t.Errorf("its help does not tell of the example study: %s", help)
 	}
 }

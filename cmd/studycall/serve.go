@@ -1,8 +1,8 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 	"os"
 	"runtime/debug"
 	"time"
@@ -14,22 +14,22 @@ type serveCommand struct {
 	signInFlags     `embed:"" group:"Sign-in"`
 	edgeFlags       `embed:"" group:"Browsers and limits"`
 	membershipFlags `embed:"" group:"Members"`
-	Listen          string `env:"STUDYCALL_LISTEN" default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Address to listen on (${default}); port 0 takes a free one."`
-	CallCapacity    int    `env:"STUDYCALL_CALL_CAPACITY" default:"12" placeholder:"N" help:"How many may be in one call at once (${default})."`
+	Listen          string `env:"STUDYCALL_LISTEN" default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Address to listen on (${default}); port 0: any free port."`
+	CallCapacity    int    `env:"STUDYCALL_CALL_CAPACITY" default:"12" placeholder:"N" help:"Largest number of participants in one call (${default})."`
 
-	DisconnectGrace time.Duration `env:"STUDYCALL_DISCONNECT_GRACE" default:"20s" placeholder:"TIME" help:"How long somebody whose connection broke stays in the call, to come back (${default})."`
-	EmptyTimeout    time.Duration `env:"STUDYCALL_EMPTY_TIMEOUT" default:"5m" placeholder:"TIME" help:"How long a session waits for somebody to join it, and somebody who joined without a socket stays in the call (${default})."`
+	DisconnectGrace time.Duration `env:"STUDYCALL_DISCONNECT_GRACE" default:"20s" placeholder:"TIME" help:"How long a participant whose connection broke stays in the call (${default})."`
+	EmptyTimeout    time.Duration `env:"STUDYCALL_EMPTY_TIMEOUT" default:"5m" placeholder:"TIME" help:"How long a session without participants stays open, and a participant without a socket stays in the call (${default})."`
 
-	timeouts timeouts // no flags: of interest to tests alone; zero for the usual ones
+	timeouts timeouts // set by tests only; zero: defaultTimeouts
 }
 
-// gcPercent lets the heap grow to five times what is in use before it is collected, unless GOGC says something else. With
-// Go's 100, a sixth of the CPU time went to collecting a heap of some megabytes again and again: relayed messages cost 15 to
-// 20 % less so, toggles about as much. 800 gives little more. GOMEMLIMIT bounds what it costs in memory.
+// gcPercent lets the heap grow to five times the live memory between collections, unless GOGC is set. With Go's default of
+// 100, a sixth of the CPU time went into collecting a heap of a few megabytes. With 400, relayed messages cost 15 to 20 % less,
+// toggles about the same; 800 gains little more. GOMEMLIMIT bounds the memory.
 const gcPercent = 400
 
-// collectSeldom is for the program as a service; other commands are short, or hold much.
-func collectSeldom() {
+// setGCPercent is for the service. The other commands are short, or use much memory.
+func setGCPercent() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
@@ -37,13 +37,13 @@ func collectSeldom() {
 
 // Run serves until ctx ends, then drains.
 func (c *serveCommand) Run(ctx context.Context, s *streams) (err error) {
-	collectSeldom()
+	setGCPercent()
 	if err := c.check(); err != nil {
 		return err
 	}
 	program, err := newProgram(ctx, *c, s.log)
 	if err != nil && ctx.Err() != nil {
-		return nil // told to stop while starting
+		return nil // stopped during the start
 	}
 	if err != nil {
 		return err
@@ -57,21 +57,18 @@ func (c *serveCommand) Run(ctx context.Context, s *streams) (err error) {
 	return program.Run(ctx)
 }
 
-// check refuses settings that cannot be meant, and combinations that would let strangers in.
+// check refuses invalid settings, and combinations that would give access without sign-in.
 func (c *serveCommand) check() error {
 	if c.CallCapacity < 1 {
-		return usageError{fmt.Sprintf("--call-capacity must be at least 1, not %d", c.CallCapacity)}
+		return usageErrorf("--call-capacity must be at least 1, not %d", c.CallCapacity)
 	}
 	if c.DisconnectGrace < time.Second || c.DisconnectGrace > time.Hour {
-		return usageError{fmt.Sprintf("--disconnect-grace must be 1s to 1h, not %v", c.DisconnectGrace)}
+		return usageErrorf("--disconnect-grace must be 1s to 1h, not %v", c.DisconnectGrace)
 	}
 	if c.EmptyTimeout < time.Second || c.EmptyTimeout > 24*time.Hour {
-		return usageError{fmt.Sprintf("--empty-timeout must be 1s to 24h, not %v", c.EmptyTimeout)}
+		return usageErrorf("--empty-timeout must be 1s to 24h, not %v", c.EmptyTimeout)
 	}
-	if err := c.edgeFlags.check(); err != nil {
-		return err
-	}
-	if err := c.membershipFlags.check(); err != nil {
+	if err := cmp.Or(c.edgeFlags.check(), c.membershipFlags.check()); err != nil {
 		return err
 	}
 	_, err := c.authenticator(c.Listen)

@@ -145,7 +145,7 @@ func TestMistakesInTheEdgesFlags(t *testing.T) {
 		"--allowed-origins=https://app.example.com/path":    "write https://app.example.com",
 		"--trusted-proxies=10.0.0.0/33":                     "not a network like",
 		"--trusted-proxies=10.0.0.1/8":                      "write the network",
-		"--trusted-proxies=0.0.0.0/0":                       "a proxy cannot be anybody",
+		"--trusted-proxies=0.0.0.0/0":                       "includes every address",
 		"--trusted-proxies=10.0.0.0/8,":                     "not a network like",
 		"--trusted-proxies=::ffff:10.0.0.0/104":             "not a network like",
 		"--rate-limit=often":                                "--rate-limit",

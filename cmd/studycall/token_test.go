@@ -91,8 +91,8 @@ func TestTokenSaysWhatIsMissing(t *testing.T) {
 		args []string
 		says string
 	}{
-		{[]string{"--user=user-456"}, "set NEXTAUTH_SECRET, or give --secret"},
-		{[]string{"--user=user-456", "--secret="}, "set NEXTAUTH_SECRET, or give --secret"},
+		{[]string{"--user=user-456"}, "set NEXTAUTH_SECRET or --secret"},
+		{[]string{"--user=user-456", "--secret="}, "set NEXTAUTH_SECRET or --secret"},
 		{[]string{"--user=user-456", "--secret=hidden,"}, "no secret at place 2 of 2"},
 		{[]string{"--user=user-456", "--secret=hidden, hidden"}, "space beside a comma"},
 		{[]string{"--secret=hidden"}, "--user"},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,8 +9,8 @@ import (
 	"github.com/studycall/studycall/projections"
 )
 
-// shownDifferences is how many differences are printed; the rest is counted.
-const shownDifferences = 1000
+// printedDifferences is the largest number of printed differences. The total is always printed.
+const printedDifferences = 1000
 
 type verifyCommand struct {
 	rebuildCommand `embed:""`
@@ -17,22 +18,19 @@ type verifyCommand struct {
 
 // Help is shown after the command's own line.
 func (c *verifyCommand) Help() string {
-	return "Exits with 0 if the tables are what the log says, 1 on a difference, 2 on a mistake in the flags, 3 if it could " +
-		"not compare, such as tables that were never made or a database that is away, and 130 if it was interrupted."
+	return "Exit code 0: the tables agree with the log. 1: they differ. 2: a mistake in the flags. 3: no comparison was possible, " +
+		"for example because a table does not exist yet or the database is unavailable. 130: interrupted."
 }
 
-// Run compares projections with a fold of the log while they are in use.
+// Run compares projections with a fold of the log while servers use them.
 func (c *verifyCommand) Run(ctx context.Context, s *streams) error {
 	found := 0
-	err := c.beside(ctx, s, "verify", func(r *projections.Rebuilder, chosen []projections.Projection) error {
+	err := c.withRebuilder(ctx, s, "verify", func(r *projections.Rebuilder, chosen []projections.Projection) error {
 		return r.Verify(ctx, func(d projections.Difference) {
-			if found++; found <= shownDifferences {
-				column := d.Column
-				if column == "" {
-					column = "(row)"
-				}
+			found++
+			if found <= printedDifferences {
 				_, _ = fmt.Fprintf(s.out, "%s.%s %s %s: live %s, rebuilt %s\n",
-					d.Projection, d.Table, d.Key, column, d.Live, d.Rebuilt)
+					d.Projection, d.Table, d.Key, cmp.Or(d.Column, "(row)"), d.Live, d.Rebuilt)
 			}
 		}, chosen...)
 	})
@@ -40,10 +38,10 @@ func (c *verifyCommand) Run(ctx context.Context, s *streams) error {
 	case err != nil:
 		return codedError{err, exitUnverified}
 	case found == 1:
-		return errors.New("1 difference between the tables and the log; studycall rebuild makes the tables anew")
+		return errors.New("1 difference between the tables and the log; studycall rebuild repairs the tables")
 	case found > 1:
-		return fmt.Errorf("%d differences between the tables and the log; studycall rebuild makes the tables anew", found)
+		return fmt.Errorf("%d differences between the tables and the log; studycall rebuild repairs the tables", found)
 	}
-	_, err = fmt.Fprintln(s.out, "The tables are what the log says.")
+	_, err = fmt.Fprintln(s.out, "The tables agree with the log.")
 	return err
 }

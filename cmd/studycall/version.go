@@ -8,13 +8,13 @@ import (
 
 type versionCommand struct{}
 
-// Run prints what this binary was built from.
+// Run prints the version.
 func (c *versionCommand) Run(s *streams) error {
 	_, err := fmt.Fprintln(s.out, version())
 	return err
 }
 
-// version says what this binary was built from.
+// version describes the module version and the revision that this binary was built from.
 func version() string {
 	version, revision, modified := "(devel)", "", ""
 	if info, ok := debug.ReadBuildInfo(); ok {

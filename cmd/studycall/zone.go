@@ -3,10 +3,10 @@ package main
 import (
 	"fmt"
 	"time"
-	_ "time/tzdata" // the machine may have no time zones of its own
+	_ "time/tzdata" // for machines without time zone data
 )
 
-// timeZone is a flag that names a time zone.
+// timeZone is a flag with the name of a time zone.
 type timeZone struct{ *time.Location }
 
 // UnmarshalText implements encoding.TextUnmarshaler.
@@ -19,7 +19,7 @@ func (z *timeZone) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// zoneFlags say which days statistics count.
+// zoneFlags set the time zone of statistics.
 type zoneFlags struct {
-	StatsTimezone timeZone `env:"STUDYCALL_STATS_TIMEZONE" default:"Asia/Seoul" placeholder:"ZONE" help:"Time zone of the days that statistics count (${default}). The tables of another are rebuilt at the next start."`
+	StatsTimezone timeZone `env:"STUDYCALL_STATS_TIMEZONE" default:"Asia/Seoul" placeholder:"ZONE" help:"Time zone of the days in statistics (${default}). After a change, the next start rebuilds the tables."`
 }

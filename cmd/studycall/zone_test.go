@@ -20,7 +20,7 @@ func TestAnotherTimeZoneIsRefusedByWhatWouldReplaceTheTables(t *testing.T) {
 	for _, command := range []string{"rebuild", "verify"} {
 		code, stdout, stderr := studycall(t, command, database, "--stats-timezone=UTC")
 		if code != exitUsage || stdout != "" || strings.Count(stderr, "\n") != 1 ||
-			!strings.Contains(stderr, "study_stats count the days of Asia/Seoul, and --stats-timezone (STUDYCALL_STATS_TIMEZONE) says UTC") {
+			!strings.Contains(stderr, "study_stats count the days of Asia/Seoul, but --stats-timezone (STUDYCALL_STATS_TIMEZONE) is UTC") {
 			t.Errorf("%s: exit %d, %q, %q", command, code, stdout, stderr)
 		}
 		if code, _, stderr := studycall(t, command, database, "--stats-timezone=UTC", "history"); code != exitOK {

@@ -15,38 +15,29 @@ import (
 )
 
 const (
-	// seedWriters is how many studies are appended to at a time, and seedAppend how many events at once, at least: with
-	// fewer of either, the time goes into transactions; more gain nothing (measured).
+	// seedWriters is the number of concurrent appends, and seedAppend the least number of events in one. Fewer spend the time
+	// on transactions; more gain nothing (measured).
 	seedWriters = 8
 	seedAppend  = 1000
 )
 
-// sower puts a past into the database.
-type sower struct {
+// seeder writes a past into the database.
+type seeder struct {
 	store    *eventstore.Store
 	past     seed.Past
 	studies  int
 	progress *progress
-	events   atomic.Int64 // appended so far
+	events   atomic.Int64 // number of appended events
 }
 
-// mustBeNew refuses a past that has been appended already.
-func (s *sower) mustBeNew(ctx context.Context, study seed.Study) error {
-	events, err := s.store.Load(ctx, eventstore.Stream(study.ID))
-	if err == nil && len(events) > 0 {
-		err = s.seededError(study)
-	}
-	return err
-}
-
-func (s *sower) seededError(study seed.Study) error {
-	return fmt.Errorf("%s has events already: the log holds a past of seed %d, and none is appended twice; choose another --seed, or an empty database",
+func (s *seeder) alreadySeeded(study seed.Study) error {
+	return fmt.Errorf("%s has events already: a past cannot be appended twice, and the log has that of seed %d; use another --seed, or an empty database",
 		study.ID, s.past.Seed)
 }
 
-// append appends all sessions, of several studies at a time. When ctx ends, it returns ctx's error once what was begun is
-// in the log.
-func (s *sower) append(ctx context.Context) error {
+// append appends all sessions, several studies at a time. After ctx ends, it completes the appends in progress and returns
+// ctx's error.
+func (s *seeder) append(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(seedWriters)
 	for n := 1; n <= s.studies; n++ {
@@ -55,42 +46,41 @@ func (s *sower) append(ctx context.Context) error {
 	return group.Wait()
 }
 
-// appendStudy appends one study's sessions, some at a time, so that only those are in memory.
-func (s *sower) appendStudy(ctx context.Context, study seed.Study) error {
+// appendStudy appends one study's sessions, a few at a time, so that only those are in memory.
+func (s *seeder) appendStudy(ctx context.Context, study seed.Study) error {
 	var (
-		stream   = eventstore.Stream(study.ID)
 		version  int64
 		sessions int64
-		waiting  []domain.Event
+		pending  []domain.Event
 	)
 	flush := func() error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		// Not ctx: what has been begun is finished, so that it is known what is in the log.
-		_, err := s.store.Append(context.WithoutCancel(ctx), stream, version, waiting)
+		// Not with ctx: an append that has begun is completed, so that the number of appended events is known.
+		_, err := s.store.Append(context.WithoutCancel(ctx), eventstore.Stream(study.ID), version, pending)
 		if errors.Is(err, eventstore.ErrConflict) {
-			return s.seededError(study)
+			return s.alreadySeeded(study)
 		}
 		if err != nil {
 			return fmt.Errorf("append to the past of %s: %w", study.ID, err)
 		}
-		s.events.Add(int64(len(waiting)))
+		s.events.Add(int64(len(pending)))
 		s.progress.Add(sessions)
-		version += int64(len(waiting))
-		sessions, waiting = 0, waiting[:0]
+		version += int64(len(pending))
+		sessions, pending = 0, pending[:0]
 		return nil
 	}
 	for session := range study.Sessions() {
-		waiting = append(waiting, session...)
+		pending = append(pending, session...)
 		sessions++
-		if len(waiting) >= seedAppend {
+		if len(pending) >= seedAppend {
 			if err := flush(); err != nil {
 				return err
 			}
 		}
 	}
-	if len(waiting) == 0 {
+	if len(pending) == 0 {
 		return nil
 	}
 	return flush()
@@ -109,12 +99,16 @@ const enrollSQL = `
 	select $1, user_id, role, status from unnest($3::text[], $6::text[], $7::text[]) as member (user_id, role, status)
 	on conflict (study_id, user_id) do update set role = excluded.role, status = excluded.status`
 
-// enroll puts the studies and their members into our own membership tables. It refuses studies that have events.
-func (s *sower) enroll(ctx context.Context, tx pgx.Tx, progress *progress) error {
+// enroll writes the studies and their members into the service's own tables. It refuses studies that have events.
+func (s *seeder) enroll(ctx context.Context, tx pgx.Tx, progress *progress) error {
 	for n := 1; n <= s.studies; n++ {
 		study := s.past.Study(n)
-		if err := s.mustBeNew(ctx, study); err != nil {
+		events, err := s.store.Load(ctx, eventstore.Stream(study.ID))
+		if err != nil {
 			return err
+		}
+		if len(events) > 0 {
+			return s.alreadySeeded(study)
 		}
 		var ids, names, emails, roles, statuses []string
 		for _, m := range study.Members {
