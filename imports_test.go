@@ -39,6 +39,7 @@ func imports() map[string][]string {
 		"pacing":                nil,
 		"rawjson":               nil,
 		"websocket":             {"pacing"},
+		"closecode":             {"websocket"},
 		"socketio/engineio":     {"websocket"},
 		"socketio":              {"websocket", "rawjson", "socketio/engineio"},
 		"socketio/conformance":  {"websocket", "socketio", "socketio/engineio"},
@@ -50,8 +51,8 @@ func imports() map[string][]string {
 		// The edges.
 		"api":                   {"domain", "eventstore", "membership"},
 		"httpapi":               append(core, "api"),
-		"feed":                  {"api", "eventstore", "websocket"},
-		"realtime":              {"api", "domain", "eventstore", "commands", "presence", "membership", "auth", "language", "feed", "socketio", "websocket", "rawjson", "postgres"},
+		"feed":                  {"api", "eventstore", "websocket", "closecode"},
+		"realtime":              {"api", "domain", "eventstore", "commands", "presence", "membership", "auth", "language", "feed", "socketio", "websocket", "closecode", "rawjson", "postgres"},
 		"realtime/realtimetest": {"rawjson"},
 		// Programs.
 		"bench/fanout": {"realtime", "websocket"},

@@ -7,8 +7,9 @@ import (
 )
 
 const (
-	// patience is how long Eventually waits. It is far above what any condition needs, so that a busy machine fails no test.
-	patience = time.Minute
+	// Patience is how long Eventually and Receive wait. It is far above what any condition needs, so that a busy machine fails no
+	// test.
+	Patience = time.Minute
 	// interval is the pause between two evaluations of a condition.
 	interval = 2 * time.Millisecond
 )
@@ -17,12 +18,12 @@ const (
 // The condition is called by the test's goroutine.
 func Eventually(tb testing.TB, what string, condition func() bool) {
 	tb.Helper()
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(Patience)
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for !condition() {
 		if time.Now().After(deadline) {
-			tb.Fatalf("not within %s: %s", patience, what)
+			tb.Fatalf("not within %s: %s", Patience, what)
 		}
 		<-ticker.C
 	}
@@ -41,4 +42,16 @@ func Value[T any](tb testing.TB, value T, err error) T {
 	tb.Helper()
 	NoError(tb, err)
 	return value
+}
+
+// Receive waits for a value from a channel, and fails the test after a minute.
+func Receive[T any](tb testing.TB, from <-chan T) T {
+	tb.Helper()
+	select {
+	case value := <-from:
+		return value
+	case <-time.After(Patience):
+		tb.Fatalf("nothing was received within %s", Patience)
+		panic("unreachable")
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/studycall/studycall/closecode"
 	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/websocket"
 )
@@ -51,7 +52,7 @@ func New(config Config) *Feeds {
 		config: config,
 		sockets: websocket.New(websocket.Config{
 			MaxMessage: maxMessage, PingPeriod: config.PingInterval, PongWait: config.PingInterval + config.PingTimeout,
-			Log: config.Logger,
+			Codes: closecode.Codes(), Log: config.Logger,
 		}),
 		following: make(chan struct{}),
 		byStudy:   map[string]map[*Subscriber]struct{}{},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 
+	"github.com/studycall/studycall/closecode"
 	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/websocket"
 )
@@ -62,7 +63,7 @@ func (s *Subscriber) Open(conn *websocket.Conn) {
 }
 
 // Message implements websocket.Handler: a subscriber has nothing to say.
-func (s *Subscriber) Message(conn *websocket.Conn, _ []byte, _ bool) { conn.Close(websocket.BadPacket) }
+func (s *Subscriber) Message(conn *websocket.Conn, _ []byte, _ bool) { conn.Close(closecode.BadPacket) }
 
 // Closed implements websocket.Handler.
 func (s *Subscriber) Closed(*websocket.Conn, error) {

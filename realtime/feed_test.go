@@ -13,6 +13,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/studycall/studycall/closecode"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
 	ours "github.com/studycall/studycall/websocket"
@@ -228,13 +229,13 @@ func TestAFeedEndsWithWhatItRestsOn(t *testing.T) {
 	for name, c := range map[string]struct {
 		who  *reader
 		code ours.CloseCode
-	}{"kicked": {kicked, ours.Removed}, "suspended": {suspended, ours.Removed}, "loud": {loud, ours.BadPacket}} {
-		if got := c.who.closed(); got != int(c.code) {
+	}{"kicked": {kicked, closecode.Removed}, "suspended": {suspended, closecode.Removed}, "loud": {loud, closecode.BadPacket}} {
+		if got := c.who.closed(); got != c.code.Number {
 			t.Errorf("the feed of who is %s is closed with %d", name, got)
 		}
 	}
 	n.drain()
-	if got := drained.closed(); got != int(ours.Restart) {
+	if got := drained.closed(); got != ours.Restart.Number {
 		t.Errorf("a drain closes feeds with %d", got)
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/studycall/studycall/closecode"
 	"github.com/studycall/studycall/domain"
-	"github.com/studycall/studycall/websocket"
 )
 
 // handler does what a message asks for. It may wait for what its client waits for, never for other clients. If it gives an
@@ -46,7 +46,7 @@ func (s *Server) handle(c *client, event string, data json.RawMessage, bytes int
 		acknowledge(c, ack, &domain.Error{Code: domain.RateLimited})
 		return
 	case hangUp:
-		s.hangUp(c, websocket.RateLimited)
+		s.hangUp(c, closecode.RateLimited)
 		return
 	case pass:
 	}

@@ -116,6 +116,6 @@ func (s *Server) recorded(what string, l presence.Lease, err error) {
 
 // hangUp closes a client's connection.
 func (s *Server) hangUp(c *client, code websocket.CloseCode) {
-	s.Log.Debug("closing a socket", "socketId", c.id, "userId", c.user.ID, "reason", code.Reason())
+	s.Log.Debug("closing a socket", "socketId", c.id, "userId", c.user.ID, "reason", code.Text)
 	c.link.close(code)
 }

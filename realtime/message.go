@@ -9,9 +9,6 @@ import (
 	"github.com/studycall/studycall/websocket"
 )
 
-// mainNamespace is the one that the web app connects to.
-const mainNamespace = "/"
-
 // message is an event on its way to clients. It is encoded once for each kind of transport, when the first client of
 // that kind needs it. It is not safe for concurrent use.
 type message struct {
@@ -54,7 +51,7 @@ func (m *message) data() json.RawMessage { return bytes.Join(m.parts, nil) }
 
 func (m *message) forSocketIO() socketio.Packet {
 	if !m.isPacket {
-		m.packet, m.isPacket = socketio.EncodeJoined(mainNamespace, m.event, m.parts...), true
+		m.packet, m.isPacket = socketio.EncodeJoined(socketio.MainNamespace, m.event, m.parts...), true
 	}
 	return m.packet
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/studycall/studycall/api"
+	"github.com/studycall/studycall/closecode"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/language"
 	"github.com/studycall/studycall/websocket"
@@ -98,7 +99,7 @@ func (p *plain) Open(conn *websocket.Conn) {
 func (p *plain) Message(conn *websocket.Conn, data []byte, binary bool) {
 	var in plainFrame
 	if binary || json.Unmarshal(data, &in) != nil || in.Event == "" {
-		conn.Close(websocket.BadPacket)
+		conn.Close(closecode.BadPacket)
 		return
 	}
 	var reply answer
@@ -115,5 +116,5 @@ func (p *plain) Message(conn *websocket.Conn, data []byte, binary bool) {
 func (p *plain) Closed(conn *websocket.Conn, _ error) {
 	s := p.server
 	s.clients.remove(p.client)
-	s.gone(p.client, s.Now().Add(-time.Since(conn.LastThere())))
+	s.gone(p.client, s.Now().Add(-time.Since(conn.LastAlive())))
 }

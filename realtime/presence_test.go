@@ -6,12 +6,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/studycall/studycall/closecode"
 	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/presence"
 	"github.com/studycall/studycall/realtime"
 	"github.com/studycall/studycall/realtime/realtimetest"
-	"github.com/studycall/studycall/websocket"
 )
 
 // between fails the test unless a time on record, which is in whole milliseconds, is between the moments at which the test
@@ -124,7 +124,7 @@ func TestAPingTimeoutIsStampedWithWhenTheClientWasLastHeard(t *testing.T) {
 	last := time.Now()
 	lee.Told()
 	silent := time.Now()
-	if code := lee.Closed(); code != int(websocket.Silent) {
+	if code := lee.Closed(); code != closecode.PingTimeout.Number {
 		t.Errorf("lee is closed with %d", code)
 	}
 	w.eventually("lee has left", func() bool { return w.left("lee").UserID != "" })
@@ -284,7 +284,7 @@ func TestKickedAndSuspended(t *testing.T) {
 	}
 	w.eventually("lee has left", func() bool { return w.left("lee").UserID != "" })
 	w.exec(`update users set status = 'SUSPENDED' where id = 'park'`)
-	if code := park.Closed(); code != 4003 {
+	if code := park.Closed(); code != closecode.Removed.Number {
 		t.Errorf("park was closed with %d", code)
 	}
 	kim.Expect("video:user-left")

@@ -6,10 +6,10 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/studycall/studycall/closecode"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/feed"
 	"github.com/studycall/studycall/membership"
-	"github.com/studycall/studycall/websocket"
 )
 
 // lookAtPeople puts out whoever may no longer be here: who is no member of a study any more, and who has no account. Each is
@@ -64,7 +64,7 @@ func (s *Server) lookAtMembers(ctx context.Context, feeds []*feed.Subscriber) er
 	}
 	for _, f := range feeds {
 		if out(f.StudyID, f.UserID) {
-			f.Close(websocket.Removed)
+			f.Close(closecode.Removed)
 		}
 	}
 	return nil
@@ -94,11 +94,11 @@ func (s *Server) lookAtAccounts(ctx context.Context, feeds []*feed.Subscriber) e
 		for _, r := range c.in() {
 			s.removed(c, r, s.Now())
 		}
-		s.hangUp(c, websocket.Removed)
+		s.hangUp(c, closecode.Removed)
 	}
 	for _, f := range feeds {
 		if !active[f.UserID] {
-			f.Close(websocket.Removed)
+			f.Close(closecode.Removed)
 		}
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/studycall/studycall/auth"
+	"github.com/studycall/studycall/closecode"
 	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/feed"
@@ -119,13 +120,13 @@ func New(config Config) *Server {
 	}
 	s.socketIO = socketio.NewServer(socketio.Config{
 		PingInterval: config.PingInterval, PingTimeout: config.PingTimeout, ConnectTimeout: config.ConnectTimeout,
-		Admit: s.admit,
-	}, map[string]socketio.Namespace{mainNamespace: namespace{s}})
+		KeepHeaders: []string{auth.DevHeader}, Codes: closecode.Codes(), Admit: s.admit,
+	}, map[string]socketio.Namespace{socketio.MainNamespace: namespace{s}})
 	interval, timeout := config.PingInterval, config.PingTimeout
 	if interval == 0 {
 		interval, timeout = 25*time.Second, time.Minute
 	}
-	s.plain = websocket.New(websocket.Config{PingPeriod: interval, PongWait: interval + timeout})
+	s.plain = websocket.New(websocket.Config{PingPeriod: interval, PongWait: interval + timeout, Codes: closecode.Codes()})
 	s.announce = newAnnouncer(s)
 	s.feeds = feed.New(feed.Config{
 		Log: config.Events, Heard: s.announce.heard, PingInterval: interval, PingTimeout: timeout, Logger: config.Log,

@@ -6,13 +6,14 @@ import (
 
 	gorilla "github.com/gorilla/websocket"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/socketio"
 	"github.com/studycall/studycall/websocket"
 )
 
-// Given a client that has joined no namespace, when it sends any packet but CONNECT to one, then it is closed at the packet's
-// text: nothing waits for attachments.
-func TestNothingWaitsForWhoHasNotJoined(t *testing.T) {
+// Given a client without a namespace, when it sends any packet but CONNECT, then it is closed at once, also if attachments are
+// to follow.
+func TestPacketsBeforeConnectClose(t *testing.T) {
 	t.Parallel()
 	s := start(t, socketio.Config{})
 	for _, text := range []string{
@@ -20,15 +21,14 @@ func TestNothingWaitsForWhoHasNotJoined(t *testing.T) {
 	} {
 		conn := s.open(t)
 		send(t, conn, text)
-		if _, _, err := conn.ReadMessage(); !gorilla.IsCloseError(err, int(websocket.BadPacket)) {
+		if _, _, err := conn.ReadMessage(); !gorilla.IsCloseError(err, codes.BadPacket.Number) {
 			t.Errorf("%.20q: %v", text, err)
 		}
 	}
 }
 
-// Given a limit, when a packet's text and its attachments are over it together, then the client is closed at once; what fits
-// is taken.
-func TestAttachmentsCountTogether(t *testing.T) {
+// MaxPayload bounds a packet's text and its attachments together.
+func TestAttachmentsCountTowardsMaxPayload(t *testing.T) {
 	t.Parallel()
 	const text = `452-["echo",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]`
 	for size, fits := range map[int]bool{464: true, 465: false} {
@@ -41,11 +41,11 @@ func TestAttachmentsCountTogether(t *testing.T) {
 			}
 		}
 		_, answer, err := conn.ReadMessage()
-		if fits && (err != nil || string(answer) != text) || !fits && !gorilla.IsCloseError(err, int(websocket.TooBig)) {
+		if fits && (err != nil || string(answer) != text) || !fits && !gorilla.IsCloseError(err, websocket.TooBig.Number) {
 			t.Errorf("%d bytes of attachments: %s, %v", size+468, answer, err)
 		}
 		if !fits {
-			if end := wait(t, s.main.ended); end.reason != socketio.ParseError {
+			if end := check.Receive(t, s.main.ended); end.reason != socketio.ParseError {
 				t.Errorf("ended by %v", end.reason)
 			}
 		}

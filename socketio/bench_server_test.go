@@ -20,12 +20,12 @@ import (
 	"github.com/studycall/studycall/socketio"
 )
 
-// benchServer names the environment variable that makes the test binary a server for the benchmarks: in a process of its
-// own, so that what it costs can be told from what the clients cost.
+// benchServer is the environment variable that makes the test binary a server for the benchmarks. The server is a process of its own,
+// so that its CPU time is separate from that of the clients.
 const benchServer = "STUDYCALL_BENCH_SERVER"
 
-// TestBenchServer is that server, and passes at once otherwise.
-func TestBenchServer(t *testing.T) { //nolint:paralleltest // it is a process of its own
+// TestBenchServer is that server. Without the variable it passes at once.
+func TestBenchServer(t *testing.T) { //nolint:paralleltest // it runs in a process of its own
 	kind := os.Getenv(benchServer)
 	if kind == "" {
 		return
@@ -61,13 +61,13 @@ func TestBenchServer(t *testing.T) { //nolint:paralleltest // it is a process of
 	_ = server.Serve(listener)
 }
 
-// benchUsage is what a server used.
+// benchUsage is what a server has used.
 type benchUsage struct {
 	CPU    time.Duration
 	Memory uint64 // bytes of heap and stacks
 }
 
-// endOfInput ends when the parent does.
+// endOfInput is done when the parent process ends.
 func endOfInput() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
@@ -82,7 +82,7 @@ type benchPeer interface {
 	relay(data []byte)
 }
 
-// benchRooms are the rooms of either server.
+// benchRooms are the rooms of either kind of server.
 type benchRooms struct {
 	mu      sync.RWMutex
 	members map[string][]benchPeer
@@ -104,7 +104,7 @@ func (b *benchRooms) others(room string, but any, each func(p benchPeer)) {
 	}
 }
 
-// bareConn copies frames, as little as a server can do.
+// bareConn only copies frames, the least that a server can do.
 type bareConn struct {
 	mu   sync.Mutex
 	conn *gorilla.Conn
@@ -125,7 +125,7 @@ func (b *benchRooms) serveBare(w http.ResponseWriter, r *http.Request) {
 	c := &bareConn{conn: conn}
 	room := r.URL.Query().Get("room")
 	b.join(room, c)
-	c.relay([]byte("0")) // what the client waits for
+	c.relay([]byte("0")) // the client waits for it
 	for {
 		_, data, err := conn.ReadMessage()
 		if err != nil {
@@ -160,7 +160,7 @@ func (b *benchRooms) Event(s *socketio.Socket, event string, args socketio.Args,
 
 func (b *benchRooms) Disconnected(*socketio.Socket, socketio.Reason, time.Time) {}
 
-// benchBody is the payload that carries which of a room's peers sent it, in its last digits.
+// benchBody is an event of about size bytes. Its last digits are the number of the peer.
 func benchBody(kind string, size, peer int) []byte {
 	filler := make([]byte, size)
 	for i := range filler {

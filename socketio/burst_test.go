@@ -13,18 +13,17 @@ import (
 	"github.com/studycall/studycall/socketio"
 )
 
-// Given a client on polling that is about to fetch, or to change to a WebSocket, when thousands of small messages come for it
-// first, then it gets all of them, in order.
-func TestABurstWaitsForThePoller(t *testing.T) {
+// Given a client on polling, when thousands of small messages wait for its next poll or upgrade, then it gets all of them in order.
+func TestABurstWaitsForThePoll(t *testing.T) {
 	t.Parallel()
 	const burst = 5000
-	for name, fetch := range map[string]func(t *testing.T, s *site, sid string) []string{
-		"polling": func(t *testing.T, s *site, sid string) []string {
+	for name, receive := range map[string]func(t *testing.T, s *testServer, sid string) []string{
+		"polling": func(t *testing.T, s *testServer, sid string) []string {
 			t.Helper()
 			_, body := s.request(t, http.MethodGet, sid, "")
 			return strings.Split(body, "\x1e")
 		},
-		"upgrade": func(t *testing.T, s *site, sid string) []string {
+		"upgrade": func(t *testing.T, s *testServer, sid string) []string {
 			t.Helper()
 			url := "ws://" + s.address + "/socket.io/?EIO=4&transport=websocket" + sid
 			conn, answer, err := gorilla.DefaultDialer.DialContext(t.Context(), url, nil)
@@ -36,7 +35,7 @@ func TestABurstWaitsForThePoller(t *testing.T) {
 			_ = conn.SetReadDeadline(time.Now().Add(patience)) // never fails
 			send(t, conn, "2probe")
 			if _, data, err := conn.ReadMessage(); err != nil || string(data) != "3probe" {
-				t.Fatalf("probed: %s, %v", data, err)
+				t.Fatalf("the answer to the probe is %s, %v", data, err)
 			}
 			send(t, conn, "5")
 			got := make([]string, burst)
@@ -59,14 +58,14 @@ func TestABurstWaitsForThePoller(t *testing.T) {
 				}
 			}
 			sid := s.join(t)
-			s.request(t, http.MethodPost, sid, `42["all chat"]`)
-			got := fetch(t, s, sid)
+			s.request(t, http.MethodPost, sid, `42["burst"]`)
+			got := receive(t, s, sid)
 			if len(got) != burst {
 				t.Fatalf("got %d messages: %.100q", len(got), got)
 			}
 			for i, text := range got {
 				if want := `42["chat",` + strconv.Itoa(i) + `]`; text != want {
-					t.Fatalf("got %q as number %d", text, i)
+					t.Fatalf("message %[2]d is %[1]q", text, i)
 				}
 			}
 		})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/studycall/studycall/socketio/engineio"
@@ -12,41 +13,41 @@ import (
 )
 
 const (
-	// maxRefused is how many CONNECTs of one client are refused before it is closed. socket.io-client does not try again by itself.
-	maxRefused = 5
-	// maxUnasked is how many answers one client may send to what it was not asked, before it is closed: answers come late, but
-	// there are as many as there were questions.
-	maxUnasked = 100
+	// maxRefusals is how many CONNECTs of a client are refused before it is closed. socket.io-client does not try again by itself.
+	maxRefusals = 5
+	// maxStray is how many acks and errors that nothing asked for a client may send before it is closed. An ack may come after its
+	// timeout, but there are no more acks than events that ask for one.
+	maxStray = 100
 )
 
-// client is one connection, with its sockets: one for each namespace. Its methods are called one at a time.
+// client is one connection with its sockets, one per namespace. Its methods are called one at a time.
 type client struct {
-	server  *Server
-	conn    *engineio.Conn
-	request *http.Request
-	timer   *time.Timer // for the first CONNECT
-	sockets []*Socket   // a few at most
-	partial *received   // waits for attachments
-	refused int         // CONNECTs
-	unasked int         // answers
+	server   *Server
+	conn     *engineio.Conn
+	request  *http.Request
+	timer    *time.Timer // closes the connection unless a CONNECT succeeds
+	sockets  []*Socket   // few
+	partial  *received   // the packet that waits for attachments
+	refusals int         // of CONNECTs
+	stray    int         // acks and errors
 
 	connection Connection
 }
 
-// Message is engineio.Handler's.
+// Message implements engineio.Handler.
 func (c *client) Message(_ *engineio.Conn, data []byte, binary bool) {
-	switch err := c.take(data, binary); {
+	switch err := c.receive(data, binary); {
 	case errors.Is(err, errTooLarge):
 		c.conn.Close(websocket.TooBig)
 	case err != nil:
-		c.conn.Close(websocket.BadPacket)
+		c.conn.Close(c.server.config.Codes.BadPacket)
 	}
 }
 
-// take takes a packet's text or one of its attachments. A packet is handled when it is complete.
-func (c *client) take(data []byte, binary bool) error {
+// receive takes a packet's text or one of its attachments. A packet is handled when it is complete.
+func (c *client) receive(data []byte, binary bool) error {
 	switch {
-	case binary != (c.partial != nil): // text between attachments, or an attachment of nothing
+	case binary != (c.partial != nil): // a text instead of an attachment, or an attachment without a packet
 		return errPacket
 	case binary:
 		p := c.partial
@@ -64,42 +65,42 @@ func (c *client) take(data []byte, binary bool) error {
 		return err
 	}
 	s := c.find(p.namespace)
-	if p.kind != kindConnect && s == nil { // before anything of it is kept
+	if p.kind != kindConnect && s == nil { // checked before any of its data is kept
 		return errPacket
 	}
-	if p.kind == kindConnectError || p.kind == kindAck && !s.hasAsked(p.id) {
-		if c.unasked++; c.unasked > maxUnasked {
-			c.conn.Close(websocket.RateLimited)
+	if p.kind == kindConnectError || p.kind == kindAck && !s.awaits(p.id) {
+		if c.stray++; c.stray > maxStray {
+			c.conn.Close(c.server.config.Codes.Flooding)
 			return nil
 		}
 	}
-	if err := p.take(rest); err != nil {
+	if err := p.decodeData(rest); err != nil {
 		return err
 	}
 	if p.attachments > 0 {
-		p.await()
+		p.list = nil // complete decodes it again: an element of the list is 24 bytes, of the text perhaps two
 		c.partial = &p
 		return nil
 	}
 	return c.handle(&p)
 }
 
-// handle does what a complete packet asks for.
+// handle handles a complete packet.
 func (c *client) handle(p *received) error {
 	s := c.find(p.namespace)
 	switch {
-	case p.kind == kindConnect && (s == nil || s.is() != connected):
+	case p.kind == kindConnect && (s == nil || !s.isConnected()):
 		c.connect(p.namespace, p.data)
 		return nil
-	case s == nil || p.kind == kindConnect: // left before its attachments came, or joined already
+	case s == nil || p.kind == kindConnect: // left before the attachments came, or connected already
 		return errPacket
-	case s.is() != connected: // it was put out, and did not know yet
+	case !s.isConnected(): // the packet crossed with a DISCONNECT
 		return nil
 	}
 	switch p.kind {
 	case kindDisconnect:
-		s.leave(time.Now(), ClientDisconnect)
-		s.tell()
+		s.disconnect(time.Now(), ClientDisconnect)
+		s.notify()
 		c.remove(s)
 	case kindEvent:
 		if p.list == nil {
@@ -112,13 +113,13 @@ func (c *client) handle(p *received) error {
 		s.handler.Event(s, p.event, Args{p.list[1:], p.binary}, ack)
 	case kindAck:
 		if p.hasID {
-			s.answer(p.id, Args{p.list, p.binary}, nil)
+			s.acked(p.id, Args{p.list, p.binary}, nil)
 		}
 	}
 	return nil
 }
 
-// connect lets the client into a namespace, if that lets it.
+// connect connects the client to a namespace if the namespace allows it.
 func (c *client) connect(namespace string, auth json.RawMessage) {
 	handler := c.server.namespaces[namespace]
 	if handler == nil {
@@ -126,13 +127,13 @@ func (c *client) connect(namespace string, auth json.RawMessage) {
 		return
 	}
 	s := newSocket(c, namespace, handler)
-	if err := c.ask(s, auth); err != nil {
+	if err := c.authorize(s, auth); err != nil {
 		c.refuse(namespace, err)
 		return
 	}
 	c.timer.Stop()
 	if old := c.find(namespace); old != nil {
-		old.tell()
+		old.notify()
 		c.remove(old)
 	}
 	c.sockets = append(c.sockets, s)
@@ -143,8 +144,8 @@ func (c *client) connect(namespace string, auth json.RawMessage) {
 	handler.Connected(s)
 }
 
-// ask asks the namespace, with a context that ends with the connection.
-func (c *client) ask(s *Socket, auth json.RawMessage) error {
+// authorize calls the namespace's Connect with a context that ends with the connection.
+func (c *client) authorize(s *Socket, auth json.RawMessage) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go func() {
@@ -157,7 +158,7 @@ func (c *client) ask(s *Socket, auth json.RawMessage) error {
 	return s.handler.Connect(ctx, s, c.request, auth)
 }
 
-// refuse tells the client why it was not let in. One that asks again and again is closed.
+// refuse answers a CONNECT with CONNECT_ERROR. A client that is refused too often is closed.
 func (c *client) refuse(namespace string, err error) {
 	var known *ConnectError
 	if !errors.As(err, &known) {
@@ -172,17 +173,17 @@ func (c *client) refuse(namespace string, err error) {
 		text = []byte(`{"message":"server error"}`) // Data is not JSON
 	}
 	c.conn.Send(encodePlain(kindConnectError, namespace, text).messages...)
-	if c.refused++; c.refused >= maxRefused {
-		c.conn.Close(websocket.RateLimited)
+	if c.refusals++; c.refusals >= maxRefusals {
+		c.conn.Close(c.server.config.Codes.Flooding)
 	}
 }
 
-// Closed is engineio.Handler's.
+// Closed implements engineio.Handler.
 func (c *client) Closed(conn *engineio.Conn, reason engineio.Reason) {
 	c.timer.Stop()
 	for _, s := range c.sockets {
-		s.leave(conn.LastThere(), reasonOf(reason))
-		s.tell()
+		s.disconnect(conn.LastAlive(), reasonOf(reason))
+		s.notify()
 	}
 }
 
@@ -195,11 +196,6 @@ func (c *client) find(namespace string) *Socket {
 	return nil
 }
 
-func (c *client) remove(gone *Socket) {
-	for i, s := range c.sockets {
-		if s == gone {
-			c.sockets = append(c.sockets[:i], c.sockets[i+1:]...)
-			return
-		}
-	}
+func (c *client) remove(s *Socket) {
+	c.sockets = slices.DeleteFunc(c.sockets, func(other *Socket) bool { return other == s })
 }

@@ -3,6 +3,7 @@ package socketio_test
 import (
 	"testing"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/socketio"
 	"github.com/studycall/studycall/socketio/nodetest"
 	"github.com/studycall/studycall/websocket"
@@ -14,14 +15,14 @@ type line struct {
 	Attempt, Connected, Reconnected, Done bool
 }
 
-// transports are what a web app may choose; "default" is a plain io(url): polling, then an upgrade.
+// transports are choices of a client, with the transport that it ends on. "default" is io(url): polling, then an upgrade.
 var transports = map[string]string{
 	"websocket": "websocket", "polling": "polling", "default": "websocket", "websocket,polling": "websocket",
 }
 
-// With the real client: connect with auth, a hundred messages in order, acks both ways with Korean, emoji, null, 20 KB
-// and binary, a refusal that is not retried, and being put out.
-func TestRealClient(t *testing.T) {
+// The real client connects with auth, sends a hundred messages, gets and sends acks with Korean, emoji, null, 20 KB and binary
+// arguments, is refused, which it does not retry, and is disconnected by the server.
+func TestReferenceClient(t *testing.T) {
 	t.Parallel()
 	for choice, ends := range transports {
 		t.Run(choice, func(t *testing.T) {
@@ -33,36 +34,36 @@ func TestRealClient(t *testing.T) {
 				client.Next(&got)
 				switch {
 				case got.Attempt:
-					t.Error("the client had to reconnect")
+					t.Error("the client reconnected")
 				case got.Transport != "" && got.Transport != ends:
-					t.Errorf("it ended on %s", got.Transport)
+					t.Errorf("the client ended on %s", got.Transport)
 				}
 				if got.Done {
 					break
 				}
 			}
-			if end := wait(t, s.main.ended); end.reason != socketio.ClientDisconnect {
+			if end := check.Receive(t, s.main.ended); end.reason != socketio.ClientDisconnect {
 				t.Errorf("the main socket ended by %v", end.reason)
 			}
-			if end := wait(t, s.guests.ended); end.reason != socketio.ServerDisconnect {
+			if end := check.Receive(t, s.guests.ended); end.reason != socketio.ServerDisconnect {
 				t.Errorf("the guest ended by %v", end.reason)
 			}
 			s.stop(websocket.Restart)
 			want := `{"userId":"user-456","token":"비밀 😀"}`
 			for name, auths := range map[string][]string{"/": s.main.auths, "/private": s.private.auths} {
 				if len(auths) != 1 || auths[0] != want {
-					t.Errorf("%s was asked %q", name, auths)
+					t.Errorf("%s got the auth payloads %q", name, auths)
 				}
 			}
 			if len(s.main.ended)+len(s.private.ended)+len(s.guests.ended) > 0 {
-				t.Error("a socket ended twice, or one that never was")
+				t.Error("Disconnected was called too often")
 			}
 		})
 	}
 }
 
-// Given a client in a call, when the server restarts, then the client comes back by itself.
-func TestRealClientReconnects(t *testing.T) {
+// When the server restarts, the real client reconnects by itself.
+func TestReferenceClientReconnects(t *testing.T) {
 	t.Parallel()
 	for choice := range transports {
 		t.Run(choice, func(t *testing.T) {
@@ -74,7 +75,7 @@ func TestRealClientReconnects(t *testing.T) {
 				t.Fatalf("got %+v", got)
 			}
 			s.stop(websocket.Restart)
-			if end := wait(t, s.main.ended); end.reason != socketio.ServerClose {
+			if end := check.Receive(t, s.main.ended); end.reason != socketio.ServerClose {
 				t.Errorf("the socket ended by %v", end.reason)
 			}
 			again := startAt(t, socketio.Config{}, s.address)
@@ -85,7 +86,7 @@ func TestRealClientReconnects(t *testing.T) {
 					t.Errorf("the client was disconnected by %s", got.Reason)
 				}
 			}
-			if end := wait(t, again.main.ended); end.reason != socketio.ClientDisconnect {
+			if end := check.Receive(t, again.main.ended); end.reason != socketio.ClientDisconnect {
 				t.Errorf("the new socket ended by %v", end.reason)
 			}
 		})

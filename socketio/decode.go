@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// maxAttachments is how many binary messages a packet may bring, as in socket.io-parser.
+	// maxAttachments is how many binary messages a packet may have, as in socket.io-parser.
 	maxAttachments = 10
 	// maxID is the largest id of an ack: JavaScript's Number.MAX_SAFE_INTEGER.
 	maxID = 1<<53 - 1
@@ -21,16 +21,30 @@ var (
 	errTooLarge = errors.New("a packet and its attachments are too large")
 )
 
-// decodeHead reads the text of a packet (Socket.IO protocol, "Packet encoding") up to its JSON: kind, attachments and a dash,
-// namespace and a comma, id; only the kind is always there. What follows is for take, which whoever sends to a namespace
-// without having joined it is not worth: the list of an array of 1 MB is 12 MB. Together they take what socket.io-parser
-// takes, but for what that takes by accident of JavaScript's Number: white space as a digit, ids that lose digits, "1e0"
-// attachments.
+// received is a packet of the client. It shares memory with the message from which it was decoded.
+type received struct {
+	kind        byte // an event or ack with attachments has kindEvent or kindAck
+	namespace   string
+	id          uint64 // of the ack
+	hasID       bool
+	attachments int               // how many binary messages follow
+	data        json.RawMessage   // nil if the packet has none
+	list        []json.RawMessage // the elements of data, for events (with the name) and acks
+	event       string            // the name of the event
+	binary      [][]byte          // the attachments received so far
+}
+
+// decodeHead decodes a packet (Socket.IO protocol, "Packet encoding") up to its JSON: the kind, the attachments and a dash, the
+// namespace and a comma, the id; all but the kind are optional. decodeData decodes the rest, after a check of the namespace: the
+// list of an array of 1 MB takes 12 MB, which a client that has not joined must not cause.
+//
+// Both together accept what socket.io-parser accepts, except what that accepts by accident of JavaScript's Number: white space as
+// a digit, ids that lose digits, "1e0" attachments.
 func decodeHead(text []byte) (p received, rest []byte, err error) {
 	if len(text) == 0 || text[0] < '0' || text[0] > '6' {
 		return received{}, nil, errPacket
 	}
-	p = received{kind: text[0] - '0', namespace: mainNamespace}
+	p = received{kind: text[0] - '0', namespace: MainNamespace}
 	text = text[1:]
 	if p.kind == kindBinaryEvent || p.kind == kindBinaryAck {
 		count, rest := leadingNumber(text, maxAttachments)
@@ -53,7 +67,7 @@ func decodeHead(text []byte) (p received, rest []byte, err error) {
 	return p, text, nil
 }
 
-// leadingNumber reads digits, and gives what follows them. A number over the limit is some number over the limit.
+// leadingNumber reads digits and returns the rest. A number above the limit is returned as any number above the limit.
 func leadingNumber(text []byte, limit uint64) (number uint64, rest []byte) {
 	i := 0
 	for ; i < len(text) && '0' <= text[i] && text[i] <= '9'; i++ {
@@ -64,8 +78,8 @@ func leadingNumber(text []byte, limit uint64) (number uint64, rest []byte) {
 	return number, text[i:]
 }
 
-// take checks the JSON of a packet against its kind; data is empty where there is none.
-func (p *received) take(data []byte) error {
+// decodeData decodes the JSON of a packet; data may be empty.
+func (p *received) decodeData(data []byte) error {
 	if len(data) == 0 {
 		return nil
 	}
@@ -77,7 +91,7 @@ func (p *received) take(data []byte) error {
 			return err
 		}
 		if p.kind == kindEvent {
-			return p.takeName()
+			return p.decodeName()
 		}
 		return nil
 	case data[0] == '{' && (p.kind == kindConnect || p.kind == kindConnectError),
@@ -89,8 +103,8 @@ func (p *received) take(data []byte) error {
 	return errPacket
 }
 
-// takeName reads the name of an event: its first element, a string or, as the parser has it, a number.
-func (p *received) takeName() error {
+// decodeName decodes the name of an event: the first element, a string or, as in socket.io-parser, a number.
+func (p *received) decodeName() error {
 	if len(p.list) == 0 {
 		return errPacket
 	}
@@ -110,7 +124,7 @@ func (p *received) takeName() error {
 	return nil
 }
 
-// reserved says whether clients may not send an event of that name, because it means something to their libraries.
+// reserved reports whether a name has a meaning of its own in clients' libraries, so that no event may have it.
 func reserved(event string) bool {
 	switch event {
 	case "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener":
@@ -120,11 +134,7 @@ func reserved(event string) bool {
 	}
 }
 
-// await lets go of what a packet need not hold until its attachments came: an element of the list is 24 bytes, of the
-// text perhaps two.
-func (p *received) await() { p.list = nil }
-
-// attach adds an attachment. What has come of the packet may be so many bytes in all.
+// attach adds an attachment. The packet may have limit bytes with all its attachments.
 func (p *received) attach(data []byte, limit int64) error {
 	p.binary = append(p.binary, data)
 	size := int64(len(p.data))
@@ -137,8 +147,7 @@ func (p *received) attach(data []byte, limit int64) error {
 	return nil
 }
 
-// complete checks, when all attachments came, that every placeholder stands for one of them. The JSON is decoded only to
-// be looked at.
+// complete is called after the last attachment. It checks that every placeholder stands for one of them.
 func (p *received) complete() error {
 	if p.data == nil {
 		return nil
@@ -148,23 +157,23 @@ func (p *received) complete() error {
 		return err
 	}
 	var data any
-	if err := json.Unmarshal(p.data, &data); err != nil || !p.placed(data) {
+	if err := json.Unmarshal(p.data, &data); err != nil || !p.validPlaceholders(data) {
 		return errPacket
 	}
 	return nil
 }
 
-func (p *received) placed(data any) bool {
+func (p *received) validPlaceholders(data any) bool {
 	switch data := data.(type) {
 	case []any:
-		return !slices.ContainsFunc(data, func(element any) bool { return !p.placed(element) })
+		return !slices.ContainsFunc(data, func(element any) bool { return !p.validPlaceholders(element) })
 	case map[string]any:
 		if data["_placeholder"] == true {
 			index, ok := data["num"].(float64)
 			return ok && index >= 0 && index < float64(len(p.binary))
 		}
 		for _, member := range data {
-			if !p.placed(member) {
+			if !p.validPlaceholders(member) {
 				return false
 			}
 		}

@@ -5,37 +5,87 @@ import (
 	"encoding/json"
 	"net/http"
 	"time"
+
+	"github.com/studycall/studycall/socketio/engineio"
 )
 
-// Namespace is what a server does for the sockets of one namespace. One value serves all its sockets: calls for one
-// connection come one at a time, those for different connections concurrently.
+// MainNamespace is the namespace of packets that name none.
+const MainNamespace = "/"
+
+// Namespace handles the sockets of one namespace. Calls for one connection come one at a time, calls for different connections
+// concurrently.
 type Namespace interface {
-	// Connect decides whether the socket may connect. r is the connection's first HTTP request, with those of its headers that
-	// say who is calling, auth the payload of the CONNECT packet, nil if there was none. A *ConnectError is told to the client
-	// as it is, any other error as "server error"; the transport stays open until the fifth refusal, and socket.io-client does
-	// not try again. ctx ends with the connection.
-	// Nothing may be sent to the socket yet.
+	// Connect decides whether a socket may connect. r is the connection's first HTTP request with few of its headers (see
+	// Config.KeepHeaders). auth is the payload of the CONNECT packet, nil if it has none. The client gets a *ConnectError as it is,
+	// and any other error as "server error". The transport stays open until the fifth refusal; socket.io-client does not try again.
+	// ctx ends with the connection. Nothing may be sent to the socket yet.
 	Connect(ctx context.Context, s *Socket, r *http.Request, auth json.RawMessage) error
-	// Connected comes when the client's answer has been queued, before any event.
+	// Connected is called when the answer to CONNECT is queued, before any event.
 	Connected(s *Socket)
-	// Event is an event of the client's. What it gets may be kept.
+	// Event handles an event of the client. The handler may keep the arguments.
 	Event(s *Socket, event string, args Args, ack Ack)
-	// Disconnected comes last, exactly once after Connected; an event that is being handled may have held it up. lastThere is
-	// until when the client was there: until either side said so, or the connection was seen to break; but of a client that
-	// fell silent, or took nothing any more, until it was last heard.
-	Disconnected(s *Socket, reason Reason, lastThere time.Time)
+	// Disconnected is called last, exactly once after Connected. A running Event delays it. lastAlive is when the client was last known
+	// to be connected: the time of the close or the break, or, after a timeout, of the last byte from the client.
+	Disconnected(s *Socket, reason Reason, lastAlive time.Time)
 }
 
 // Args are the arguments of an event or an ack.
 type Args struct {
-	JSON   []json.RawMessage // each as it came; {"_placeholder":true,"num":N} stands for Binary[N]
+	JSON   []json.RawMessage // {"_placeholder":true,"num":N} stands for Binary[N]
 	Binary [][]byte          // the packet's attachments
 }
 
-// ConnectError refuses a CONNECT; the client gets its fields (CONNECT_ERROR) as connect_error's err.message and err.data.
+// ConnectError refuses a CONNECT. The client gets the fields in connect_error, as err.message and err.data.
 type ConnectError struct {
 	Message string
 	Data    json.RawMessage // nil leaves it out
 }
 
 func (e *ConnectError) Error() string { return e.Message }
+
+// Reason is why a socket was disconnected.
+type Reason uint8
+
+// The reasons. socket.io-client does not reconnect after ClientDisconnect and ServerDisconnect, and does after the others.
+const (
+	ClientDisconnect Reason = iota + 1 // the client sent DISCONNECT
+	ServerDisconnect                   // Socket.Disconnect
+	TransportClose                     // the connection was closed by the client or broke
+	PingTimeout                        // the client did not answer a ping in time
+	ServerClose                        // this side closed the connection
+	ParseError                         // the client sent what is not a packet, or is too large
+)
+
+// String is the name of the reason in logs.
+func (r Reason) String() string {
+	switch r {
+	case ClientDisconnect:
+		return "client disconnect"
+	case ServerDisconnect:
+		return "server disconnect"
+	case TransportClose:
+		return "transport close"
+	case PingTimeout:
+		return "ping timeout"
+	case ServerClose:
+		return "server close"
+	case ParseError:
+		return "parse error"
+	default:
+		return "unknown"
+	}
+}
+
+// reasonOf is the reason of the sockets of a connection that ended.
+func reasonOf(reason engineio.Reason) Reason {
+	switch reason {
+	case engineio.PingTimeout:
+		return PingTimeout
+	case engineio.ServerClose:
+		return ServerClose
+	case engineio.ParseError:
+		return ParseError
+	default:
+		return TransportClose
+	}
+}

@@ -1,8 +1,9 @@
 package socketio
 
 import (
-	"encoding/json"
+	"strconv"
 
+	"github.com/studycall/studycall/rawjson"
 	"github.com/studycall/studycall/socketio/engineio"
 )
 
@@ -17,21 +18,66 @@ const (
 	kindBinaryAck    = 6
 )
 
-// mainNamespace is the one that packets without a namespace belong to.
-const mainNamespace = "/"
-
-// Packet is encoded once, to be sent to any number of sockets of its namespace. It is never changed.
+// Packet is encoded once, for any number of sockets of its namespace. It is immutable.
 type Packet struct{ messages []engineio.Message } // the header with the JSON, then the attachments
 
-// received is a packet of a client's. It shares memory with the message that it was decoded from.
-type received struct {
-	kind        byte // events and acks with attachments are kindEvent and kindAck
-	namespace   string
-	id          uint64 // of the ack
-	hasID       bool
-	attachments int               // how many binary messages follow
-	data        json.RawMessage   // nil if the packet has none
-	list        []json.RawMessage // data of an event (its name included) or an ack, taken apart
-	event       string            // the event's name
-	binary      [][]byte          // the attachments that came
+// EncodeEvent encodes an event in a namespace. Each argument must be valid JSON and is sent as it is.
+func EncodeEvent(namespace, event string, args Args) Packet {
+	return encode(kindEvent, namespace, "", event, args)
+}
+
+// EncodeJoined encodes an event with one argument, the concatenation of the parts. Each part is copied once: it serves to relay a
+// large value with something added.
+func EncodeJoined(namespace, event string, parts ...[]byte) Packet {
+	head := encodeHead(kindEvent, namespace, "", event, 0)
+	all := make([][]byte, 0, len(parts)+2)
+	all = append(append(append(all, append(head, ',')), parts...), []byte{']'})
+	return Packet{[]engineio.Message{engineio.Text(all...)}}
+}
+
+// encode encodes an event, whose name is the first element of its array, or an ack, which has no name.
+func encode(kind byte, namespace, id, event string, args Args) Packet {
+	parts := make([][]byte, 0, 2*len(args.JSON)+2)
+	parts = append(parts, encodeHead(kind, namespace, id, event, len(args.Binary)))
+	for i, arg := range args.JSON {
+		if i > 0 || kind == kindEvent {
+			parts = append(parts, []byte{','})
+		}
+		parts = append(parts, arg)
+	}
+	messages := make([]engineio.Message, 0, 1+len(args.Binary))
+	messages = append(messages, engineio.Text(append(parts, []byte{']'})...))
+	for _, data := range args.Binary {
+		messages = append(messages, engineio.Binary(data))
+	}
+	return Packet{messages}
+}
+
+// encodeHead encodes a packet up to the first argument.
+func encodeHead(kind byte, namespace, id, event string, attachments int) []byte {
+	head := make([]byte, 0, len(namespace)+len(id)+len(event)+10)
+	if attachments > 0 {
+		head = append(head, '0'+kind+kindBinaryEvent-kindEvent)
+		head = append(strconv.AppendInt(head, int64(attachments), 10), '-')
+	} else {
+		head = append(head, '0'+kind)
+	}
+	head = append(append(appendNamespace(head, namespace), id...), '[')
+	if kind == kindEvent {
+		head = append(head, rawjson.Quote(event)...)
+	}
+	return head
+}
+
+// encodePlain encodes a packet of another kind. Data is JSON or nil.
+func encodePlain(kind byte, namespace string, data []byte) Packet {
+	head := appendNamespace([]byte{'0' + kind}, namespace)
+	return Packet{[]engineio.Message{engineio.Text(head, data)}}
+}
+
+func appendNamespace(head []byte, namespace string) []byte {
+	if namespace == MainNamespace {
+		return head
+	}
+	return append(append(head, namespace...), ',')
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/studycall/studycall/socketio/nodetest"
 )
 
-// verdict is what socket.io-parser makes of a packet.
+// verdict is the result of socket.io-parser for a packet.
 type verdict struct {
 	Refused string
 	Type    int
@@ -22,12 +22,12 @@ type verdict struct {
 	Data    any
 }
 
-// Given the seeds and some thousand packets mutated from them, we decide as the real parser does: the same kind,
-// namespace, id and data, or a refusal. Where it takes what is no packet by accident, we must refuse.
-func TestDecodesAsTheRealParser(t *testing.T) {
+// Of some thousand mutated packets, decode accepts the same as socket.io-parser, with the same kind, namespace, id and data. Packets
+// that the parser accepts by accident are refused.
+func TestDecodesLikeTheReferenceParser(t *testing.T) {
 	t.Parallel()
 	const mutated = 5000
-	texts := append(append(append([]string(nil), taken...), refused...), stricter...)
+	texts := append(append(append([]string(nil), accepted...), refused...), accidental...)
 	seeds := texts
 	random := rand.New(rand.NewPCG(5, 2026)) // reproducible on purpose
 	for range mutated {
@@ -44,7 +44,7 @@ func TestDecodesAsTheRealParser(t *testing.T) {
 		}
 		sent <- nil
 	}()
-	accepted, accidents := 0, 0
+	both, accidents := 0, 0
 	for _, text := range texts {
 		var theirs verdict
 		parser.Next(&theirs)
@@ -52,10 +52,10 @@ func TestDecodesAsTheRealParser(t *testing.T) {
 		switch {
 		case (err != nil) == (theirs.Refused != ""):
 			if err == nil {
-				accepted++
+				both++
 				same(t, text, ours, theirs)
 			}
-		case err != nil && accident(text):
+		case err != nil && acceptedByAccident(text):
 			accidents++
 		default:
 			t.Errorf("%q: ours %+v, %v; theirs %+v", text, ours, err, theirs)
@@ -64,13 +64,13 @@ func TestDecodesAsTheRealParser(t *testing.T) {
 	if err := <-sent; err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%d packets: %d taken by both, %d taken by the parser by accident", len(texts), accepted, accidents)
-	if accepted < mutated/10 || accepted > mutated*9/10 {
-		t.Errorf("%d of %d were taken: the packets are too easy to judge", accepted, len(texts))
+	t.Logf("%d packets: %d accepted by both, %d accepted by the parser by accident", len(texts), both, accidents)
+	if both < mutated/10 || both > mutated*9/10 {
+		t.Errorf("%d of %d were accepted: the packets are too uniform", both, len(texts))
 	}
 }
 
-// decodeWhole decodes a packet whose attachments are the bytes 0, 1, 2 …
+// decodeWhole decodes a packet with the attachments 0, 1, 2 … of one byte each.
 func decodeWhole(text string) (received, error) {
 	p, err := decode([]byte(text))
 	if err != nil || p.attachments == 0 {
@@ -87,7 +87,7 @@ func same(t *testing.T, text string, ours received, theirs verdict) {
 	var data any
 	if ours.data != nil {
 		if err := json.Unmarshal(ours.data, &data); err != nil {
-			return // a number that only JavaScript can hold, as infinity
+			return // a number that JavaScript reads as infinity
 		}
 		if ours.attachments > 0 {
 			data = fill(data)
@@ -99,7 +99,7 @@ func same(t *testing.T, text string, ours received, theirs verdict) {
 	}
 }
 
-// fill puts the attachments where their placeholders stand, as parse.mjs prints them.
+// fill replaces placeholders by attachments, as parse.mjs prints them.
 func fill(data any) any {
 	switch data := data.(type) {
 	case []any:
@@ -117,9 +117,9 @@ func fill(data any) any {
 	return data
 }
 
-// accident says whether a text is one that the parser takes only because of JavaScript's Number: its kind is white space
-// or nothing, its count of attachments no plain number, or white space stands where its id would, or its id loses digits.
-func accident(text string) bool {
+// acceptedByAccident reports whether the parser accepts a text only because of JavaScript's Number: the kind is white space or missing,
+// the number of attachments is not in plain digits, white space stands in place of the id, or the id loses digits.
+func acceptedByAccident(text string) bool {
 	if text == "" || text[0] < '0' || text[0] > '6' {
 		return true
 	}
@@ -140,7 +140,7 @@ func accident(text string) bool {
 	return strings.ContainsFunc(id, func(r rune) bool { return r < '0' || r > '9' }) || len(strings.TrimLeft(id, "0")) > 15
 }
 
-// mutate changes a seed here and there, mostly a little.
+// mutate changes a seed in one to three places.
 func mutate(random *rand.Rand, seeds []string) string {
 	pieces := []string{
 		"0", "1", "2", "5", "-", "/", ",", `"`, "[", "]", "{", "}", " ", "a", "é", "😀", "\\", `\u0041`, "null", "true", "1.5",
@@ -165,7 +165,7 @@ func mutate(random *rand.Rand, seeds []string) string {
 	}
 	result := string(text)
 	if !utf8.ValidString(result) {
-		panic(fmt.Sprintf("%q", result)) // runes make nothing else
+		panic(fmt.Sprintf("%q", result)) // cannot happen: runes are valid
 	}
 	return result
 }

@@ -9,33 +9,32 @@ import (
 	gorilla "github.com/gorilla/websocket"
 
 	"github.com/studycall/studycall/socketio"
-	"github.com/studycall/studycall/websocket"
 )
 
-// Given a client that is refused again and again, then it is answered five times, whatever the namespaces, and closed.
-func TestTheFifthRefusalIsTheLast(t *testing.T) {
+// A client is closed after its fifth refused CONNECT, to any namespaces.
+func TestTheFifthRefusalCloses(t *testing.T) {
 	t.Parallel()
 	s := start(t, socketio.Config{})
 	conn := s.open(t)
 	for i := range 5 {
 		send(t, conn, []string{"40/private,", "40/nowhere,"}[i%2])
 		if _, data, err := conn.ReadMessage(); err != nil || !strings.HasPrefix(string(data), "44/") {
-			t.Fatalf("answered with %s, %v", data, err)
+			t.Fatalf("the answer is %s, %v", data, err)
 		}
 	}
-	if _, data, err := conn.ReadMessage(); !gorilla.IsCloseError(err, int(websocket.RateLimited)) {
-		t.Errorf("then came %s, %v", data, err)
+	if _, data, err := conn.ReadMessage(); !gorilla.IsCloseError(err, codes.Flooding.Number) {
+		t.Errorf("got %s, %v", data, err)
 	}
 }
 
-// Given a client that goes on sending what is no event and asks for nothing, then it is closed: no other limit counts that.
-func TestWhatNobodyAskedForIsCounted(t *testing.T) {
+// A client is closed that sends too many packets which are no events: no limit of the application counts them.
+func TestPacketsThatAreNoEventsAreLimited(t *testing.T) {
 	t.Parallel()
 	text := func(packet string) func(*gorilla.Conn) error {
 		return func(conn *gorilla.Conn) error { return conn.WriteMessage(gorilla.TextMessage, []byte(packet)) }
 	}
 	for name, send := range map[string]func(*gorilla.Conn) error{
-		"answers":  text(`431["to what?"]`),
+		"acks":     text(`431["stray"]`),
 		"refusals": text(`44{"message":"no"}`),
 		"pongs":    text("3"),
 		"noops":    text("6"),
@@ -51,14 +50,14 @@ func TestWhatNobodyAskedForIsCounted(t *testing.T) {
 				for send(conn) == nil { // until the server hangs up
 				}
 			}()
-			if _, data, err := conn.ReadMessage(); !gorilla.IsCloseError(err, int(websocket.RateLimited)) {
-				t.Errorf("then came %s, %v", data, err)
+			if _, data, err := conn.ReadMessage(); !gorilla.IsCloseError(err, codes.Flooding.Number) {
+				t.Errorf("got %s, %v", data, err)
 			}
 		})
 	}
 }
 
-func TestABodyHasAnEndOfPackets(t *testing.T) {
+func TestTheNumberOfPacketsInABodyIsLimited(t *testing.T) {
 	t.Parallel()
 	s := start(t, socketio.Config{})
 	sid := s.join(t)

@@ -11,19 +11,23 @@ import (
 	"github.com/studycall/studycall/websocket"
 )
 
-// Config is how a Server treats its clients. Zero values take the defaults in brackets, those of the web app's server
-// where it has them.
+// Config configures a Server. Zero values take the defaults in brackets.
 type Config struct {
 	PingInterval   time.Duration // between a pong and the next ping [25s]
 	PingTimeout    time.Duration // how long a pong may take [60s]
 	ConnectTimeout time.Duration // how long a client may take to connect to a namespace [45s]
 	UpgradeTimeout time.Duration // how long an upgrade from polling may take [10s]
-	MaxPayload     int64         // bytes of the largest message, packet with attachments, or polling body taken [1,000,000]
+	MaxPayload     int64         // bytes of the largest message, packet with attachments, or polling body accepted [1,000,000]
 	Queue          int           // messages that may wait for one WebSocket [1024]
 	QueueBytes     int           // bytes that may wait for one client [4 MiB]
 
-	CheckOrigin func(*http.Request) bool  // asked on every new connection and upgrade; nil allows every origin
-	Admit       func(*http.Request) error // asked on every new connection, answered 503 when it refuses; nil admits all
+	// KeepHeaders are headers of the first request, by canonical name, that are kept for Connect besides the usual ones: those of
+	// sign-in, origin, proxies and language.
+	KeepHeaders []string
+
+	Codes       websocket.Codes
+	CheckOrigin func(*http.Request) bool  // called for every new connection and upgrade; nil allows every origin
+	Admit       func(*http.Request) error // called for every new connection; an error is answered with 503; nil admits all
 	Log         *slog.Logger              // nil is slog.Default
 }
 
@@ -34,34 +38,31 @@ type Server struct {
 	engine     *engineio.Server
 }
 
-// NewServer serves the namespaces, by name ("/" is the main one).
+// NewServer creates a server for the namespaces, given by name.
 func NewServer(config Config, namespaces map[string]Namespace) *Server {
 	config.ConnectTimeout = cmp.Or(config.ConnectTimeout, 45*time.Second)
 	config.MaxPayload = cmp.Or(config.MaxPayload, 1_000_000)
+	config.Codes = config.Codes.WithDefaults()
 	config.Log = cmp.Or(config.Log, slog.Default())
 	s := &Server{config: config, namespaces: namespaces}
 	s.engine = engineio.NewServer(engineio.Config{
 		PingInterval: config.PingInterval, PingTimeout: config.PingTimeout, UpgradeTimeout: config.UpgradeTimeout,
-		MaxPayload: config.MaxPayload, Queue: config.Queue, QueueBytes: config.QueueBytes,
-		CheckOrigin: config.CheckOrigin, Admit: config.Admit, Log: config.Log,
+		MaxPayload: config.MaxPayload, Queue: config.Queue, QueueBytes: config.QueueBytes, KeepHeaders: config.KeepHeaders,
+		Codes: config.Codes, CheckOrigin: config.CheckOrigin, Admit: config.Admit, Log: config.Log,
 	}, s.accept)
 	return s
 }
 
 func (s *Server) accept(conn *engineio.Conn, r *http.Request) engineio.Handler {
-	timer := time.AfterFunc(s.config.ConnectTimeout, func() { conn.Close(websocket.NotJoined) })
+	timer := time.AfterFunc(s.config.ConnectTimeout, func() { conn.Close(s.config.Codes.Unused) })
 	return &client{server: s, conn: conn, request: r, timer: timer}
 }
 
-// ServeHTTP answers handshakes, polls, posts and upgrades. Who may read the answers of polling (CORS) is for the
-// caller to say, in a middleware.
+// ServeHTTP serves handshakes, polls, posts and upgrades.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.engine.ServeHTTP(w, r) }
 
-// Len is how many clients are connected, to any namespace or none yet.
-func (s *Server) Len() int { return s.engine.Len() }
-
-// Close takes no more clients, tells all there are, with the code where they are on a WebSocket, and waits until every
-// Disconnected has returned. When ctx ends first, what is left is cut off, and the context's error is returned.
+// Close accepts no more clients, closes all connections, those on a WebSocket with the code, and waits until every Disconnected has
+// returned. When ctx ends first, the remaining connections are cut and Close returns the context's error.
 func (s *Server) Close(ctx context.Context, code websocket.CloseCode) error {
 	return s.engine.Close(ctx, code)
 }

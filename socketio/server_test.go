@@ -13,12 +13,13 @@ import (
 
 	gorilla "github.com/gorilla/websocket"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/socketio"
 	"github.com/studycall/studycall/websocket"
 )
 
-// open opens a WebSocket, and joins no namespace.
-func (s *site) open(t *testing.T) *gorilla.Conn {
+// open opens a WebSocket without a namespace.
+func (s *testServer) open(t *testing.T) *gorilla.Conn {
 	t.Helper()
 	conn, answer, err := gorilla.DefaultDialer.DialContext(t.Context(), "ws://"+s.address+"/socket.io/?EIO=4&transport=websocket", nil)
 	if err != nil {
@@ -33,13 +34,13 @@ func (s *site) open(t *testing.T) *gorilla.Conn {
 	return conn
 }
 
-// dial opens a WebSocket and joins the main namespace.
-func (s *site) dial(t *testing.T) *gorilla.Conn {
+// dial opens a WebSocket and connects to the main namespace.
+func (s *testServer) dial(t *testing.T) *gorilla.Conn {
 	t.Helper()
 	conn := s.open(t)
 	send(t, conn, "40")
 	if _, data, err := conn.ReadMessage(); err != nil || !strings.HasPrefix(string(data), `40{"sid":"`) {
-		t.Fatalf("connected with %s, %v", data, err)
+		t.Fatalf("the answer to CONNECT is %s, %v", data, err)
 	}
 	return conn
 }
@@ -51,8 +52,8 @@ func send(t *testing.T, conn *gorilla.Conn, text string) {
 	}
 }
 
-// request makes a polling request; query is what follows the transport.
-func (s *site) request(t *testing.T, method, query, body string) (status int, text string) {
+// request sends a polling request. The query follows that of the transport.
+func (s *testServer) request(t *testing.T, method, query, body string) (status int, text string) {
 	t.Helper()
 	url := "http://" + s.address + "/socket.io/?EIO=4&transport=polling" + query
 	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
@@ -72,8 +73,8 @@ func (s *site) request(t *testing.T, method, query, body string) (status int, te
 	return answer.StatusCode, string(data)
 }
 
-// join opens a session on polling, and joins the main namespace.
-func (s *site) join(t *testing.T) (sid string) {
+// join opens a session on polling and connects to the main namespace.
+func (s *testServer) join(t *testing.T) (sid string) {
 	t.Helper()
 	_, text := s.request(t, http.MethodGet, "", "")
 	var open struct{ SID string }
@@ -83,28 +84,31 @@ func (s *site) join(t *testing.T) (sid string) {
 	sid = "&sid=" + open.SID
 	s.request(t, http.MethodPost, sid, "40")
 	if _, text := s.request(t, http.MethodGet, sid, ""); !strings.HasPrefix(text, `40{"sid":"`) {
-		t.Fatalf("connected with %s", text)
+		t.Fatalf("the answer to CONNECT is %s", text)
 	}
 	return sid
 }
 
-// Every way in which a socket ends: the reason, and when the client was last heard.
+// Disconnected gets the reason and LastAlive, however the socket ends.
 func TestReasons(t *testing.T) {
 	t.Parallel()
-	quick := socketio.Config{PingInterval: time.Second, PingTimeout: time.Second}
+	fast := socketio.Config{PingInterval: time.Second, PingTimeout: time.Second}
 	for name, test := range map[string]struct {
 		config socketio.Config
-		do     func(t *testing.T, s *site, conn *gorilla.Conn)
+		do     func(t *testing.T, s *testServer, conn *gorilla.Conn)
 		want   socketio.Reason
 	}{
-		"41":         {do: func(t *testing.T, _ *site, c *gorilla.Conn) { t.Helper(); send(t, c, "41") }, want: socketio.ClientDisconnect},
-		"put out":    {do: func(t *testing.T, _ *site, c *gorilla.Conn) { t.Helper(); send(t, c, `42["put me out"]`) }, want: socketio.ServerDisconnect},
-		"1":          {do: func(t *testing.T, _ *site, c *gorilla.Conn) { t.Helper(); send(t, c, "1") }, want: socketio.TransportClose},
-		"broken":     {do: func(_ *testing.T, _ *site, c *gorilla.Conn) { _ = c.Close() }, want: socketio.TransportClose},
-		"nonsense":   {do: func(t *testing.T, _ *site, c *gorilla.Conn) { t.Helper(); send(t, c, "4nonsense") }, want: socketio.ParseError},
-		"too large":  {do: func(t *testing.T, _ *site, c *gorilla.Conn) { t.Helper(); send(t, c, strings.Repeat("x", 1_000_001)) }, want: socketio.ParseError},
-		"drain":      {do: func(_ *testing.T, s *site, _ *gorilla.Conn) { go s.stop(websocket.Restart) }, want: socketio.ServerClose},
-		"no answers": {config: quick, do: func(*testing.T, *site, *gorilla.Conn) {}, want: socketio.PingTimeout},
+		"41":           {do: func(t *testing.T, _ *testServer, c *gorilla.Conn) { t.Helper(); send(t, c, "41") }, want: socketio.ClientDisconnect},
+		"disconnected": {do: func(t *testing.T, _ *testServer, c *gorilla.Conn) { t.Helper(); send(t, c, `42["disconnect me"]`) }, want: socketio.ServerDisconnect},
+		"1":            {do: func(t *testing.T, _ *testServer, c *gorilla.Conn) { t.Helper(); send(t, c, "1") }, want: socketio.TransportClose},
+		"broken":       {do: func(_ *testing.T, _ *testServer, c *gorilla.Conn) { _ = c.Close() }, want: socketio.TransportClose},
+		"no packet":    {do: func(t *testing.T, _ *testServer, c *gorilla.Conn) { t.Helper(); send(t, c, "4invalid") }, want: socketio.ParseError},
+		"too large": {do: func(t *testing.T, _ *testServer, c *gorilla.Conn) {
+			t.Helper()
+			send(t, c, strings.Repeat("x", 1_000_001))
+		}, want: socketio.ParseError},
+		"server closed": {do: func(_ *testing.T, s *testServer, _ *gorilla.Conn) { go s.stop(websocket.Restart) }, want: socketio.ServerClose},
+		"no pongs":      {config: fast, do: func(*testing.T, *testServer, *gorilla.Conn) {}, want: socketio.PingTimeout},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -113,12 +117,12 @@ func TestReasons(t *testing.T) {
 			conn := s.dial(t)
 			joined := time.Now()
 			test.do(t, s, conn)
-			end := wait(t, s.main.ended)
+			end := check.Receive(t, s.main.ended)
 			if end.reason != test.want {
 				t.Errorf("ended by %v, want %v", end.reason, test.want)
 			}
-			if end.heard.Before(before) || end.heard.After(time.Now()) || name == "no answers" && end.heard.After(joined) {
-				t.Errorf("last heard %v ago", time.Since(end.heard))
+			if end.lastAlive.Before(before) || end.lastAlive.After(time.Now()) || name == "no pongs" && end.lastAlive.After(joined) {
+				t.Errorf("last alive %v ago", time.Since(end.lastAlive))
 			}
 		})
 	}
@@ -135,12 +139,12 @@ func TestLargeBodies(t *testing.T) {
 	if status, text := s.request(t, http.MethodPost, sid, fits+" "); status != http.StatusRequestEntityTooLarge {
 		t.Errorf("%d bytes: %d %s", len(fits)+1, status, text)
 	}
-	if end := wait(t, s.main.ended); end.reason != socketio.ParseError {
+	if end := check.Receive(t, s.main.ended); end.reason != socketio.ParseError {
 		t.Errorf("ended by %v", end.reason)
 	}
 }
 
-func TestWhoIsNotLetIn(t *testing.T) {
+func TestRefusedHandshakes(t *testing.T) {
 	t.Parallel()
 	s := start(t, socketio.Config{
 		CheckOrigin: func(r *http.Request) bool { return r.URL.Query().Get("origin") != "bad" },
@@ -162,51 +166,50 @@ func TestWhoIsNotLetIn(t *testing.T) {
 	}
 }
 
-// Given a client on polling that does not fetch, when more waits for it than may, then it is closed, and who sends is
-// not held up.
-func TestSlowPollerIsClosed(t *testing.T) {
+// Given a client that does not poll, when its queue is full, then it is closed, and senders do not block.
+func TestASlowPollerIsClosed(t *testing.T) {
 	t.Parallel()
 	s := start(t, socketio.Config{QueueBytes: 1000})
-	flood := socketio.EncodeEvent("/", "flood")
+	flood := socketio.EncodeEvent("/", "flood", socketio.Args{})
 	s.main.event = func(socket *socketio.Socket, _ string, _ socketio.Args, _ socketio.Ack) {
 		for range 101 {
 			socket.Send(flood)
 		}
 	}
 	sid := s.join(t)
-	s.request(t, http.MethodPost, sid, `42["flood me"]`)
-	if end := wait(t, s.main.ended); end.reason != socketio.ServerClose {
+	s.request(t, http.MethodPost, sid, `42["flood"]`)
+	if end := check.Receive(t, s.main.ended); end.reason != socketio.ServerClose {
 		t.Errorf("ended by %v", end.reason)
 	}
 	if status, _ := s.request(t, http.MethodGet, sid, ""); status != http.StatusBadRequest {
-		t.Errorf("the poll after that: %d", status)
+		t.Errorf("the poll after the end got %d", status)
 	}
 }
 
-// Given an event that is being handled, when the server closes, then Disconnected comes after it, and Close after that.
+// Given a running event handler, when the server closes, then Disconnected is called after it, and Close returns after that.
 func TestCloseWaitsForHandlers(t *testing.T) {
 	t.Parallel()
 	s := start(t, socketio.Config{})
-	entered, leave := make(chan struct{}), make(chan struct{})
+	entered, release := make(chan struct{}), make(chan struct{})
 	handled := make(chan struct{})
 	s.main.event = func(*socketio.Socket, string, socketio.Args, socketio.Ack) {
 		close(entered)
-		<-leave
+		<-release
 		close(handled)
 	}
 	send(t, s.dial(t), `42["slow"]`)
-	wait(t, entered)
+	check.Receive(t, entered)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if err := s.server.Close(ctx, websocket.Restart); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("closing while an event is handled gave %v", err)
+		t.Errorf("Close during an event returned %v", err)
 	}
 	if len(s.main.ended) > 0 {
-		t.Error("Disconnected came while an event was handled")
+		t.Error("Disconnected was called during an event")
 	}
-	close(leave)
-	wait(t, handled)
-	if end := wait(t, s.main.ended); end.reason != socketio.ServerClose {
+	close(release)
+	check.Receive(t, handled)
+	if end := check.Receive(t, s.main.ended); end.reason != socketio.ServerClose {
 		t.Errorf("ended by %v", end.reason)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,9 +13,10 @@ import (
 
 	"github.com/gorilla/websocket"
 	"github.com/olahol/melody"
+	"github.com/sourcegraph/conc/panics"
 )
 
-// Conn is one connection. All methods may be called concurrently; none blocks.
+// Conn is one connection. All methods may be called concurrently. Only Drained blocks.
 type Conn struct {
 	server   *Server
 	handler  Handler
@@ -24,20 +24,20 @@ type Conn struct {
 	session  *melody.Session
 	wire     wire
 
-	mu    sync.Mutex
-	queue queue
-	code  CloseCode // with which this side closes
-	cause error     // why it ends, the first reason that showed
-	there time.Time // until when the peer was there, once it ends
+	mu        sync.Mutex
+	queue     queue
+	code      CloseCode // with which this side closes
+	cause     error     // the first reason for the end
+	lastAlive time.Time // set with cause
 
 	closing atomic.Bool // Close was called: nothing more is queued or handled
 }
 
 // PeerClose is the cause of a connection that the peer closed with a close frame.
 //
-//nolint:errname // an event first of all
+//nolint:errname // first of all an event
 type PeerClose struct {
-	Code int // 1005 if the peer gave none (RFC 6455, section 7.4.1)
+	Code int // 1005 if the frame has none (RFC 6455, section 7.4.1)
 	Text string
 }
 
@@ -45,28 +45,28 @@ func (p *PeerClose) Error() string {
 	return fmt.Sprintf("closed by the peer with %d: %s", p.Code, p.Text)
 }
 
-// Send queues frames, together and in order. When they do not fit in the queue the connection is closed with TooSlow;
-// after that, as after Close, Send does nothing.
+// Send queues frames in order, all or none. If they do not fit into the queue, the connection is closed with Codes.TooSlow. After
+// that, and after Close, Send does nothing.
 func (c *Conn) Send(frames ...Frame) {
 	c.mu.Lock()
 	if c.closing.Load() || c.queue.dropped {
 		c.mu.Unlock()
 		return
 	}
-	fits, wake := c.queue.add(frames, c.server.config.Queue, c.server.config.QueueBytes)
+	fits, assign := c.queue.add(frames, c.server.config.Queue, c.server.config.QueueBytes)
 	c.mu.Unlock()
 	switch {
 	case !fits:
-		c.tooSlow()
-	case wake && c.wire.direct.raw == nil:
+		c.closeTooSlow()
+	case assign && c.wire.direct.raw == nil:
 		c.wakeWriter()
-	case wake:
+	case assign:
 		c.server.flusher.add(c)
 	}
 }
 
-// Drained waits until nothing waits to be sent, but perhaps the rest of what the network is taking, for senders who have much to send and need not hurry. The error is that of
-// ctx, or ErrClosed once Close was called or the connection has ended.
+// Drained waits until the queue is empty. The rest of a frame that the network takes in parts may still wait. The error is that of
+// ctx, or ErrClosed if Close was called or the connection has ended. It lets a sender with much to send wait for the peer.
 func (c *Conn) Drained(ctx context.Context) error {
 	c.mu.Lock()
 	empty := c.queue.whenEmpty()
@@ -82,13 +82,13 @@ func (c *Conn) Drained(ctx context.Context) error {
 	return nil
 }
 
-// Close sends what is queued, then the code, then hangs up. Only the first call counts.
+// Close sends the queue and then a close frame, and hangs up. Only the first call has an effect.
 func (c *Conn) Close(code CloseCode) {
 	c.mu.Lock()
 	first := !c.closing.Swap(true)
 	if first {
 		c.code = code
-		c.blame(code)
+		c.setCause(code)
 	}
 	session := c.session
 	c.mu.Unlock()
@@ -97,40 +97,41 @@ func (c *Conn) Close(code CloseCode) {
 	}
 }
 
-// LastHeard is when bytes last came from the peer.
-func (c *Conn) LastHeard() time.Time { return time.Unix(0, c.wire.heard.Load()) }
+// LastRead is when bytes last came from the peer.
+func (c *Conn) LastRead() time.Time { return time.Unix(0, c.wire.lastRead.Load()) }
 
-// LastThere is until when the peer of a connection that has ended was there: until either side closed it, or it was seen to
-// break; but of a peer that fell silent, or took nothing any more, until it was last heard.
-func (c *Conn) LastThere() time.Time {
+// LastAlive is when the peer of a connection that has ended was last known to be connected: the time of the close or the break,
+// or, after a timeout, of the last byte from the peer.
+func (c *Conn) LastAlive() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.there
+	return c.lastAlive
 }
 
-// blame notes why the connection ends, if that is the first reason. The caller holds the mutex.
-func (c *Conn) blame(cause error) {
+// setCause notes why the connection ends, if this is the first reason. The caller holds the mutex.
+func (c *Conn) setCause(cause error) {
 	if c.cause != nil {
 		return
 	}
-	c.cause, c.there = cause, time.Now()
-	if errors.Is(cause, Silent) || errors.Is(cause, TooSlow) || c.wire.late.Load() {
-		c.there = c.LastHeard()
+	c.cause, c.lastAlive = cause, time.Now()
+	codes := &c.server.config.Codes
+	if errors.Is(cause, codes.PingTimeout) || errors.Is(cause, codes.TooSlow) || c.wire.failedLate.Load() {
+		c.lastAlive = c.LastRead()
 	}
 }
 
-// tooSlow closes a connection whose queue is full: what waits is given up, and the peer has a moment to take what is
-// being written and then the code.
-func (c *Conn) tooSlow() {
+// closeTooSlow closes a connection whose queue is full. The queue is dropped. The peer has slowWait to accept the write in
+// progress and the close frame.
+func (c *Conn) closeTooSlow() {
 	c.mu.Lock()
 	c.queue.drop()
 	c.mu.Unlock()
-	c.wire.hurry()
-	c.Close(TooSlow)
+	c.wire.closeFast()
+	c.Close(c.server.config.Codes.TooSlow)
 }
 
-// cut hangs up at once.
-func (c *Conn) cut() {
+// abort closes the network connection at once.
+func (c *Conn) abort() {
 	c.mu.Lock()
 	raw := c.wire.Conn
 	c.mu.Unlock()
@@ -139,7 +140,7 @@ func (c *Conn) cut() {
 	}
 }
 
-// run is the life of the connection, from the upgrade to the end.
+// run upgrades the request, and returns when the connection has ended.
 func (c *Conn) run(w http.ResponseWriter, r *http.Request) {
 	err := c.server.melody.HandleRequestWithKeys(takeover{w, c}, r, map[string]any{connKey: c})
 	if err != nil {
@@ -149,17 +150,17 @@ func (c *Conn) run(w http.ResponseWriter, r *http.Request) {
 	c.wire.hangUp()
 }
 
-// took is told that the connection was taken over from net/http.
-func (c *Conn) took(raw net.Conn) {
+// hijacked sets the network connection, taken over from net/http.
+func (c *Conn) hijacked(raw net.Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.wire.Conn, c.wire.owner = raw, c
 	c.wire.direct.prepare(raw)
-	c.wire.heard.Store(time.Now().UnixNano())
+	c.wire.lastRead.Store(time.Now().UnixNano())
 }
 
-// open is told that the upgrade is done. The request is let go: with headers and all it is some KB.
-func (c *Conn) open(m *melody.Session) {
+// onConnect is called after the upgrade. It releases the request, which has some KB with its headers.
+func (c *Conn) onConnect(m *melody.Session) {
 	m.Request = nil
 	c.mu.Lock()
 	c.session = m
@@ -173,20 +174,20 @@ func (c *Conn) open(m *melody.Session) {
 	c.guard(func() { c.handler.Open(c) })
 }
 
-// answerPings answers pings, up to a limit: each is a system call. They are handled by the goroutine that reads.
+// answerPings answers pings up to a limit, because each answer is a system call. The reading goroutine answers them.
 func (c *Conn) answerPings() {
 	conn, limit := c.session.WebsocketConnection(), ControlLimit{}
 	answer := conn.PingHandler()
 	conn.SetPingHandler(func(data string) error {
-		if !limit.Take(time.Now(), c.server.config.Pings) {
-			c.Close(RateLimited)
+		if !limit.Allow(time.Now(), c.server.config.Pings) {
+			c.Close(c.server.config.Codes.Flooding)
 			return nil
 		}
 		return answer(data)
 	})
 }
 
-func (c *Conn) message(data []byte, binary bool) {
+func (c *Conn) onMessage(data []byte, binary bool) {
 	switch {
 	case c.closing.Load():
 	case !binary && !utf8.Valid(data):
@@ -196,60 +197,57 @@ func (c *Conn) message(data []byte, binary bool) {
 	}
 }
 
-// failed is told by either goroutine what ended it.
-func (c *Conn) failed(err error) {
+// onError is called by the reading or the writing goroutine with the error that ended it.
+func (c *Conn) onError(err error) {
 	var peer *websocket.CloseError
 	switch {
 	case errors.Is(err, melody.ErrWriteClosed):
-		return // a wake-up that came after the end
+		return // a wake-up after the end
 	case errors.Is(err, melody.ErrMessageBufferFull):
-		c.cut() // cannot be: see melodySlots
+		c.abort() // cannot happen: see melodySlots
 	case errors.Is(err, websocket.ErrReadLimit):
 		err = TooBig
-	case isTimeout(err) && c.isSilent():
-		err = Silent
+	case isTimeout(err) && c.missedPing():
+		err = c.server.config.Codes.PingTimeout
 	case isTimeout(err):
-		err = TooSlow // it took longer than WriteWait to accept a write
+		err = c.server.config.Codes.TooSlow // a write took longer than WriteWait
 	case errors.As(err, &peer):
-		c.wire.farewell.Store(true)
+		c.wire.closeReceived.Store(true)
 		err = &PeerClose{peer.Code, peer.Text}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.blame(err)
+	c.setCause(err)
 }
 
-// isSilent says whether the peer was heard so long ago that it must have missed a ping.
-func (c *Conn) isSilent() bool {
+// missedPing reports whether nothing came from the peer for PongWait.
+func (c *Conn) missedPing() bool {
 	limit := c.server.config.PongWait
-	return limit > 0 && time.Since(c.LastHeard()) >= limit
+	return limit > 0 && time.Since(c.LastRead()) >= limit
 }
 
-// isTimeout says whether a deadline passed; gorilla leaves of such an error only that.
+// isTimeout reports whether a deadline passed. Gorilla keeps only this of such an error.
 func isTimeout(err error) bool {
 	var failed net.Error
 	return errors.As(err, &failed) && failed.Timeout()
 }
 
-func (c *Conn) ended() {
+func (c *Conn) onDisconnect() {
 	c.closing.Store(true)
 	c.mu.Lock()
 	c.queue.drop()
-	if c.there.IsZero() {
-		c.there = time.Now()
+	if c.lastAlive.IsZero() {
+		c.lastAlive = time.Now()
 	}
 	cause := c.cause
 	c.mu.Unlock()
 	c.guard(func() { c.handler.Closed(c, cause) })
 }
 
-// guard keeps a panic of the handler's from ending the process: net/http, which would, is not above us any more.
+// guard closes the connection if the handler panics. After the upgrade net/http does not recover panics any more.
 func (c *Conn) guard(call func()) {
-	defer func() {
-		if panicked := recover(); panicked != nil {
-			c.server.config.Log.Error("panic in a connection's handler", "panic", panicked, "stack", string(debug.Stack()))
-			c.Close(Internal)
-		}
-	}()
-	call()
+	if panicked := panics.Try(call); panicked != nil {
+		c.server.config.Log.Error("panic in a connection's handler", "panic", panicked.Value, "stack", string(panicked.Stack))
+		c.Close(Internal)
+	}
 }

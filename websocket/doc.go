@@ -1,12 +1,12 @@
-// Package websocket carries messages over WebSockets for all who need them: Socket.IO, the plain socket and the event
-// feed. It knows frames, queues, deadlines and close codes, and nothing of what the messages say.
+// Package websocket carries messages over WebSockets (RFC 6455). It knows frames, queues, deadlines and close codes. It knows
+// nothing of the content of messages.
 //
-// Melody is underneath: it upgrades, reads, pings, and wakes the one goroutine that writes. What waits for a socket
-// waits here, in a queue bounded in messages and bytes, and is written in one system call when that goroutine runs
-// (gather.go). A large frame for a connection for which nothing waits is written at once, by whoever sends it (direct.go),
-// who never waits for the network. Nothing is ever dropped silently: a receiver that lets its queue fill up is closed with TooSlow.
+// Melody is underneath: it upgrades requests, reads, pings, and runs one writing goroutine per connection. The package keeps the
+// frames that wait for a connection in a queue of its own, bounded in messages and bytes. One flusher for all connections writes
+// the queues without blocking, several frames in one system call (writer.go). What the network does not take at once is left to
+// the connection's writing goroutine, which may block (wire.go). No frame is ever dropped silently: a peer whose queue fills up is
+// closed with Codes.TooSlow.
 //
-// Order: frames reach the peer in the order of Send; those of one Send stand together. Messages of one connection are
-// handed to its Handler one at a time, in order. Text is always valid UTF-8: what is not closes its sender, and so never
-// reaches a browser, which would hang up on us for it.
+// Order: frames reach the peer in the order of Send. The frames of one Send follow each other directly. Messages of one
+// connection are passed to its Handler one at a time, in order. Text is always valid UTF-8: a peer that sends other text is closed.
 package websocket

@@ -2,24 +2,29 @@ package websocket
 
 import "encoding/binary"
 
-// Frame is one message, encoded once as it goes over the wire (RFC 6455, section 5.2: final, unmasked), to be sent to
-// any number of connections. It is never changed.
+const (
+	textFrame   = 0x81 // first byte of an unfragmented text frame (RFC 6455, section 5.2)
+	binaryFrame = 0x82
+	closeFrame  = 0x88
+)
+
+// Frame is a message, encoded once as it is sent (RFC 6455, section 5.2: final, unmasked), for any number of connections. It is
+// immutable.
 type Frame struct {
 	wire   []byte
-	header int
+	header int // bytes before the payload
 }
 
-// Text is a frame of text, which must be valid UTF-8. It copies the parts, one after the other, and keeps none of them.
-func Text(parts ...[]byte) Frame { return encode(0x81, "", parts) }
+// Text encodes a text message. The text is the concatenation of the parts, which are copied. It must be valid UTF-8.
+func Text(parts ...[]byte) Frame { return encode(textFrame, "", parts) }
 
-// Headed is Text with a head before the parts.
-func Headed(head string, parts ...[]byte) Frame { return encode(0x81, head, parts) }
+// Headed is Text with a prefix.
+func Headed(prefix string, parts ...[]byte) Frame { return encode(textFrame, prefix, parts) }
 
-// Binary is a frame of bytes. It copies them.
-func Binary(data []byte) Frame { return encode(0x82, "", [][]byte{data}) }
+// Binary encodes a binary message. The data is copied.
+func Binary(data []byte) Frame { return encode(binaryFrame, "", [][]byte{data}) }
 
-// Joined is frames that are sent one after the other, as one: for what has waited elsewhere, and is to pass a queue that
-// counts its frames. It has no payload.
+// Joined combines frames into one value that a queue counts as one frame. Payload is empty.
 func Joined(frames ...Frame) Frame {
 	size := 0
 	for _, frame := range frames {
@@ -32,17 +37,17 @@ func Joined(frames ...Frame) Frame {
 	return Frame{wire, size}
 }
 
-// Size is how many bytes the frame has on the wire.
+// Size is the number of bytes that are sent, with the frame's header.
 func (f Frame) Size() int { return len(f.wire) }
 
-// Payload is the message without the frame's header. It must not be changed.
+// Payload is the message. It must not be changed.
 func (f Frame) Payload() []byte { return f.wire[f.header:] }
 
-// IsBinary says whether the frame holds bytes rather than text.
-func (f Frame) IsBinary() bool { return f.wire[0] == 0x82 }
+// IsBinary reports whether the message is binary.
+func (f Frame) IsBinary() bool { return f.wire[0] == binaryFrame }
 
-func encode(first byte, head string, parts [][]byte) Frame {
-	length := len(head)
+func encode(first byte, prefix string, parts [][]byte) Frame {
+	length := len(prefix)
 	for _, part := range parts {
 		length += len(part)
 	}
@@ -58,7 +63,7 @@ func encode(first byte, head string, parts [][]byte) Frame {
 		wire = binary.BigEndian.AppendUint64(wire, uint64(length))
 	}
 	header := len(wire)
-	wire = append(wire, head...)
+	wire = append(wire, prefix...)
 	for _, part := range parts {
 		wire = append(wire, part...)
 	}

@@ -2,40 +2,23 @@ package websocket
 
 import "slices"
 
-// queue holds the frames that wait for one connection, those that are being written included. Conn's mutex guards it.
+// queue holds the frames of one connection that are not written yet. Conn.mu guards it.
 type queue struct {
-	waiting []Frame
-	spare   []Frame // the array that waiting had before
-	count   int     // frames, waiting or being written
-	bytes   int     // their bytes on the wire
-	woken   bool    // the flusher or the writing goroutine is to write what waits, or is at it
-	dropped bool    // what waited was given up, and nothing more is taken
+	waiting  []Frame
+	spare    []Frame // the previous array of waiting, for reuse
+	count    int     // frames that wait or are being written
+	bytes    int     // bytes of those frames
+	assigned bool    // the flusher or the writing goroutine will write the queue, or is writing it
+	dropped  bool    // the queue was dropped and takes nothing more
 
-	emptied chan struct{} // closed when nothing waits any more; nil while nobody wants to know
+	empty chan struct{} // closed when count reaches 0; nil while nothing waits for that
 }
 
-// whenEmpty is closed as soon as nothing waits.
-func (q *queue) whenEmpty() <-chan struct{} {
-	if q.emptied == nil {
-		q.emptied = make(chan struct{})
-	}
-	emptied := q.emptied
-	q.tellEmpty()
-	return emptied
-}
+// maxSpare is how many slots an idle connection keeps (2 KB). The larger array of a burst is left to the garbage collector.
+const maxSpare = 64
 
-func (q *queue) tellEmpty() {
-	if q.count == 0 && q.emptied != nil {
-		close(q.emptied)
-		q.emptied = nil
-	}
-}
-
-// spareFrames is how many slots an idle connection keeps (2 KB): a burst's array is left to the collector.
-const spareFrames = 64
-
-// add takes all frames or none, and says whether the writer has to be woken.
-func (q *queue) add(frames []Frame, maxCount, maxBytes int) (fits, wake bool) {
+// add queues all frames or none. It reports whether they fit, and whether the caller has to assign the queue to a writer.
+func (q *queue) add(frames []Frame, maxCount, maxBytes int) (fits, assign bool) {
 	bytes := 0
 	for _, frame := range frames {
 		bytes += len(frame.wire)
@@ -46,24 +29,23 @@ func (q *queue) add(frames []Frame, maxCount, maxBytes int) (fits, wake bool) {
 	q.waiting = append(q.waiting, frames...)
 	q.count += len(frames)
 	q.bytes += bytes
-	wake = !q.woken
-	q.woken = true
-	return true, wake
+	assign = !q.assigned
+	q.assigned = true
+	return true, assign
 }
 
-// take gives whoever writes all that waits. Where nothing does, the next that is added has to be seen to again.
+// take returns all waiting frames to a writer. If there are none, the queue is not assigned any more.
 func (q *queue) take() []Frame {
 	taken := q.waiting
 	if len(taken) == 0 {
-		q.woken = false
+		q.assigned = false
 		return nil
 	}
 	q.waiting, q.spare = q.spare, nil
 	return taken
 }
 
-// written is told that the first n of what was taken are gone. The others wait again, before what came meanwhile, or are given
-// up as that was.
+// written removes the first n frames of taken. The others wait again, before later frames, unless the queue was dropped.
 func (q *queue) written(taken []Frame, n int) {
 	if q.dropped {
 		n = len(taken)
@@ -75,19 +57,36 @@ func (q *queue) written(taken []Frame, n int) {
 	switch {
 	case n < len(taken):
 		q.waiting = append(slices.Clone(taken[n:]), q.waiting...)
-	case cap(taken) <= spareFrames:
+	case cap(taken) <= maxSpare:
 		clear(taken)
 		q.spare = taken[:0]
 	}
-	q.tellEmpty()
+	q.signalEmpty()
 }
 
-// drop forgets what waits.
+// drop forgets the waiting frames and refuses later ones.
 func (q *queue) drop() {
 	for _, frame := range q.waiting {
 		q.bytes -= len(frame.wire)
 	}
 	q.count -= len(q.waiting)
 	q.waiting, q.dropped = nil, true
-	q.tellEmpty()
+	q.signalEmpty()
+}
+
+// whenEmpty returns a channel that is closed when all frames are written or dropped.
+func (q *queue) whenEmpty() <-chan struct{} {
+	if q.empty == nil {
+		q.empty = make(chan struct{})
+	}
+	empty := q.empty
+	q.signalEmpty()
+	return empty
+}
+
+func (q *queue) signalEmpty() {
+	if q.count == 0 && q.empty != nil {
+		close(q.empty)
+		q.empty = nil
+	}
 }

@@ -1,10 +1,13 @@
 package websocket
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,40 +15,54 @@ import (
 	"github.com/olahol/melody"
 )
 
-// Config is how a Server treats its connections. Zero values take the defaults in brackets.
+// Config configures a Server. Zero values take the defaults in brackets.
 type Config struct {
-	MaxMessage int64         // bytes of the largest message taken; a larger one closes with TooBig [1,000,000]
-	Queue      int           // messages that may wait for one connection [16,384: more than a few peers may send at once]
-	Pings      int           // pings of the peer that are answered in 10 s, before it is closed [100]
+	MaxMessage int64         // bytes of the largest message accepted; a larger one closes with TooBig [1,000,000]
+	Queue      int           // frames that may wait for one connection [16,384]
 	QueueBytes int           // bytes that may wait for one connection [4 MiB]
+	Pings      int           // pings of a peer that are answered in 10 s; one more closes with Codes.Flooding [100]
 	WriteWait  time.Duration // how long one write may take [10s]
-	PingPeriod time.Duration // how often the peer is pinged [0: never]
-	PongWait   time.Duration // how long a connection lives without a pong, more than PingPeriod [0: for ever]
+	PingPeriod time.Duration // interval of pings to the peer [0: none]
+	PongWait   time.Duration // how long a connection lives without a pong; longer than PingPeriod [0: for ever]
 
+	Codes       Codes
 	CheckOrigin func(*http.Request) bool // nil allows every origin
 	Log         *slog.Logger             // nil is slog.Default
 }
 
+func (c Config) withDefaults() Config {
+	c.MaxMessage = cmp.Or(c.MaxMessage, 1_000_000)
+	c.Queue = cmp.Or(c.Queue, 16_384)
+	c.QueueBytes = cmp.Or(c.QueueBytes, 4<<20)
+	c.Pings = cmp.Or(c.Pings, DefaultControls)
+	c.WriteWait = cmp.Or(c.WriteWait, 10*time.Second)
+	c.Codes = c.Codes.WithDefaults()
+	if c.CheckOrigin == nil {
+		c.CheckOrigin = func(*http.Request) bool { return true }
+	}
+	c.Log = cmp.Or(c.Log, slog.Default())
+	return c
+}
+
 var (
-	// ErrClosed says that the server takes no more connections.
-	ErrClosed = errors.New("the server takes no more connections")
-	// ErrHeaders refuses a request with more than MaxHeaders.
+	// ErrClosed says that the server accepts no connections any more, or that the connection has ended.
+	ErrClosed = errors.New("the server accepts no more connections")
+	// ErrHeaders refuses a request for which HeadersTooLarge is true.
 	ErrHeaders = errors.New("the request's headers are too large")
 )
 
-// Handler is told what happens on one connection, by the connection's own goroutine, one call at a time.
+// Handler handles one connection. The connection's own goroutine calls it, one call at a time.
 type Handler interface {
-	// Open comes first. What it sends is the first thing the peer gets.
+	// Open is called first. Frames that it sends are the first that the peer gets.
 	Open(c *Conn)
-	// Message is a message of the peer's. The handler may keep data. Text is valid UTF-8. It does not come once Close was
-	// called.
+	// Message is called with each message of the peer, until Close is called. The handler may keep data. Text is valid UTF-8.
 	Message(c *Conn, data []byte, binary bool)
-	// Closed comes last, exactly once after Open. The cause is a CloseCode when this side closed, a *PeerClose when the
-	// peer did, and else what failed.
+	// Closed is called last, exactly once after Open. The cause is a CloseCode if this side closed, a *PeerClose if the peer did,
+	// or the error that ended the connection.
 	Closed(c *Conn, cause error)
 }
 
-// Server upgrades requests and keeps the connections. All methods may be called concurrently.
+// Server upgrades requests and holds the connections. All methods may be called concurrently.
 type Server struct {
 	config  Config
 	melody  *melody.Melody
@@ -57,50 +74,43 @@ type Server struct {
 	idle   chan struct{} // closed when the server is closed and no connection is left
 }
 
-// New makes a server without connections.
+// New creates a server without connections.
 func New(config Config) *Server {
 	config = config.withDefaults()
-	s := &Server{config: config, melody: underneath(config), conns: map[*Conn]struct{}{}, idle: make(chan struct{})}
-	s.melody.HandleConnect(func(m *melody.Session) { connOf(m).open(m) })
-	s.melody.HandleMessage(func(m *melody.Session, data []byte) { connOf(m).message(data, false) })
-	s.melody.HandleMessageBinary(func(m *melody.Session, data []byte) { connOf(m).message(data, true) })
-	s.melody.HandleError(func(m *melody.Session, err error) { connOf(m).failed(err) })
-	s.melody.HandleDisconnect(func(m *melody.Session) { connOf(m).ended() })
+	s := &Server{config: config, melody: newMelody(config), conns: map[*Conn]struct{}{}, idle: make(chan struct{})}
+	s.melody.HandleConnect(func(m *melody.Session) { connOf(m).onConnect(m) })
+	s.melody.HandleMessage(func(m *melody.Session, data []byte) { connOf(m).onMessage(data, false) })
+	s.melody.HandleMessageBinary(func(m *melody.Session, data []byte) { connOf(m).onMessage(data, true) })
+	s.melody.HandleError(func(m *melody.Session, err error) { connOf(m).onError(err) })
+	s.melody.HandleDisconnect(func(m *melody.Session) { connOf(m).onDisconnect() })
 	return s
 }
 
-// IsUpgrade says whether a request asks for a WebSocket.
+// IsUpgrade reports whether a request asks for a WebSocket.
 func IsUpgrade(r *http.Request) bool { return websocket.IsWebSocketUpgrade(r) }
 
-// Serve upgrades the request and returns as soon as that is done, so that what net/http held for the request is let go;
-// from then on h is told of the connection. When it returns an error the request has been answered (400, 403 or 405 as
-// the request deserves, 431 with ErrHeaders, 503 with ErrClosed) and h hears nothing.
+// Serve upgrades the request and returns, so that net/http releases its buffers. From then on h handles the connection. When Serve
+// returns an error, the request has been answered (400, 403 or 405 by Melody, 431 with ErrHeaders, 503 with ErrClosed) and h is not
+// called.
 func (s *Server) Serve(w http.ResponseWriter, r *http.Request, h Handler) error {
 	if HeadersTooLarge(r) {
 		http.Error(w, ErrHeaders.Error(), http.StatusRequestHeaderFieldsTooLarge)
 		return ErrHeaders
 	}
 	c := &Conn{server: s, handler: h, upgraded: make(chan error, 1)}
-	if !s.enter(c) {
+	if !s.add(c) {
 		http.Error(w, ErrClosed.Error(), http.StatusServiceUnavailable)
 		return ErrClosed
 	}
 	go func() {
-		defer s.leave(c)
+		defer s.remove(c)
 		c.run(w, r)
 	}()
 	return <-c.upgraded
 }
 
-// Len is how many connections there are, those included that are being closed.
-func (s *Server) Len() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.conns)
-}
-
-// Close takes no more connections, closes all there are with the code, and waits until every handler has been told.
-// When ctx ends first, what is left is cut off, and the context's error is returned without waiting for more.
+// Close accepts no more connections, closes all connections with the code, and waits until every Closed has returned. When ctx ends
+// first, the remaining connections are cut and Close returns the context's error without waiting for them.
 func (s *Server) Close(ctx context.Context, code CloseCode) error {
 	for _, c := range s.refuse() {
 		c.Close(code)
@@ -112,13 +122,13 @@ func (s *Server) Close(ctx context.Context, code CloseCode) error {
 	}
 	s.mu.Lock()
 	for c := range s.conns {
-		c.cut()
+		c.abort()
 	}
 	s.mu.Unlock()
 	return ctx.Err()
 }
 
-// refuse takes no more connections, and lists those there are.
+// refuse accepts no more connections, and returns the present ones.
 func (s *Server) refuse() []*Conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -126,14 +136,11 @@ func (s *Server) refuse() []*Conn {
 		close(s.idle)
 	}
 	s.closed = true
-	conns := make([]*Conn, 0, len(s.conns))
-	for c := range s.conns {
-		conns = append(conns, c)
-	}
-	return conns
+	return slices.Collect(maps.Keys(s.conns))
 }
 
-func (s *Server) enter(c *Conn) bool {
+// add is false when the server is closed.
+func (s *Server) add(c *Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.closed {
@@ -142,7 +149,7 @@ func (s *Server) enter(c *Conn) bool {
 	return !s.closed
 }
 
-func (s *Server) leave(c *Conn) {
+func (s *Server) remove(c *Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)

@@ -15,10 +15,11 @@ import (
 
 	gorilla "github.com/gorilla/websocket"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/websocket"
 )
 
-func TestMessagesComeBackAsTheyWent(t *testing.T) {
+func TestMessagesOfAllSizes(t *testing.T) {
 	t.Parallel()
 	_, url := serve(t, websocket.Config{}, newRecorder(echo))
 	conn := dial(t, url)
@@ -40,17 +41,17 @@ func TestMessagesComeBackAsTheyWent(t *testing.T) {
 		}
 		kind, data, err := conn.ReadMessage()
 		if err != nil || kind != message.kind || string(data) != message.data {
-			t.Fatalf("%d bytes of kind %d came back as %d bytes of kind %d, %v", len(message.data), message.kind, len(data), kind, err)
+			t.Fatalf("an echo of %d bytes of kind %d has %d bytes of kind %d, %v", len(message.data), message.kind, len(data), kind, err)
 		}
 	}
 }
 
-func TestWhatIsSentOnOpeningComesFirst(t *testing.T) {
+func TestMessagesSentInOpenAreTheFirst(t *testing.T) {
 	t.Parallel()
 	h := &greeter{recorder: newRecorder(echo)}
 	_, url := serve(t, websocket.Config{}, h)
 	if got := read(t, dial(t, url)); got != "welcome" {
-		t.Errorf("first came %q", got)
+		t.Errorf("the first message is %q", got)
 	}
 }
 
@@ -58,13 +59,13 @@ type greeter struct{ *recorder }
 
 func (g *greeter) Open(c *websocket.Conn) { c.Send(websocket.Text([]byte("wel"), []byte("come"))) }
 
-func TestSeveralSendersKeepTheirOrder(t *testing.T) {
+func TestMessagesOfEachSenderStayInOrder(t *testing.T) {
 	t.Parallel()
 	const senders, each = 8, 100
 	h := newRecorder(nil)
 	_, url := serve(t, websocket.Config{Queue: 2 * senders * each}, h)
 	conn := dial(t, url)
-	c := wait(t, h.opened)
+	c := check.Receive(t, h.opened)
 	for s := range senders {
 		go func() {
 			for i := range each {
@@ -77,16 +78,16 @@ func TestSeveralSendersKeepTheirOrder(t *testing.T) {
 		var s, i int
 		first := read(t, conn)
 		if _, err := fmt.Sscanf(first, "%d %d a", &s, &i); err != nil || i != next[s] {
-			t.Fatalf("%q came when %d was due", first, next[s])
+			t.Fatalf("got %q, want message %d", first, next[s])
 		}
 		if second := read(t, conn); second != fmt.Sprintf("%d %d b", s, i) {
-			t.Fatalf("%q came between what was sent together", second)
+			t.Fatalf("%q came between two frames of one Send", second)
 		}
 		next[s]++
 	}
 }
 
-// Given the deadlines of an HTTP server, when they have passed, then the connection is still there.
+// Given the deadlines of an HTTP server, when they have passed, then the connection is still open.
 func TestDeadlinesOfTheHTTPServerAreCleared(t *testing.T) {
 	t.Parallel()
 	const limit = time.Second
@@ -94,40 +95,40 @@ func TestDeadlinesOfTheHTTPServerAreCleared(t *testing.T) {
 		s.Config.ReadTimeout, s.Config.WriteTimeout = limit, limit
 	})
 	conn := dial(t, url)
-	later, err := net.Dial("tcp", strings.TrimPrefix(url, "ws://")) // is cut off when its deadline has passed
+	later, err := net.Dial("tcp", strings.TrimPrefix(url, "ws://")) // is closed by the HTTP server at its deadline
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer later.Close()
 	_ = later.SetReadDeadline(time.Now().Add(patience)) // never fails
 	if _, err := later.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
-		t.Fatalf("who sends nothing is not cut off: %v", err)
+		t.Fatalf("the HTTP server did not close a connection without a request: %v", err)
 	}
-	if err := conn.WriteMessage(gorilla.TextMessage, []byte("still there")); err != nil {
+	if err := conn.WriteMessage(gorilla.TextMessage, []byte("still open")); err != nil {
 		t.Fatal(err)
 	}
-	if got := read(t, conn); got != "still there" {
+	if got := read(t, conn); got != "still open" {
 		t.Errorf("got %q", got)
 	}
 }
 
-func TestLastHeardIsWhenBytesCame(t *testing.T) {
+func TestLastReadIsWhenBytesCame(t *testing.T) {
 	t.Parallel()
 	h := newRecorder(echo)
 	_, url := serve(t, websocket.Config{}, h)
 	dialling := time.Now()
 	conn := dial(t, url)
-	c := wait(t, h.opened)
+	c := check.Receive(t, h.opened)
 	before := time.Now()
-	if heard := c.LastHeard(); heard.Before(dialling) || heard.After(before) {
-		t.Errorf("heard at %v, want between %v and %v", heard, dialling, before)
+	if last := c.LastRead(); last.Before(dialling) || last.After(before) {
+		t.Errorf("last read at %v, want between %v and %v", last, dialling, before)
 	}
 	if err := conn.WriteMessage(gorilla.TextMessage, []byte("x")); err != nil {
 		t.Fatal(err)
 	}
 	read(t, conn)
-	if heard := c.LastHeard(); heard.Before(before) || heard.After(time.Now()) {
-		t.Errorf("heard at %v, want between %v and now", heard, before)
+	if last := c.LastRead(); last.Before(before) || last.After(time.Now()) {
+		t.Errorf("last read at %v, want between %v and now", last, before)
 	}
 }
 
@@ -163,26 +164,26 @@ func TestRefusedRequests(t *testing.T) {
 				t.Errorf("status %d, want %d", answer.StatusCode, test.status)
 			}
 			if len(h.opened) > 0 || len(h.closed) > 0 {
-				t.Error("the handler was told of a connection that never was")
+				t.Error("the handler was called for a refused request")
 			}
 			closeServer(t, s)
 		})
 	}
 }
 
-func TestClosedServerTakesNobody(t *testing.T) {
+func TestAClosedServerRefusesConnections(t *testing.T) {
 	t.Parallel()
 	h := newRecorder(nil)
 	s, url := serve(t, websocket.Config{}, h)
 	conn := dial(t, url)
-	wait(t, h.opened)
+	check.Receive(t, h.opened)
 	done := make(chan error, 1)
 	go func() { done <- s.Close(t.Context(), websocket.Restart) }()
 	checkClose(t, conn, websocket.Restart)
-	if cause := wait(t, h.closed); !errors.Is(cause, websocket.Restart) {
-		t.Errorf("the handler was told %v", cause)
+	if cause := check.Receive(t, h.closed); !errors.Is(cause, websocket.Restart) {
+		t.Errorf("the cause is %v", cause)
 	}
-	if err := wait(t, done); err != nil {
+	if err := check.Receive(t, done); err != nil {
 		t.Error(err)
 	}
 	_, answer, err := gorilla.DefaultDialer.DialContext(t.Context(), url, nil)
@@ -195,30 +196,30 @@ func TestClosedServerTakesNobody(t *testing.T) {
 	}
 }
 
-// Given a peer that hears nothing, when the server has no time to wait for it, then it is cut off.
-func TestCloseDoesNotWaitForEver(t *testing.T) {
+// Given a peer that does not answer a close frame, when the context of Close ends, then the peer is cut.
+func TestCloseEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	h := newRecorder(nil)
 	s, url := serve(t, websocket.Config{}, h)
-	_ = dial(t, url) // and never reads, so it never answers the close
-	wait(t, h.opened)
+	_ = dial(t, url) // never reads, so it never answers the close frame
+	check.Receive(t, h.opened)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if err := s.Close(ctx, websocket.Restart); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("closing gave %v", err)
+		t.Errorf("Close returned %v", err)
 	}
-	if cause := wait(t, h.closed); !errors.Is(cause, websocket.Restart) {
-		t.Errorf("the handler was told %v", cause)
+	if cause := check.Receive(t, h.closed); !errors.Is(cause, websocket.Restart) {
+		t.Errorf("the cause is %v", cause)
 	}
 }
 
-func TestFrameKnowsItsPayload(t *testing.T) {
+func TestPayloadOfFrames(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{0, 1, 125, 126, 65535, 65536} {
 		data := bytes.Repeat([]byte("x"), size)
 		for frame, binary := range map[*websocket.Frame]bool{ptr(websocket.Text(data)): false, ptr(websocket.Binary(data)): true} {
 			if !bytes.Equal(frame.Payload(), data) || frame.IsBinary() != binary {
-				t.Errorf("a frame of %d bytes has %d, binary: %v", size, len(frame.Payload()), frame.IsBinary())
+				t.Errorf("a frame of %d bytes has a payload of %d, binary: %v", size, len(frame.Payload()), frame.IsBinary())
 			}
 		}
 	}

@@ -9,11 +9,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/websocket"
 )
 
-// Given a connection that is being written to, when many messages come for it meanwhile, then they leave in one system call.
-func TestWhatWaitsIsWrittenTogether(t *testing.T) {
+// Given a write in progress, when many messages are sent, then they share the next system call.
+func TestWaitingMessagesShareASystemCall(t *testing.T) {
 	t.Parallel()
 	const messages = 200
 	h := newRecorder(nil)
@@ -27,12 +28,12 @@ func TestWhatWaitsIsWrittenTogether(t *testing.T) {
 		c.gate <- struct{}{} // the upgrade
 	}()
 	conn := dial(t, url)
-	c := wait(t, h.opened)
-	counted := wait(t, conns)
-	wait(t, counted.writes) // the upgrade
+	c := check.Receive(t, h.opened)
+	counted := check.Receive(t, conns)
+	check.Receive(t, counted.writes) // the upgrade
 
 	c.Send(websocket.Text([]byte("first")))
-	wait(t, counted.writes) // it is under way, and held
+	check.Receive(t, counted.writes) // it is in progress, and blocked
 	for i := range messages {
 		c.Send(websocket.Text(fmt.Appendf(nil, "%d", i)))
 	}
@@ -42,18 +43,17 @@ func TestWhatWaitsIsWrittenTogether(t *testing.T) {
 	read(t, conn)
 	for i := range messages {
 		if got := read(t, conn); got != strconv.Itoa(i) {
-			t.Fatalf("%q came as number %d", got, i)
+			t.Fatalf("message %[2]d is %[1]q", got, i)
 		}
 	}
-	wait(t, counted.writes)
+	check.Receive(t, counted.writes)
 	if more := len(counted.writes); more > 0 {
 		t.Errorf("%d messages took %d system calls", messages, 1+more)
 	}
 }
 
-// Given a peer that does not read, when more waits for it than may, then it is closed with a code that says so, and who
-// sends is never held up.
-func TestSlowReceiverIsClosed(t *testing.T) {
+// Given a peer that does not read, when its queue is full, then it is closed with TooSlow, and senders never block.
+func TestASlowPeerIsClosed(t *testing.T) {
 	t.Parallel()
 	large := websocket.Text(bytes.Repeat([]byte("x"), 100_000))
 	for name, config := range map[string]websocket.Config{
@@ -65,30 +65,30 @@ func TestSlowReceiverIsClosed(t *testing.T) {
 			h := newRecorder(nil)
 			_, url := serve(t, config, h)
 			conn := dial(t, url)
-			c := wait(t, h.opened)
+			c := check.Receive(t, h.opened)
 			for range 1000 { // 100 MB, more than the kernel takes
 				c.Send(large)
 			}
-			checkClose(t, conn, websocket.TooSlow) // once it reads
-			if cause := wait(t, h.closed); !errors.Is(cause, websocket.TooSlow) {
-				t.Errorf("the handler was told %v", cause)
+			checkClose(t, conn, websocket.Codes{}.WithDefaults().TooSlow) // once it reads
+			if cause := check.Receive(t, h.closed); !errors.Is(cause, websocket.Codes{}.WithDefaults().TooSlow) {
+				t.Errorf("the cause is %v", cause)
 			}
 		})
 	}
 }
 
-// Given a peer that never reads, when its queue is full, then it is let go all the same.
-func TestDeadReceiverIsLetGo(t *testing.T) {
+// Given a peer that never reads, when its queue is full, then its connection ends, although it takes no close frame.
+func TestADeadPeerIsCut(t *testing.T) {
 	t.Parallel()
 	h := newRecorder(nil)
 	_, url := serve(t, websocket.Config{Queue: 10, WriteWait: time.Hour}, h)
 	_ = dial(t, url)
-	c := wait(t, h.opened)
+	c := check.Receive(t, h.opened)
 	large := websocket.Text(bytes.Repeat([]byte("x"), 1_000_000))
 	for range 30 {
 		c.Send(large)
 	}
-	if cause := wait(t, h.closed); !errors.Is(cause, websocket.TooSlow) {
-		t.Errorf("the handler was told %v", cause)
+	if cause := check.Receive(t, h.closed); !errors.Is(cause, websocket.Codes{}.WithDefaults().TooSlow) {
+		t.Errorf("the cause is %v", cause)
 	}
 }

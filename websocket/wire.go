@@ -5,78 +5,119 @@ import (
 	"io"
 	"net"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 )
 
 const (
-	// linger is how long a peer that was told a close code may take to hang up. To close the socket at once, with bytes
-	// of the peer's unread, would send a reset, which takes the code away from it again.
-	linger = 2 * time.Second
-	// slowWait is how long a peer that is too slow may take to accept what is being written and the close code.
+	// closeWait is how long a peer that was sent a close frame may take to hang up. Closing the socket at once, while bytes of
+	// the peer are unread, would send a reset, and the peer would lose the close frame.
+	closeWait = 2 * time.Second
+	// slowWait is how long a peer that is too slow may take to accept the write in progress and the close frame.
 	slowWait = time.Second
-	// atOnce is how quickly a read fails when the connection was broken before: while the last message was handled.
-	atOnce = 2 * time.Millisecond
-
-	closeFrame = 0x88 // first byte of a close frame (RFC 6455, section 5.5.1)
-	wakeFrame  = 0x81 // first byte of a wake-up, with a zero after it
+	// immediate is how soon a read fails when the connection broke before it: while the last message was handled.
+	immediate = 2 * time.Millisecond
 )
 
-// wire is the network connection as gorilla/websocket sees it. Gorilla lets one goroutine write at a time.
+// wire is the network connection as gorilla/websocket uses it. Gorilla lets one goroutine write at a time.
 type wire struct {
 	net.Conn
 	owner  *Conn
 	direct direct
 
-	heard    atomic.Int64 // when bytes last came, in ns since 1970
-	late     atomic.Bool  // the connection failed, and it is not known when: some time after bytes last came
-	hurried  atomic.Bool  // deadlines may not be moved any more
-	told     atomic.Bool  // a close frame was written
-	farewell atomic.Bool  // a close frame was read
-	deadline time.Time    // of writes, as the kernel was last told
+	lastRead      atomic.Int64 // when bytes last came, in ns since 1970
+	failedLate    atomic.Bool  // the connection failed at an unknown time after lastRead
+	closingFast   atomic.Bool  // the write deadline must not be extended any more
+	closeSent     atomic.Bool  // a close frame was written
+	closeReceived atomic.Bool  // a close frame was read
+	deadline      time.Time    // the current write deadline
 }
 
-// Read is net.Conn's.
+// direct writes to the socket without blocking.
+type direct struct {
+	mu        sync.Mutex // serialises all writes; Conn.mu may be locked while it is held
+	raw       syscall.RawConn
+	writeFD   func(fd uintptr) bool // the method write, kept to avoid an allocation per call
+	bytes     []byte
+	unwritten []byte // what the network did not take; it is written before anything else
+}
+
+// prepare sets the network connection. Direct writes stay off if it is no socket, as under TLS.
+func (d *direct) prepare(conn any) {
+	if socket, ok := conn.(syscall.Conn); ok {
+		if raw, err := socket.SyscallConn(); err == nil {
+			d.raw, d.writeFD = raw, d.write
+		}
+	}
+}
+
+// write writes what fits. It ignores errors: the writing goroutine will meet them again.
+func (d *direct) write(fd uintptr) bool {
+	if n, err := syscall.Write(int(fd), d.bytes); err == nil && n > 0 {
+		d.unwritten = d.bytes[n:]
+	}
+	return true // do not wait until the socket is writable
+}
+
+// writeDirectly writes what fits and keeps the rest: a copy of it if the caller will reuse the bytes. The caller holds direct.mu.
+func (w *wire) writeDirectly(bytes []byte, reused bool) {
+	d := &w.direct
+	d.bytes, d.unwritten = bytes, bytes
+	if w.extendDeadline() == nil {
+		_ = d.raw.Write(d.writeFD) // on an error, everything is unwritten
+	}
+	d.bytes = nil
+	switch {
+	case len(d.unwritten) == 0:
+		d.unwritten = nil
+	case reused:
+		d.unwritten = append([]byte(nil), d.unwritten...)
+	}
+}
+
+// Read implements net.Conn.
 func (w *wire) Read(p []byte) (int, error) {
-	began := time.Now()
+	start := time.Now()
 	n, err := w.Conn.Read(p)
-	switch now := time.Now(); {
+	now := time.Now()
+	switch {
 	case n > 0:
-		w.heard.Store(now.UnixNano())
-	case err != nil && (now.Sub(began) < atOnce || !isBroken(err)):
-		w.late.Store(true)
+		w.lastRead.Store(now.UnixNano())
+	case err != nil && (now.Sub(start) < immediate || !isBroken(err)):
+		w.failedLate.Store(true)
 	}
 	return n, err
 }
 
-// Write gets whole frames: a wake-up, control frames, and before them the answer to the upgrade.
+// Write implements net.Conn. Gorilla passes whole frames: a wake-up or a control frame. Before them net/http passes the answer to
+// the upgrade.
 func (w *wire) Write(p []byte) (int, error) {
 	var err error
 	switch {
-	case len(p) == 2 && p[0] == wakeFrame && p[1] == 0:
-		err = w.flush()
+	case len(p) == 2 && p[0] == textFrame && p[1] == 0: // the wake-up
+		err = w.writeQueue()
 	case p[0] == closeFrame:
 		err = w.writeClose(p)
 	default:
-		err = w.put(p)
+		err = w.write(p)
 	}
 	if err != nil && !isBroken(err) {
-		w.late.Store(true)
+		w.failedLate.Store(true)
 	}
 	return len(p), err
 }
 
-// isBroken says whether the peer's side, or this one, hung up just now; any other failure is that of a peer that is gone
-// since nobody knows when.
+// isBroken reports whether either side hung up just now. After any other failure, the peer is gone since an unknown time.
 func isBroken(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, net.ErrClosed)
 }
 
-// writeClose writes a close frame, after what waits if it is this side that closes.
+// writeClose writes a close frame. If this side closes, the queue is written first.
 func (w *wire) writeClose(frame []byte) error {
 	c := w.owner
-	// From before it takes until it has told: the flusher may have taken what comes first, and puts back what it does not write.
+	// The lock is held from before the queue is taken, because the flusher puts back frames that it took and could not write.
 	w.direct.mu.Lock()
 	defer w.direct.mu.Unlock()
 	var frames []Frame
@@ -85,80 +126,85 @@ func (w *wire) writeClose(frame []byte) error {
 		frames = c.queue.take()
 		c.mu.Unlock()
 	}
-	err := putAll(append(slices.Clip(frames), Frame{wire: frame}), w.putLocked)
-	w.told.Store(err == nil)
+	err := writeBatches(append(slices.Clip(frames), Frame{wire: frame}), w.writeLocked)
+	w.closeSent.Store(err == nil)
 	c.mu.Lock()
 	c.queue.written(frames, len(frames))
 	c.mu.Unlock()
 	return err
 }
 
-// put writes bytes, with a fresh deadline, after what is left of what was written directly.
-func (w *wire) put(p []byte) error {
+// write writes what a direct write left, and then p.
+func (w *wire) write(p []byte) error {
 	w.direct.mu.Lock()
 	defer w.direct.mu.Unlock()
-	return w.putLocked(p)
+	return w.writeLocked(p)
 }
 
-// putLocked is put for who holds the lock of direct.
-func (w *wire) putLocked(p []byte) error {
-	if len(p) == 0 && len(w.direct.rest) == 0 {
-		return nil
+// writeLocked is write for a caller that holds direct.mu.
+func (w *wire) writeLocked(p []byte) error {
+	unwritten := w.direct.unwritten
+	w.direct.unwritten = nil
+	for _, bytes := range [][]byte{unwritten, p} {
+		if len(bytes) == 0 {
+			continue
+		}
+		if err := w.extendDeadline(); err != nil {
+			return err
+		}
+		if _, err := w.Conn.Write(bytes); err != nil {
+			return err
+		}
 	}
-	if err := w.extend(); err != nil {
-		return err
-	}
-	if err := w.finish(); err != nil || len(p) == 0 {
-		return err
-	}
-	_, err := w.Conn.Write(p)
-	return err
+	return nil
 }
 
-// extend moves the deadline of writes. That costs as much as a small message, so it is done when a quarter is used up.
-func (w *wire) extend() error {
+// extendDeadline moves the write deadline. That costs as much as a small message, so it is done when a quarter of the time has
+// passed.
+func (w *wire) extendDeadline() error {
 	wait := w.owner.server.config.WriteWait
 	now := time.Now()
-	if w.deadline.Sub(now) >= wait-wait/4 || w.hurried.Load() {
+	if w.deadline.Sub(now) >= wait-wait/4 || w.closingFast.Load() {
 		return nil
 	}
 	w.deadline = now.Add(wait)
 	return w.Conn.SetWriteDeadline(w.deadline)
 }
 
-// SetWriteDeadline does nothing: put sets it.
+// SetWriteDeadline implements net.Conn. It does nothing: each write sets the deadline.
 func (w *wire) SetWriteDeadline(time.Time) error { return nil }
 
-// SetReadDeadline is set by Melody for pongs.
+// SetReadDeadline implements net.Conn. Melody calls it for pongs.
 func (w *wire) SetReadDeadline(t time.Time) error {
-	if w.owner.server.config.PongWait == 0 || w.told.Load() {
+	if w.owner.server.config.PongWait == 0 || w.closeSent.Load() {
 		return nil
 	}
 	return w.Conn.SetReadDeadline(t)
 }
 
-// hurry lets what is being written take slowWait more.
-func (w *wire) hurry() {
-	if !w.hurried.Swap(true) {
-		_ = w.Conn.SetWriteDeadline(time.Now().Add(slowWait)) // fails when the connection is gone
+// closeFast bounds the write in progress, and later ones, by slowWait.
+func (w *wire) closeFast() {
+	if !w.closingFast.Swap(true) {
+		_ = w.Conn.SetWriteDeadline(time.Now().Add(slowWait)) // fails when the connection is closed
 	}
 }
 
-// Close is called by Melody when either of its goroutines is done. A peer that was told a code is heard a while longer.
+// Close implements net.Conn. Melody calls it when either of its goroutines ends. After a close frame only the writing side is
+// closed, until hangUp.
 func (w *wire) Close() error {
-	if !w.told.Load() {
+	if !w.closeSent.Load() {
 		return w.Conn.Close()
 	}
 	if half, ok := w.Conn.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()
 	}
-	return w.Conn.SetReadDeadline(time.Now().Add(linger))
+	return w.Conn.SetReadDeadline(time.Now().Add(closeWait))
 }
 
-// hangUp closes the connection when both goroutines are done.
+// hangUp closes the connection when both goroutines have ended.
 func (w *wire) hangUp() {
-	if w.told.Load() && !w.farewell.Load() {
-		_, _ = io.Copy(io.Discard, w.Conn) // until the peer hangs up, or the deadline that Close set
+	if w.closeSent.Load() && !w.closeReceived.Load() {
+		_, _ = io.Copy(io.Discard, w.Conn) // until the peer hangs up, or the deadline of Close
 	}
 	_ = w.Conn.Close()
 }

@@ -68,7 +68,7 @@ func (in *inside) look(t *testing.T, client *http.Client, address string) bool {
 	}
 	select {
 	case code := <-in.feed:
-		if in.events = since; code != 4003 {
+		if in.events = since; code != 4503 {
 			t.Errorf("the feed of %s is closed with %d", in.user, code)
 		}
 	default:

@@ -9,14 +9,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/studycall/studycall/realtime/realtimetest"
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/socketio"
 	"github.com/studycall/studycall/socketio/engineio"
 	"github.com/studycall/studycall/websocket"
 )
 
-// both runs a test at either path: an Engine.IO server lies below Socket.IO, too.
-func both(t *testing.T, times socketio.Config, test func(t *testing.T, s *site)) {
+// both runs a test at both paths: the Socket.IO server contains an Engine.IO server.
+func both(t *testing.T, times socketio.Config, test func(t *testing.T, s *testServer)) {
 	t.Helper()
 	for _, path := range []string{"/engine.io/", "/socket.io/"} {
 		t.Run(path[1:10], func(t *testing.T) {
@@ -28,18 +28,18 @@ func both(t *testing.T, times socketio.Config, test func(t *testing.T, s *site))
 
 func TestHandshakeOpensASession(t *testing.T) {
 	t.Parallel()
-	both(t, suites(), func(t *testing.T, s *site) {
+	both(t, suites(), func(t *testing.T, s *testServer) {
 		t.Helper()
 		s.openPolling(t)
 		if open := parseOpening(t, s.dial(t, socket).next(t), nil); open.PingInterval != 300 || open.PingTimeout != 200 {
-			t.Errorf("opened with %+v", open)
+			t.Errorf("the open packet is %+v", open)
 		}
 	})
 }
 
 func TestHandshakeFailsWithInvalidParameters(t *testing.T) {
 	t.Parallel()
-	both(t, slow(), func(t *testing.T, s *site) {
+	both(t, slow(), func(t *testing.T, s *testServer) {
 		t.Helper()
 		for _, query := range []string{"transport=polling", "EIO=abc&transport=polling", "EIO=4", "EIO=4&transport=abc"} {
 			if status, text := s.do(t, http.MethodGet, query, ""); status != http.StatusBadRequest {
@@ -54,7 +54,7 @@ func TestHandshakeFailsWithInvalidParameters(t *testing.T) {
 
 func TestHandshakeFailsWithAnInvalidMethod(t *testing.T) {
 	t.Parallel()
-	both(t, slow(), func(t *testing.T, s *site) {
+	both(t, slow(), func(t *testing.T, s *testServer) {
 		t.Helper()
 		for _, method := range []string{http.MethodPost, http.MethodPut} {
 			if status, _ := s.do(t, method, polling, ""); status != http.StatusBadRequest {
@@ -94,19 +94,19 @@ func TestPollingClosesUponDuplicatePolls(t *testing.T) {
 		_, text := s.do(t, http.MethodGet, polling+"&sid="+sid, "")
 		first <- text
 	}()
-	// Either may arrive first: one is told that the session is closed, the other is refused.
+	// Either may arrive first: the first gets a close packet, the second is refused.
 	status, text := s.do(t, http.MethodGet, polling+"&sid="+sid+"&t=burst", "")
-	other := realtimetest.Receive(t, first)
+	other := check.Receive(t, first)
 	if status == http.StatusOK {
 		text, other = other, text
 	}
 	if other != "1" || text != `{"code":3,"message":"Bad request"}` {
-		t.Errorf("the polls were answered %q and %q", other, text)
+		t.Errorf("the answers are %q and %q", other, text)
 	}
 	s.expect(t, http.MethodGet, sid, "", http.StatusBadRequest, "*")
 }
 
-// Here nothing else closes the session.
+// No timeout closes the session here.
 func TestPollingClosesUponCancelledPoll(t *testing.T) {
 	t.Parallel()
 	target := newTarget(slow())
@@ -128,15 +128,13 @@ func TestPollingClosesUponCancelledPoll(t *testing.T) {
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
 	}
-	late := time.Now().Add(patience)
-	for status := http.StatusOK; status != http.StatusBadRequest; {
-		if time.Now().After(late) {
-			t.Fatal("the session was not closed")
-		}
+	check.Eventually(t, "the session is closed", func() bool {
+		var status int
 		status, text = s.do(t, http.MethodPost, polling+"&sid="+open.SID, "6") // a noop: an echo would answer the poll
-	}
+		return status == http.StatusBadRequest
+	})
 	if text != `{"code":1,"message":"Session ID unknown"}` {
-		t.Errorf("a post after that: %s", text)
+		t.Errorf("a post to the closed session got %s", text)
 	}
 }
 
@@ -158,13 +156,13 @@ func TestWebSocketClosesUponInvalidPacketFormat(t *testing.T) {
 		c := s.dial(t, socket)
 		c.next(t)
 		c.send(t, text)
-		c.closes(t, websocket.BadPacket)
+		c.closes(t, codes.BadPacket)
 	}
 }
 
 func TestHeartbeatOverPolling(t *testing.T) {
 	t.Parallel()
-	both(t, beating(), func(t *testing.T, s *site) {
+	both(t, beating(), func(t *testing.T, s *testServer) {
 		t.Helper()
 		sid := s.openPolling(t)
 		for range 3 {
@@ -187,24 +185,24 @@ func TestHeartbeatOverWebSocket(t *testing.T) {
 
 func TestPingTimeoutCloses(t *testing.T) {
 	t.Parallel()
-	both(t, suites(), func(t *testing.T, s *site) {
+	both(t, suites(), func(t *testing.T, s *testServer) {
 		t.Helper()
 		sid := s.openPolling(t)
 		c := s.dial(t, socket)
 		status, text := s.do(t, http.MethodGet, polling+"&sid="+sid, "")
-		if text == "2" { // the only ping, which nothing answers
+		if text == "2" { // the only ping, which is not answered
 			status, text = s.do(t, http.MethodGet, polling+"&sid="+sid, "")
 		}
 		if status != http.StatusBadRequest {
-			t.Errorf("the poll was answered %d %s", status, text)
+			t.Errorf("the poll got %d %s", status, text)
 		}
-		c.closes(t, websocket.Silent)
+		c.closes(t, codes.PingTimeout)
 	})
 }
 
 func TestForcefulClose(t *testing.T) {
 	t.Parallel()
-	both(t, slow(), func(t *testing.T, s *site) {
+	both(t, slow(), func(t *testing.T, s *testServer) {
 		t.Helper()
 		for range 10 { // the two requests race
 			sid := s.openPolling(t)
@@ -214,8 +212,8 @@ func TestForcefulClose(t *testing.T) {
 				posted <- status
 			}()
 			s.expect(t, http.MethodGet, sid, "", http.StatusOK, "6")
-			if status := realtimetest.Receive(t, posted); status != http.StatusOK {
-				t.Errorf("the close was answered %d", status)
+			if status := check.Receive(t, posted); status != http.StatusOK {
+				t.Errorf("the close packet got %d", status)
 			}
 			s.expect(t, http.MethodGet, sid, "", http.StatusBadRequest, "*")
 		}

@@ -8,12 +8,11 @@ import (
 	gorilla "github.com/gorilla/websocket"
 
 	"github.com/studycall/studycall/socketio"
-	"github.com/studycall/studycall/websocket"
 )
 
 const twoPlaceholders = `{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}`
 
-// connected is a WebSocket on which the main namespace was joined.
+// connected opens a WebSocket and connects it to the main namespace.
 func connected(t *testing.T) conn {
 	t.Helper()
 	return connectedTo(t, slow())
@@ -27,7 +26,7 @@ func connectedTo(t *testing.T, times socketio.Config) conn {
 	return c
 }
 
-// join sends a CONNECT, and checks its two answers.
+// join sends CONNECT, and checks the two answers.
 func (c conn) join(t *testing.T, packet, auth string) {
 	t.Helper()
 	c.send(t, packet)
@@ -42,7 +41,7 @@ func (c conn) join(t *testing.T, packet, auth string) {
 	var keys map[string]string
 	if err := json.Unmarshal([]byte(strings.TrimPrefix(answer, head)), &keys); err != nil || len(keys) != 1 || keys["sid"] == "" ||
 		!strings.HasPrefix(answer, head) {
-		t.Fatalf("connected with %s, %v", answer, err)
+		t.Fatalf("the answer to CONNECT is %s, %v", answer, err)
 	}
 	c.got(t, auth)
 }
@@ -70,7 +69,7 @@ func TestConnectToAnUnknownNamespaceIsRefused(t *testing.T) {
 	c.next(t)
 	c.send(t, "40/random")
 	c.got(t, `44/random,{"message":"Invalid namespace"}`)
-	c.join(t, "40", `42["auth",{}]`) // the connection is still good
+	c.join(t, "40", `42["auth",{}]`) // the connection is still usable
 }
 
 func TestWithoutAConnectTheConnectionCloses(t *testing.T) {
@@ -81,7 +80,7 @@ func TestWithoutAConnectTheConnectionCloses(t *testing.T) {
 	for {
 		kind, data, err := c.ReadMessage()
 		if err != nil {
-			if !gorilla.IsCloseError(err, int(websocket.NotJoined)) {
+			if !gorilla.IsCloseError(err, codes.Unused.Number) {
 				t.Errorf("closed with %v", err)
 			}
 			return
@@ -140,14 +139,14 @@ func TestInvalidPacketsClose(t *testing.T) {
 			t.Parallel()
 			c := connected(t)
 			c.send(t, packets...)
-			c.closes(t, websocket.BadPacket)
+			c.closes(t, codes.BadPacket)
 		})
 	}
 }
 
-func TestAnAttachmentOfNothingCloses(t *testing.T) {
+func TestAnAttachmentWithoutAPacketCloses(t *testing.T) {
 	t.Parallel()
 	c := connected(t)
 	c.sendBinary(t, 1)
-	c.closes(t, websocket.BadPacket)
+	c.closes(t, codes.BadPacket)
 }

@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/studycall/studycall/realtime/realtimetest"
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/websocket"
 )
 
@@ -20,7 +20,7 @@ func TestUpgrade(t *testing.T) {
 	c.got(t, "4hello")
 }
 
-// Given a poll that waits, when a WebSocket is probed, then the poll ends, and what comes in between is not lost.
+// Given a waiting poll, when a WebSocket is probed, then the poll ends, and no message is lost between the two transports.
 func TestUpgradeEndsTheWaitingPollAndLosesNothing(t *testing.T) {
 	t.Parallel()
 	s := start(t, slow(), "/engine.io/")
@@ -33,8 +33,8 @@ func TestUpgradeEndsTheWaitingPollAndLosesNothing(t *testing.T) {
 	c := s.dial(t, socket+"&sid="+sid)
 	c.send(t, "2probe")
 	c.got(t, "3probe")
-	if text := realtimetest.Receive(t, answered); text != "6" {
-		t.Errorf("the waiting poll was answered %q", text)
+	if text := check.Receive(t, answered); text != "6" {
+		t.Errorf("the waiting poll got %q", text)
 	}
 	s.expect(t, http.MethodPost, sid, "4between", http.StatusOK, "ok")
 	c.send(t, "5", "4after")
@@ -43,11 +43,11 @@ func TestUpgradeEndsTheWaitingPollAndLosesNothing(t *testing.T) {
 
 func TestAfterTheUpgradeHTTPRequestsAreRefused(t *testing.T) {
 	t.Parallel()
-	both(t, slow(), func(t *testing.T, s *site) {
+	both(t, slow(), func(t *testing.T, s *testServer) {
 		t.Helper()
 		sid := s.openPolling(t)
 		c := s.dial(t, socket+"&sid="+sid)
-		c.send(t, "2probe", "5") // the poll may come before they are read
+		c.send(t, "2probe", "5") // the poll may arrive before the server reads them
 		s.expect(t, http.MethodGet, sid, "", http.StatusBadRequest, "*")
 		s.expect(t, http.MethodPost, sid, "4x", http.StatusBadRequest, "*")
 	})
@@ -66,8 +66,8 @@ func TestAfterTheUpgradeWebSocketsAreClosed(t *testing.T) {
 	c.got(t, "4hello")
 }
 
-// Given a WebSocket that is given up, when it closes, then polling goes on.
-func TestFailedUpgradeLeavesPolling(t *testing.T) {
+// When an upgrade fails, the WebSocket is closed and polling goes on.
+func TestAFailedUpgradeLeavesPolling(t *testing.T) {
 	t.Parallel()
 	for _, last := range [][]string{{"2probe", "4x"}, {"5"}, {"2prob"}, {"4x"}, {"2probe", "2probe"}} {
 		s := start(t, slow(), "/engine.io/")

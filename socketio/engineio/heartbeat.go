@@ -1,41 +1,36 @@
 package engineio
 
-import (
-	"time"
+import "time"
 
-	"github.com/studycall/studycall/websocket"
-)
-
-// heartbeat is one timer for a connection: it is due for the next ping, or for the answer to the last. Conn's mutex
-// guards it.
+// heartbeat is the one timer of a connection: for the next ping, or for the pong to the last one. Conn.mu guards it.
 type heartbeat struct {
 	timer  *time.Timer
 	due    time.Time
 	pinged bool // a pong is awaited
 }
 
-// early is by how much a missing pong is noticed before its time. Two timers in a row fire some ms late, while the client
-// counts exactly; and a session that is gone a moment early harms less than one that is there a moment late.
-func early(timeout time.Duration) time.Duration { return min(timeout/20, 100*time.Millisecond) }
+// margin is how much before its time a missing pong is noticed. Two timers in a row fire some ms late, while the client counts
+// exactly, and a session that ends a moment early harms less than one that ends late.
+func margin(timeout time.Duration) time.Duration { return min(timeout/20, 100*time.Millisecond) }
 
-func (c *Conn) startBeating() {
+func (c *Conn) startHeartbeat() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.ended {
 		return
 	}
 	c.beat.due = time.Now().Add(c.server.config.PingInterval)
-	c.beat.timer = time.AfterFunc(c.server.config.PingInterval, c.beatDue)
+	c.beat.timer = time.AfterFunc(c.server.config.PingInterval, c.heartbeatDue)
 }
 
-func (c *Conn) stopBeating() {
+func (c *Conn) stopHeartbeat() {
 	if c.beat.timer != nil {
 		c.beat.timer.Stop()
 	}
 }
 
-// beatDue is called by the timer.
-func (c *Conn) beatDue() {
+// heartbeatDue is called by the timer.
+func (c *Conn) heartbeatDue() {
 	c.mu.Lock()
 	now, timeout := time.Now(), c.server.config.PingTimeout
 	if c.ended || now.Before(c.beat.due) { // a pong came while the timer fired
@@ -44,14 +39,14 @@ func (c *Conn) beatDue() {
 	}
 	if c.beat.pinged {
 		c.mu.Unlock()
-		c.end(PingTimeout, websocket.Silent)
+		c.end(PingTimeout, c.server.config.Codes.PingTimeout)
 		return
 	}
 	c.beat.pinged = true
-	// Counted from when the ping was due; but a machine that stood still must not find all its clients late.
-	c.beat.due = c.beat.due.Add(timeout - early(timeout))
-	if least := now.Add(timeout / 2); c.beat.due.Before(least) {
-		c.beat.due = least
+	// The timeout counts from when the ping was due. After a pause of the whole machine, all peers still have half of it.
+	c.beat.due = c.beat.due.Add(timeout - margin(timeout))
+	if earliest := now.Add(timeout / 2); c.beat.due.Before(earliest) {
+		c.beat.due = earliest
 	}
 	c.beat.timer.Reset(c.beat.due.Sub(now))
 	c.mu.Unlock()

@@ -34,12 +34,12 @@ func TestDecodePayload(t *testing.T) {
 	}
 	for _, body := range []string{"", "abc", "7", "4a\x1e", "\x1e4a", "4a\x1ex", "4\xff", "bAQ", "bAQI=\n", "bAQID BA==", "b!", "bAR=="} {
 		if got, err := decodePayload([]byte(body)); err == nil {
-			t.Errorf("%q was taken as %v", body, got)
+			t.Errorf("%q was decoded as %v", body, got)
 		}
 	}
 }
 
-// Given any body, decoding does not panic, and what it gives, written again, is the body.
+// Decoding any body does not panic. The packets, encoded again, are the body.
 func FuzzDecodePayload(f *testing.F) {
 	for _, body := range []string{"4hello\x1ebAQIDBA==\x1e2", "0{}", "1", "2probe", "3", "5", "6", "b", "4\x1e4", "\x1e"} {
 		f.Add([]byte(body))
@@ -50,7 +50,7 @@ func FuzzDecodePayload(f *testing.F) {
 			return
 		}
 		if !utf8.Valid(body) {
-			t.Fatalf("%q is not UTF-8 and was taken", body)
+			t.Fatalf("%q is not UTF-8 and was decoded", body)
 		}
 		texts := make([]string, len(packets))
 		for i, p := range packets {
@@ -60,12 +60,12 @@ func FuzzDecodePayload(f *testing.F) {
 			}
 		}
 		if again := strings.Join(texts, "\x1e"); again != string(body) {
-			t.Fatalf("%q was read as %q", body, again)
+			t.Fatalf("%q was decoded as %q", body, again)
 		}
 	})
 }
 
-func TestIDsAreLongAndDiffer(t *testing.T) {
+func TestIDsAreLongAndUnique(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for range 1000 {

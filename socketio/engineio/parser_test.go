@@ -10,7 +10,7 @@ import (
 	"github.com/studycall/studycall/socketio/nodetest"
 )
 
-// verdict is what engine.io-parser makes of a polling body.
+// verdict is the result of engine.io-parser for a polling body.
 type verdict struct {
 	Refused string
 	Packets []struct{ Type, Data, Binary string }
@@ -21,9 +21,9 @@ var kinds = map[string]byte{
 	"upgrade": kindUpgrade, "noop": kindNoop,
 }
 
-// Given some thousand bodies, we decide as the real parser does, but for base64 that is not as it should be: that
-// takes it, dropping what it does not understand, and we refuse it.
-func TestDecodesAsTheRealParser(t *testing.T) {
+// Of some thousand bodies, decodePayload accepts the same as engine.io-parser, except invalid base64: the parser accepts it and drops
+// the invalid characters.
+func TestDecodesLikeTheReferenceParser(t *testing.T) {
 	t.Parallel()
 	const bodies = 3000
 	random := rand.New(rand.NewPCG(5, 2026)) // reproducible on purpose
@@ -61,16 +61,16 @@ func TestDecodesAsTheRealParser(t *testing.T) {
 				accepted++
 				same(t, text, ours, theirs)
 			}
-		case err == nil || !crookedBase64(text):
+		case err == nil || !invalidBase64(text):
 			t.Errorf("%q: ours %+v, %v; theirs %+v", text, ours, err, theirs)
 		}
 	}
 	if err := <-sent; err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%d of %d bodies were taken", accepted, bodies)
+	t.Logf("%d of %d bodies were accepted", accepted, bodies)
 	if accepted < bodies/10 || accepted > bodies*9/10 {
-		t.Errorf("%d of %d were taken: the bodies are too easy to judge", accepted, bodies)
+		t.Errorf("%d of %d were accepted: the bodies are too uniform", accepted, bodies)
 	}
 }
 
@@ -83,7 +83,7 @@ func same(t *testing.T, text string, ours []packet, theirs verdict) {
 	for i, p := range theirs.Packets {
 		data := []byte(p.Data)
 		if ours[i].binary {
-			data, _ = base64.StdEncoding.DecodeString(p.Binary) // Buffer.toString made it
+			data, _ = base64.StdEncoding.DecodeString(p.Binary) // made by Buffer.toString
 		}
 		if ours[i].kind != kinds[p.Type] || !bytes.Equal(ours[i].data, data) {
 			t.Errorf("%q: ours %+v, theirs %+v", text, ours[i], p)
@@ -91,7 +91,7 @@ func same(t *testing.T, text string, ours []packet, theirs verdict) {
 	}
 }
 
-func crookedBase64(text string) bool {
+func invalidBase64(text string) bool {
 	for part := range strings.SplitSeq(text, "\x1e") {
 		if strings.HasPrefix(part, "b") {
 			data, err := base64.StdEncoding.DecodeString(part[1:])

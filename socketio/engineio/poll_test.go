@@ -9,33 +9,33 @@ import (
 	"testing"
 	"time"
 
-	"github.com/studycall/studycall/realtime/realtimetest"
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/websocket"
 )
 
-// ended is a Handler that tells of the end alone.
+// ended is a Handler that sends the end of its connections to a channel.
 type ended chan ending
 
 type ending struct {
-	reason Reason
-	there  time.Time
+	reason    Reason
+	lastAlive time.Time
 }
 
 func (e ended) Message(*Conn, []byte, bool)   {}
-func (e ended) Closed(c *Conn, reason Reason) { e <- ending{reason, c.LastThere()} }
+func (e ended) Closed(c *Conn, reason Reason) { e <- ending{reason, c.LastAlive()} }
 
 func (e ended) wait(t *testing.T) ending {
 	t.Helper()
-	return realtimetest.Receive(t, e)
+	return check.Receive(t, e)
 }
 
-// serve starts a server over a real socket, and gives the address for polling.
+// serve starts a server on a real listener, and returns the URL of its handshake.
 func serve(t *testing.T, config Config, accept func(*Conn, *http.Request) Handler) (*Server, string) {
 	t.Helper()
 	s := NewServer(config, accept)
 	server := httptest.NewServer(s)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), realtimetest.Patience)
+		ctx, cancel := context.WithTimeout(context.Background(), check.Patience)
 		defer cancel()
 		if err := s.Close(ctx, websocket.Restart); err != nil {
 			t.Error(err)
@@ -65,7 +65,7 @@ func get(t *testing.T, url string) string {
 	return string(text)
 }
 
-// open opens a connection, and gives the address of its polls.
+// open opens a connection, and returns the URL of its polls.
 func open(t *testing.T, url string) string {
 	t.Helper()
 	var opened opening
@@ -75,26 +75,19 @@ func open(t *testing.T, url string) string {
 	return url + "&sid=" + opened.SID
 }
 
-// polls waits until the client's poll waits.
-func polls(t *testing.T, c *Conn) {
+// awaitPoll waits until a poll of the peer waits.
+func awaitPoll(t *testing.T, c *Conn) {
 	t.Helper()
-	tick, late := time.NewTicker(time.Millisecond), time.After(realtimetest.Patience)
-	defer tick.Stop()
-	for waits := false; !waits; {
-		select {
-		case <-tick.C:
-			c.mu.Lock()
-			waits = c.polling.getting
-			c.mu.Unlock()
-		case <-late:
-			t.Fatal("the client does not poll")
-		}
-	}
+	check.Eventually(t, "a poll waits", func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.polling.inPoll
+	})
 }
 
-// Given a client that has had an answer, when it polls no more, then it is gone since it was last heard; one whose poll
-// waits longer than that is not.
-func TestWhoPollsNoMoreIsGone(t *testing.T) {
+// Given a peer that stops polling, when PollGap has passed, then its connection ends, and LastAlive is its last request. A peer
+// whose poll waits longer than PollGap stays connected.
+func TestAPeerThatStopsPollingIsClosed(t *testing.T) {
 	t.Parallel()
 	const gap = 2 * time.Second
 	conns := make(chan *Conn, 2)
@@ -104,25 +97,25 @@ func TestWhoPollsNoMoreIsGone(t *testing.T) {
 		return ends
 	})
 	address := open(t, url)
-	waiting := realtimetest.Receive(t, conns)
+	waiting := check.Receive(t, conns)
 	text := make(chan string, 1)
 	go func() { text <- get(t, address) }()
-	polls(t, waiting)
+	awaitPoll(t, waiting)
 	opening := time.Now()
 	open(t, url)
 	opened := time.Now()
-	if end := ends.wait(t); end.reason != TransportClose || end.there.Before(opening) || end.there.After(opened) || time.Since(opening) < gap {
-		t.Errorf("ended %v after it began to open: %+v", time.Since(opening), end)
+	if end := ends.wait(t); end.reason != TransportClose || end.lastAlive.Before(opening) || end.lastAlive.After(opened) || time.Since(opening) < gap {
+		t.Errorf("ended %v after the handshake began: %+v", time.Since(opening), end)
 	}
-	waiting.Send(Text([]byte("still there")))
-	if got := realtimetest.Receive(t, text); got != "4still there" {
-		t.Errorf("who waits got %q", got)
+	waiting.Send(Text([]byte("still open")))
+	if got := check.Receive(t, text); got != "4still open" {
+		t.Errorf("the waiting poll got %q", got)
 	}
-	ends.wait(t) // it polls no more, either
+	ends.wait(t) // it has stopped polling as well
 }
 
-// Given a client that dies as a message comes for it, then its poll does not take the message, and it is gone at once.
-func TestADeadPollTakesNothing(t *testing.T) {
+// Given a poll whose HTTP connection has broken, when a message waits, then the poll does not take it, and the connection ends.
+func TestABrokenPollTakesNoMessage(t *testing.T) {
 	t.Parallel()
 	conns := make(chan *Conn, 1)
 	ends := make(ended, 1)
@@ -131,17 +124,17 @@ func TestADeadPollTakesNothing(t *testing.T) {
 		return ends
 	})
 	address := open(t, url)
-	c := realtimetest.Receive(t, conns)
+	c := check.Receive(t, conns)
 	c.Send(Text([]byte("hello")))
-	dead, die := context.WithCancel(t.Context())
-	die()
+	broken, cancel := context.WithCancel(t.Context())
+	cancel()
 	polling := time.Now()
 	answer := httptest.NewRecorder()
-	s.ServeHTTP(answer, httptest.NewRequestWithContext(dead, http.MethodGet, address, nil))
+	s.ServeHTTP(answer, httptest.NewRequestWithContext(broken, http.MethodGet, address, nil))
 	if answer.Body.Len() > 0 {
-		t.Errorf("was answered %q", answer.Body)
+		t.Errorf("the answer is %q", answer.Body)
 	}
-	if end := ends.wait(t); end.reason != TransportClose || end.there.Before(polling) {
+	if end := ends.wait(t); end.reason != TransportClose || end.lastAlive.Before(polling) {
 		t.Errorf("ended as %+v", end)
 	}
 }

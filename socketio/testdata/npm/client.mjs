@@ -1,5 +1,5 @@
-// Drives the real client against a server of the tests: node client.mjs flow|reconnect URL TRANSPORTS. It prints
-// one JSON object per line, which the test checks.
+// Runs the real client against a test server: node client.mjs flow|reconnect URL TRANSPORTS. It prints JSON objects, one per line,
+// which the test checks.
 import assert from "node:assert/strict";
 import { io } from "socket.io-client";
 
@@ -26,7 +26,7 @@ const scenarios = {
     await once(socket, "connect");
     assert.notEqual(socket.id, socket.io.engine.id);
 
-    // Messages are echoed in order, also while the transport changes.
+    // Messages come back in order, also during the upgrade.
     const echoed = [];
     const all = new Promise((resolve) => {
       socket.on("echo", (n) => echoed.push(n) === 100 && resolve());
@@ -37,7 +37,7 @@ const scenarios = {
     await all;
     assert.deepEqual(echoed, [...Array(100).keys()]);
 
-    // Acks to the client: the arguments are unchanged.
+    // Acks to the client have the arguments of the event.
     for (const args of [
       [],
       [null],
@@ -52,25 +52,25 @@ const scenarios = {
 
     // Acks to the server.
     socket.on("question", (text, bytes, answer) => answer(text.toUpperCase(), bytes));
-    socket.emit("ask me");
+    socket.emit("emit with ack");
     const [answered, bytes] = await once(socket, "answered");
-    assert.equal(answered, "WHO?");
+    assert.equal(answered, "NAME?");
     assert.deepEqual([...bytes], [7, 8]);
-    socket.on("riddle", () => {}); // never answered
-    socket.emit("riddle me");
+    socket.on("unanswerable", () => {}); // sends no ack
+    socket.emit("emit without answer");
     assert.deepEqual(await once(socket, "unanswered"), []);
 
-    // A refusal arrives as connect_error, and is not retried.
+    // A refusal is a connect_error, and is not retried.
     const refused = io(`${url}/private`, options);
     const [error] = await once(refused, "connect_error");
     assert.equal(error.message, "Authentication error");
     assert.deepEqual(error.data, { code: 401 });
     assert.equal(refused.active, false);
 
-    // Disconnected by the server: not retried either.
+    // A disconnect by the server is not retried either.
     const guest = io(`${url}/guests`, options);
     await once(guest, "connect");
-    guest.emit("put me out");
+    guest.emit("disconnect me");
     assert.deepEqual((await once(guest, "disconnect"))[0], "io server disconnect");
     assert.equal(guest.active, false);
 

@@ -1,4 +1,4 @@
-// Reads packets, one JSON string per line, and prints the result of the real parsers, one JSON object per line.
+// Reads packets, one JSON object per line, and prints the result of the real parsers for each, one JSON object per line.
 // "sio": a Socket.IO packet, whose attachments are the bytes 0, 1, 2 … ; "eio": a polling body of Engine.IO.
 import { createInterface } from "node:readline";
 import { Decoder } from "socket.io-parser";

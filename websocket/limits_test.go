@@ -10,7 +10,7 @@ import (
 	"github.com/studycall/studycall/websocket"
 )
 
-// Given headers or an address of more than 64 KB, when a WebSocket is asked for, then that is refused; 60 KB pass.
+// Requests with headers and URL above 64 KB are refused. 60 KB pass.
 func TestLargeHeadersAreRefused(t *testing.T) {
 	t.Parallel()
 	_, url := serve(t, websocket.Config{}, newRecorder(nil))
@@ -18,9 +18,9 @@ func TestLargeHeadersAreRefused(t *testing.T) {
 		query, cookie int
 		status        int
 	}{
-		"60 KB of cookies":    {0, 60 << 10, http.StatusSwitchingProtocols},
-		"64 KB of cookies":    {0, 64 << 10, http.StatusRequestHeaderFieldsTooLarge},
-		"64 KB of an address": {64 << 10, 0, http.StatusRequestHeaderFieldsTooLarge},
+		"60 KB of cookies": {0, 60 << 10, http.StatusSwitchingProtocols},
+		"64 KB of cookies": {0, 64 << 10, http.StatusRequestHeaderFieldsTooLarge},
+		"a URL of 64 KB":   {64 << 10, 0, http.StatusRequestHeaderFieldsTooLarge},
 	} {
 		conn, answer, err := gorilla.DefaultDialer.DialContext(t.Context(), url+"?"+strings.Repeat("q", c.query),
 			http.Header{"Cookie": {strings.Repeat("c", c.cookie)}})

@@ -13,37 +13,40 @@ import (
 	gorilla "github.com/gorilla/websocket"
 	"go.uber.org/goleak"
 
-	"github.com/studycall/studycall/realtime/realtimetest"
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/socketio"
 	"github.com/studycall/studycall/websocket"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const patience = realtimetest.Patience
+const patience = check.Patience
 
-// slow are times that nothing takes: no heartbeat comes in between.
+// codes are the close codes of the servers.
+var codes = websocket.Codes{}.WithDefaults()
+
+// slow has intervals so long that no ping is sent and nothing times out.
 func slow() socketio.Config {
 	return socketio.Config{PingInterval: patience, PingTimeout: patience, ConnectTimeout: patience}
 }
 
-// beating has heartbeats, and takes any time for an answer.
+// beating sends pings, and nothing times out.
 func beating() socketio.Config {
 	return socketio.Config{PingInterval: pingInterval, PingTimeout: patience, ConnectTimeout: patience}
 }
 
-// site is a target over a real socket, at one of its two paths.
-type site struct {
-	url    string // of HTTP, with the path
+// testServer is a target on a real listener, at one of its two paths.
+type testServer struct {
+	url    string // with scheme http and the path
 	client *http.Client
 }
 
-func start(t *testing.T, times socketio.Config, path string) *site {
+func start(t *testing.T, times socketio.Config, path string) *testServer {
 	t.Helper()
 	return startTarget(t, newTarget(times), path)
 }
 
-func startTarget(t *testing.T, target *target, path string) *site {
+func startTarget(t *testing.T, target *target, path string) *testServer {
 	t.Helper()
 	server := httptest.NewServer(target)
 	transport := &http.Transport{}
@@ -56,11 +59,11 @@ func startTarget(t *testing.T, target *target, path string) *site {
 		transport.CloseIdleConnections()
 		server.Close()
 	})
-	return &site{server.URL + path, &http.Client{Transport: transport, Timeout: patience}}
+	return &testServer{server.URL + path, &http.Client{Transport: transport, Timeout: patience}}
 }
 
-// do makes a request with a query such as "EIO=4&transport=polling".
-func (s *site) do(t *testing.T, method, query, body string) (status int, text string) {
+// do sends a request with a query such as "EIO=4&transport=polling".
+func (s *testServer) do(t *testing.T, method, query, body string) (status int, text string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, s.url+"?"+query, strings.NewReader(body))
 	if err != nil {
@@ -78,8 +81,8 @@ func (s *site) do(t *testing.T, method, query, body string) (status int, text st
 	return answer.StatusCode, string(data)
 }
 
-// expect makes a request of a session, and checks the answer; "*" is any.
-func (s *site) expect(t *testing.T, method, sid, body string, status int, text string) {
+// expect sends a request of a session, and checks the answer; "*" matches any text.
+func (s *testServer) expect(t *testing.T, method, sid, body string, status int, text string) {
 	t.Helper()
 	gotStatus, gotText := s.do(t, method, polling+"&sid="+sid, body)
 	if gotStatus != status || text != "*" && gotText != text {
@@ -92,7 +95,7 @@ const (
 	socket  = "EIO=4&transport=websocket"
 )
 
-// opening is the handshake's answer.
+// opening is the answer to the handshake.
 type opening struct {
 	SID          string   `json:"sid"`
 	Upgrades     []string `json:"upgrades"`
@@ -101,11 +104,11 @@ type opening struct {
 	MaxPayload   int      `json:"maxPayload"`
 }
 
-func (s *site) openPolling(t *testing.T) (sid string) {
+func (s *testServer) openPolling(t *testing.T) (sid string) {
 	t.Helper()
 	status, text := s.do(t, http.MethodGet, polling, "")
 	if status != http.StatusOK {
-		t.Fatalf("opening: %d %s", status, text)
+		t.Fatalf("the handshake got %d %s", status, text)
 	}
 	return parseOpening(t, text, []string{"websocket"}).SID
 }
@@ -116,11 +119,11 @@ func parseOpening(t *testing.T, text string, upgrades []string) opening {
 	decoder := json.NewDecoder(strings.NewReader(strings.TrimPrefix(text, "0")))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&open); err != nil || text[0] != '0' {
-		t.Fatalf("opened with %q, %v", text, err)
+		t.Fatalf("the open packet is %q, %v", text, err)
 	}
 	if open.SID == "" || open.MaxPayload != 1_000_000 ||
 		open.Upgrades == nil || strings.Join(open.Upgrades, " ") != strings.Join(upgrades, " ") {
-		t.Fatalf("opened with %s", text)
+		t.Fatalf("the open packet is %s", text)
 	}
 	return open
 }
@@ -128,7 +131,7 @@ func parseOpening(t *testing.T, text string, upgrades []string) opening {
 // conn is a WebSocket client.
 type conn struct{ *gorilla.Conn }
 
-func (s *site) dial(t *testing.T, query string) conn {
+func (s *testServer) dial(t *testing.T, query string) conn {
 	t.Helper()
 	c, answer, err := gorilla.DefaultDialer.DialContext(t.Context(), "ws"+strings.TrimPrefix(s.url, "http")+"?"+query, nil)
 	if err != nil {
@@ -142,8 +145,8 @@ func (s *site) dial(t *testing.T, query string) conn {
 	return conn{c}
 }
 
-// refused checks that a WebSocket does not come about.
-func (s *site) refused(t *testing.T, query string) {
+// refused checks that the handshake of a WebSocket fails.
+func (s *testServer) refused(t *testing.T, query string) {
 	t.Helper()
 	c, answer, err := gorilla.DefaultDialer.DialContext(t.Context(), "ws"+strings.TrimPrefix(s.url, "http")+"?"+query, nil)
 	if err == nil {
@@ -173,7 +176,7 @@ func (c conn) sendBinary(t *testing.T, data ...byte) {
 	}
 }
 
-// next is the next frame, text as it is, binary behind "b:".
+// next returns the next message; binary data follows "b:".
 func (c conn) next(t *testing.T) string {
 	t.Helper()
 	kind, data, err := c.ReadMessage()
@@ -186,7 +189,7 @@ func (c conn) next(t *testing.T) string {
 	return string(data)
 }
 
-// got checks the next frames, pings left out.
+// got checks the next messages, without pings.
 func (c conn) got(t *testing.T, want ...string) {
 	t.Helper()
 	for _, text := range want {
@@ -200,7 +203,7 @@ func (c conn) got(t *testing.T, want ...string) {
 	}
 }
 
-// closes checks that the connection is closed, whatever comes before.
+// closes reads until the connection is closed, and checks the code.
 func (c conn) closes(t *testing.T, want websocket.CloseCode) {
 	t.Helper()
 	for {
@@ -208,8 +211,8 @@ func (c conn) closes(t *testing.T, want websocket.CloseCode) {
 		if err == nil {
 			continue
 		}
-		if !gorilla.IsCloseError(err, int(want)) {
-			t.Errorf("closed with %v, want %d", err, want)
+		if !gorilla.IsCloseError(err, want.Number) {
+			t.Errorf("closed with %v, want %d", err, want.Number)
 		}
 		return
 	}

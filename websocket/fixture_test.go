@@ -12,28 +12,28 @@ import (
 
 	gorilla "github.com/gorilla/websocket"
 
-	"github.com/studycall/studycall/realtime/realtimetest"
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/websocket"
 )
 
-const patience = realtimetest.Patience
+const patience = check.Patience
 
-// recorder is a Handler that tells of its calls over channels.
+// recorder is a Handler that sends its calls to channels.
 type recorder struct {
-	opened chan *websocket.Conn
-	closed chan error
-	onText func(c *websocket.Conn, data []byte, binary bool)
+	opened    chan *websocket.Conn
+	closed    chan error
+	onMessage func(c *websocket.Conn, data []byte, binary bool)
 }
 
-func newRecorder(onText func(c *websocket.Conn, data []byte, binary bool)) *recorder {
-	return &recorder{opened: make(chan *websocket.Conn, 1), closed: make(chan error, 2), onText: onText}
+func newRecorder(onMessage func(c *websocket.Conn, data []byte, binary bool)) *recorder {
+	return &recorder{opened: make(chan *websocket.Conn, 1), closed: make(chan error, 2), onMessage: onMessage}
 }
 
 func (r *recorder) Open(c *websocket.Conn) { r.opened <- c }
 
 func (r *recorder) Message(c *websocket.Conn, data []byte, binary bool) {
-	if r.onText != nil {
-		r.onText(c, data, binary)
+	if r.onMessage != nil {
+		r.onMessage(c, data, binary)
 	}
 }
 
@@ -48,7 +48,7 @@ func echo(c *websocket.Conn, data []byte, binary bool) {
 	}
 }
 
-// serve starts a server for one kind of handler, over a real socket, and gives its address.
+// serve starts a server with one handler on a real listener, and returns its URL.
 func serve(t *testing.T, config websocket.Config, h websocket.Handler, change ...func(*httptest.Server)) (*websocket.Server, string) {
 	t.Helper()
 	if config.Log == nil {
@@ -56,7 +56,7 @@ func serve(t *testing.T, config websocket.Config, h websocket.Handler, change ..
 	}
 	s := websocket.New(config)
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_ = s.Serve(w, r, h) // the client sees it
+		_ = s.Serve(w, r, h) // the client sees the error
 	}))
 	for _, f := range change {
 		f(server)
@@ -69,7 +69,7 @@ func serve(t *testing.T, config websocket.Config, h websocket.Handler, change ..
 	return s, "ws" + strings.TrimPrefix(server.URL, "http")
 }
 
-// closeServer closes it, and waits until all its connections have ended. It may come twice.
+// closeServer closes a server and waits until all its connections have ended. It may be called twice.
 func closeServer(t *testing.T, s *websocket.Server) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -79,36 +79,25 @@ func closeServer(t *testing.T, s *websocket.Server) {
 	}
 }
 
-// dial connects a client, which is closed with the test.
+// dial connects a peer, which is closed when the test ends.
 func dial(t *testing.T, url string) *gorilla.Conn {
 	t.Helper()
 	conn, answer, err := gorilla.DefaultDialer.DialContext(t.Context(), url, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.NoError(t, err)
 	_ = answer.Body.Close()
 	t.Cleanup(func() { _ = conn.Close() })
-	if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
-		t.Fatal(err)
-	}
+	check.NoError(t, conn.SetReadDeadline(time.Now().Add(patience)))
 	return conn
-}
-
-func wait[T any](t *testing.T, from <-chan T) T {
-	t.Helper()
-	return realtimetest.Receive(t, from)
 }
 
 func read(t *testing.T, conn *gorilla.Conn) string {
 	t.Helper()
 	_, data, err := conn.ReadMessage()
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.NoError(t, err)
 	return string(data)
 }
 
-// countedListener counts the system calls with which each connection is written to, and can hold them up.
+// countedListener counts the writes to each connection, and can block them.
 type countedListener struct {
 	net.Listener
 	conns chan *countedConn
@@ -116,7 +105,7 @@ type countedListener struct {
 
 type countedConn struct {
 	net.Conn
-	writes chan int // the bytes of each
+	writes chan int // the size of each
 	gate   chan struct{}
 }
 

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// wire is a packet as it goes over a polling body.
-func wire(p Packet) string {
+// body encodes a packet as a polling body.
+func body(p Packet) string {
 	texts := make([]string, len(p.messages))
 	for i, m := range p.messages {
 		texts[i] = string(m.Encoded())
@@ -15,7 +15,7 @@ func wire(p Packet) string {
 	return strings.Join(texts, "\x1e")
 }
 
-// Golden: the examples of the protocol's own document, and what of it is left open.
+// The examples of the protocol's document, and cases that it leaves open.
 func TestEncode(t *testing.T) {
 	t.Parallel()
 	raw := func(texts ...string) []json.RawMessage {
@@ -27,13 +27,13 @@ func TestEncode(t *testing.T) {
 	}
 	placeholder := `{"_placeholder":true,"num":0}`
 	for want, p := range map[string]Packet{
-		`42["hello",1]`:              EncodeEvent("/", "hello", raw("1")...),
-		`42/admin,["hello"]`:         EncodeEvent("/admin", "hello"),
-		`42["a","b",{ "c" : null }]`: EncodeEvent("/", "a", raw(`"b"`, `{ "c" : null }`)...),
-		`42["video:offer",{"from":"x","offer":{"sdp":"v=0\r\n"}}]`: EncodeJoined("/", "video:offer",
+		`42["hello",1]`:              EncodeEvent("/", "hello", Args{JSON: raw("1")}),
+		`42/admin,["hello"]`:         EncodeEvent("/admin", "hello", Args{}),
+		`42["a","b",{ "c" : null }]`: EncodeEvent("/", "a", Args{JSON: raw(`"b"`, `{ "c" : null }`)}),
+		`42["offer",{"from":"x","offer":{"sdp":"v=0\r\n"}}]`: EncodeJoined("/", "offer",
 			[]byte(`{"from":"x","offer":`), []byte(`{"sdp":"v=0\r\n"}`), []byte("}")),
-		`42["\"한\\"]`: EncodeEvent("/", `"한\`),
-		`451-["baz",` + placeholder + "]\x1ebAQI=": EncodeArgs("/", "baz", Args{raw(placeholder), [][]byte{{1, 2}}}),
+		`42["\"한\\"]`: EncodeEvent("/", `"한\`, Args{}),
+		`451-["baz",` + placeholder + "]\x1ebAQI=": EncodeEvent("/", "baz", Args{raw(placeholder), [][]byte{{1, 2}}}),
 		`43/admin,456[]`:                       encode(kindAck, "/admin", "456", "", Args{}),
 		`461-15[` + placeholder + "]\x1ebAw==": encode(kindAck, "/", "15", "", Args{raw(placeholder), [][]byte{{3}}}),
 		`4213["ask",1,2]`:                      encode(kindEvent, "/", "13", "ask", Args{JSON: raw("1", "2")}),
@@ -42,7 +42,7 @@ func TestEncode(t *testing.T) {
 		`41/admin,`:                            encodePlain(kindDisconnect, "/admin", nil),
 		`41`:                                   encodePlain(kindDisconnect, "/", nil),
 	} {
-		if got := wire(p); got != want {
+		if got := body(p); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}

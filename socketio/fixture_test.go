@@ -12,15 +12,18 @@ import (
 	"testing"
 	"time"
 
-	"github.com/studycall/studycall/realtime/realtimetest"
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/socketio"
 	"github.com/studycall/studycall/websocket"
 )
 
-const patience = realtimetest.Patience
+const patience = check.Patience
 
-// lab is a namespace that does what the tests' clients ask for, and notes what it is told.
-type lab struct {
+// codes are the close codes of a server without codes of its own.
+var codes = websocket.Codes{}.WithDefaults()
+
+// recorder is a namespace that does what the event of a test asks for, and records its calls.
+type recorder struct {
 	mu    sync.Mutex
 	auths []string
 	ended chan ending
@@ -29,57 +32,57 @@ type lab struct {
 
 // ending is a call of Disconnected.
 type ending struct {
-	id     string
-	reason socketio.Reason
-	heard  time.Time
+	id        string
+	reason    socketio.Reason
+	lastAlive time.Time
 }
 
-func newLab() *lab { return &lab{ended: make(chan ending, 1000)} }
+func newRecorder() *recorder { return &recorder{ended: make(chan ending, 1000)} }
 
-func (l *lab) Connect(_ context.Context, _ *socketio.Socket, _ *http.Request, auth json.RawMessage) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.auths = append(l.auths, string(auth))
+func (n *recorder) Connect(_ context.Context, _ *socketio.Socket, _ *http.Request, auth json.RawMessage) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.auths = append(n.auths, string(auth))
 	return nil
 }
 
-func (l *lab) Connected(*socketio.Socket) {}
+func (n *recorder) Connected(*socketio.Socket) {}
 
-func (l *lab) Event(s *socketio.Socket, event string, args socketio.Args, ack socketio.Ack) {
+func (n *recorder) Event(s *socketio.Socket, event string, args socketio.Args, ack socketio.Ack) {
 	switch event {
 	case "echo":
 		s.Emit("echo", args)
 	case "ack":
 		ack.SendArgs(socketio.Args{JSON: []json.RawMessage{list(args.JSON)}, Binary: args.Binary})
-	case "ask me":
-		question := socketio.Args{JSON: raw(`"who?"`, `{"_placeholder":true,"num":0}`), Binary: [][]byte{{7, 8}}}
+	case "emit with ack":
+		question := socketio.Args{JSON: raw(`"name?"`, `{"_placeholder":true,"num":0}`), Binary: [][]byte{{7, 8}}}
 		s.EmitWithAck("question", question, patience, func(answer socketio.Args, err error) {
 			if err == nil {
 				s.Emit("answered", answer)
 			}
 		})
-	case "riddle me":
-		s.EmitWithAck("riddle", socketio.Args{}, 50*time.Millisecond, func(_ socketio.Args, err error) {
+	case "emit without answer":
+		s.EmitWithAck("unanswerable", socketio.Args{}, 50*time.Millisecond, func(_ socketio.Args, err error) {
 			if err != nil {
 				s.Emit("unanswered", socketio.Args{})
 			}
 		})
-	case "put me out":
+	case "disconnect me":
 		s.Disconnect()
 	default:
-		l.event(s, event, args, ack)
+		n.event(s, event, args, ack)
 	}
 }
 
-func (l *lab) Disconnected(s *socketio.Socket, reason socketio.Reason, heard time.Time) {
-	l.ended <- ending{s.ID(), reason, heard}
+func (n *recorder) Disconnected(s *socketio.Socket, reason socketio.Reason, lastAlive time.Time) {
+	n.ended <- ending{s.ID(), reason, lastAlive}
 }
 
-// private lets nobody in.
-type private struct{ *lab }
+// private is a namespace that refuses every client.
+type private struct{ *recorder }
 
 func (p private) Connect(ctx context.Context, s *socketio.Socket, r *http.Request, auth json.RawMessage) error {
-	_ = p.lab.Connect(ctx, s, r, auth)
+	_ = p.recorder.Connect(ctx, s, r, auth)
 	return &socketio.ConnectError{Message: "Authentication error", Data: json.RawMessage(`{"code":401}`)}
 }
 
@@ -91,7 +94,7 @@ func raw(texts ...string) []json.RawMessage {
 	return args
 }
 
-// list is a JSON array of arguments.
+// list returns the arguments as a JSON array.
 func list(args []json.RawMessage) json.RawMessage {
 	text := []byte("[")
 	for i, arg := range args {
@@ -103,40 +106,39 @@ func list(args []json.RawMessage) json.RawMessage {
 	return append(text, ']')
 }
 
-// site is a server over a real socket, with three namespaces: "/", "/private", "/guests".
-type site struct {
+// testServer is a server on a real listener with three namespaces: "/", "/private", "/guests".
+type testServer struct {
 	server                *socketio.Server
 	address               string
-	main, private, guests *lab
+	main, private, guests *recorder
 	stop                  func(code websocket.CloseCode)
 }
 
-func start(t *testing.T, config socketio.Config) *site {
+func start(t *testing.T, config socketio.Config) *testServer {
 	t.Helper()
 	return startAt(t, config, "127.0.0.1:0")
 }
 
-// listen waits until nobody else has the address: what connects to where nobody listens may be given that very port.
+// listen waits until the address is free: a client that connects to a port without a listener may be given that port itself.
 func listen(t *testing.T, address string) net.Listener {
 	t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(patience); ; <-tick.C {
-		listener, err := net.Listen("tcp", address)
-		if err == nil {
-			return listener
-		}
-		if !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(deadline) {
+	var listener net.Listener
+	check.Eventually(t, "the address is free", func() bool {
+		var err error
+		listener, err = net.Listen("tcp", address)
+		if err != nil && !errors.Is(err, syscall.EADDRINUSE) {
 			t.Fatal(err)
 		}
-	}
+		return err == nil
+	})
+	return listener
 }
 
-// startAt starts a server at an address, which may just have been given up by another.
-func startAt(t *testing.T, config socketio.Config, address string) *site {
+// startAt starts a server at an address, which another server may just have left.
+func startAt(t *testing.T, config socketio.Config, address string) *testServer {
 	t.Helper()
 	config.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
-	s := &site{main: newLab(), private: newLab(), guests: newLab()}
+	s := &testServer{main: newRecorder(), private: newRecorder(), guests: newRecorder()}
 	s.server = socketio.NewServer(config, map[string]socketio.Namespace{
 		"/": s.main, "/private": private{s.private}, "/guests": s.guests,
 	})
@@ -162,9 +164,4 @@ func startAt(t *testing.T, config socketio.Config, address string) *site {
 	}
 	t.Cleanup(func() { s.stop(websocket.Restart) })
 	return s
-}
-
-func wait[T any](t *testing.T, from <-chan T) T {
-	t.Helper()
-	return realtimetest.Receive(t, from)
 }

@@ -12,18 +12,19 @@ import (
 
 	gorilla "github.com/gorilla/websocket"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/websocket"
 )
 
-// Given a peer that reads by fits and starts, when several send it frames of all sizes, some so large that the network takes
-// them in parts, then it gets all of them whole, those of each sender in order, whatever pongs go out in between.
+// Given a peer that reads with pauses and sends pings, when several goroutines send it frames of all sizes, some so large that the
+// network takes them in parts, then it gets all of them whole, and those of each sender in order.
 func TestFramesThatTheNetworkTakesInParts(t *testing.T) {
 	t.Parallel()
 	const senders, messages = 3, 1000
 	h := newRecorder(nil)
 	_, url := serve(t, websocket.Config{Queue: senders * messages, QueueBytes: 1 << 30, WriteWait: patience, Pings: math.MaxInt}, h)
 	conn := dial(t, url)
-	c := wait(t, h.opened)
+	c := check.Receive(t, h.opened)
 
 	sending, stop := context.WithCancel(t.Context())
 	var pings, all sync.WaitGroup
@@ -39,7 +40,7 @@ func TestFramesThatTheNetworkTakesInParts(t *testing.T) {
 			chance := rand.New(rand.NewPCG(1, uint64(sender)))
 			for i := range messages {
 				c.Send(websocket.Text(text(sender, i)))
-				if chance.IntN(2) == 0 { // so that many find the connection idle
+				if chance.IntN(2) == 0 { // so that many frames find the queue empty
 					_ = c.Drained(t.Context())
 				}
 			}
@@ -49,9 +50,9 @@ func TestFramesThatTheNetworkTakesInParts(t *testing.T) {
 	var next [senders]int
 	for i := range senders * messages {
 		if i%500 == 0 {
-			<-time.After(20 * time.Millisecond) // the network's buffers fill up
+			<-time.After(20 * time.Millisecond) // fills the network's buffers
 		}
-		if i == senders*messages-10 { // no more than a peer takes in the time that it has for it
+		if i == senders*messages-10 { // few enough for the peer to take them before closeWait ends
 			go func() {
 				all.Wait()
 				c.Close(websocket.Normal)
@@ -60,16 +61,16 @@ func TestFramesThatTheNetworkTakesInParts(t *testing.T) {
 		got := read(t, conn)
 		sender := int(got[0] - '0')
 		if want := string(text(sender, next[sender])); got != want {
-			t.Fatalf("instead of %.20q… of %d bytes came %.20q… of %d", want, len(want), got, len(got))
+			t.Fatalf("want %.20q… (%d bytes), got %.20q… (%d bytes)", want, len(want), got, len(got))
 		}
 		next[sender]++
 	}
-	if _, _, err := conn.ReadMessage(); !gorilla.IsCloseError(err, int(websocket.Normal)) {
-		t.Errorf("after the last message came %v", err)
+	if _, _, err := conn.ReadMessage(); !gorilla.IsCloseError(err, websocket.Normal.Number) {
+		t.Errorf("the error after the last message is %v", err)
 	}
 }
 
-// text is a sender's message: most are of 256 bytes to 4 KB, some of 256 KB, which go out in parts.
+// text is message i of a sender: most have 256 bytes to 4 KB, some 256 KB, which the network takes in parts.
 func text(sender, i int) []byte {
 	size := 1 << (8 + (i*7+sender*5)%5)
 	if i%50 == 0 {
