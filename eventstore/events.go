@@ -55,10 +55,11 @@ func registerUserEvent[E interface {
 		func(f domain.Fact, d userData) E { return E(userEvent{f, d.UserID}) })
 }
 
-// The stored data of the events: JSON objects whose keys must never change. The session and the time have columns.
+// The stored data of the events: JSON objects whose keys must never change. The session and the time have columns. A unique
+// string is in hardly any other event.
 type (
 	joinedData struct {
-		ParticipantID string `json:"participantId"`
+		ParticipantID string `json:"participantId" unique:"true"`
 		UserID        string `json:"userId"`
 	}
 	leftData struct {
@@ -72,42 +73,6 @@ type (
 		Reason domain.EndReason `json:"reason"`
 	}
 )
-
-// The set methods are the fast path of decodeData. They use text for strings that many events have in common.
-
-func (d *joinedData) set(key, value []byte, text textOf) bool {
-	switch string(key) {
-	case "participantId":
-		d.ParticipantID = string(value)
-	case "userId":
-		d.UserID = text(value)
-	default:
-		return false
-	}
-	return true
-}
-
-func (d *leftData) set(key, value []byte, text textOf) bool {
-	switch string(key) {
-	case "userId":
-		d.UserID = text(value)
-	case "reason":
-		d.Reason = domain.LeaveReason(text(value))
-	default:
-		return false
-	}
-	return true
-}
-
-func (d *userData) set(key, value []byte, text textOf) bool {
-	d.UserID = text(value)
-	return string(key) == "userId"
-}
-
-func (d *endedData) set(key, value []byte, text textOf) bool {
-	d.Reason = domain.EndReason(text(value))
-	return string(key) == "reason"
-}
 
 // sessionStarted1To2 stores the user under the key that all other events have.
 func sessionStarted1To2(data []byte) ([]byte, error) {

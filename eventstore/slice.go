@@ -17,20 +17,21 @@ const (
 	endTimeout = 10 * time.Second
 )
 
-// slice is one transaction of a consumer: it folds some consecutive events and moves the checkpoint past them. All state of
-// the transaction is here, and a consumer makes a new slice for the next one. This file is the life of a slice from top to
-// bottom. watermill-sql calls the steps, one after the other in one goroutine, except that a router's goroutine calls apply:
+// slice is one transaction of a consumer: it folds some consecutive events and moves the checkpoint past them. It holds all
+// state of that transaction; the next slice is a new one. This file has the steps of a slice from top to bottom, and
+// watermill-sql calls them in this order, in one goroutine, except that a goroutine of the router calls apply:
 //
-//	┌─▶ consumer.begin    wait for events or for the backoff, then begin   Beginner.BeginTx
-//	│        │
-//	│   slice.read        lock the checkpoint, read the events after it    Tx.QueryContext
-//	│        ├────────────── no events, or another server has the lock ──────────────┐
-//	│   slice.apply       fold the events into tables                      Handle    │
-//	│        ├────────────── any step failed ────────────────────────────────────────┤
-//	│   slice.move        move the checkpoint past the events              Tx.ExecContext
-//	│        │                                                                       │
-//	│   slice.commit                                                       Tx.Commit │
-//	└────────┴───────────────────────────────────────── slice.rollback ◀─────────────┘
+//	step           what it does                                            called through
+//	┌─▶ begin      wait for events, or for the backoff after a failure;    Beginner.BeginTx
+//	│     ▼        begin a transaction
+//	│   read       lock the checkpoint's row, read the events after it     Tx.QueryContext
+//	│     ▼
+//	│   apply      fold the events into tables                             Handle's handler
+//	│     ▼
+//	│   move       move the checkpoint past the events                     Tx.ExecContext
+//	│     ▼
+//	├── commit     commit; roll back if the checkpoint has not moved       Tx.Commit
+//	└── rollback   roll back, after a step that failed                     Tx.Rollback
 //
 // The tables and the checkpoint change in one transaction, so each event is folded exactly once.
 type slice struct {

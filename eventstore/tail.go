@@ -2,7 +2,7 @@ package eventstore
 
 import (
 	"context"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/studycall/studycall/pacing"
@@ -39,17 +39,16 @@ func (t *Tail) Next(ctx context.Context) ([]Recorded, error) {
 // tailBuffer holds the newest events, read once for all tails.
 type tailBuffer struct {
 	store *Store
-
-	mu     sync.Mutex
-	start  int64      // the buffer holds the events after this position
-	events []Recorded // only appended to or replaced, so that parts of it may be returned
+	held  atomic.Pointer[tailEvents]
 
 	reading chan struct{} // holds a token while a goroutine reads the database for all tails
 	pacer   pacing.Pacer  // belongs to the goroutine that reads
 }
 
 func newTailBuffer(s *Store, head int64) *tailBuffer {
-	return &tailBuffer{store: s, start: head, reading: make(chan struct{}, 1)}
+	b := &tailBuffer{store: s, reading: make(chan struct{}, 1)}
+	b.held.Store(&tailEvents{start: head})
+	return b
 }
 
 // wait waits for events after the position, and returns them.
@@ -90,7 +89,7 @@ func (b *tailBuffer) ended(ctx context.Context) error {
 // they are older than the buffer. It finds none if the log ends before the known head, as after a failover to a standby that
 // lagged.
 func (b *tailBuffer) find(ctx context.Context, position, head int64) ([]Recorded, error) {
-	events, older := b.buffered(position)
+	events, older := b.held.Load().after(position)
 	for len(events) == 0 && !older && position < head {
 		grown, err := b.fill(ctx, position)
 		if err != nil {
@@ -99,27 +98,12 @@ func (b *tailBuffer) find(ctx context.Context, position, head int64) ([]Recorded
 		if !grown {
 			return nil, nil
 		}
-		events, older = b.buffered(position)
+		events, older = b.held.Load().after(position)
 	}
 	if older {
 		return b.store.ReadAll(ctx, position, tailPage)
 	}
 	return events, nil
-}
-
-// buffered returns the events in the buffer after the position. If older, the buffer begins after the position.
-func (b *tailBuffer) buffered(position int64) (events []Recorded, older bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	offset := position - b.start
-	switch {
-	case offset < 0:
-		return nil, true
-	case offset >= int64(len(b.events)):
-		return nil, false
-	}
-	end := min(offset+tailPage, int64(len(b.events)))
-	return b.events[offset:end:end], false
 }
 
 // fill reads the events after the newest in the buffer, unless another goroutine has read beyond the position meanwhile. It
@@ -131,52 +115,59 @@ func (b *tailBuffer) fill(ctx context.Context, position int64) (grown bool, err 
 	case <-ctx.Done():
 		return false, ctx.Err()
 	}
-	if b.newest() > position {
+	held := b.held.Load()
+	if held.newest() > position {
 		return true, nil
 	}
 	sleep(ctx, b.pacer.Delay(readPace(), time.Now()), b.store.closing)
 	if err := b.ended(ctx); err != nil {
 		return false, err
 	}
+	head, _ := b.store.head.current()
+	if head-held.newest() > tailLength {
+		// No tail has read for long. The buffer begins anew near the head, so that not all events in between have to be read.
+		held = &tailEvents{start: head - tailPage}
+	}
 	began := time.Now()
-	events, err := b.store.ReadAll(ctx, b.trim(), tailPage)
+	events, err := b.store.ReadAll(ctx, held.newest(), tailPage)
 	if err != nil {
 		return false, err
 	}
 	b.pacer.Began(began, len(events))
-	b.add(events)
-	return len(events) > 0 || b.newest() > position, nil
+	b.held.Store(held.with(events))
+	return len(events) > 0 || held.newest() > position, nil
 }
 
-// trim returns the position of the newest event in the buffer. If no tail has read for long, it first empties the buffer and
-// moves it near the head, so that not all events in between have to be read.
-func (b *tailBuffer) trim() int64 {
-	head, _ := b.store.head.current()
-	newest := b.newest()
-	if head-newest <= tailLength {
-		return newest
+// tailEvents are all events after a position, up to the newest that was read. It never changes, so parts of it may be
+// returned.
+type tailEvents struct {
+	start  int64
+	events []Recorded
+}
+
+func (e *tailEvents) newest() int64 { return e.start + int64(len(e.events)) }
+
+// after returns some hundreds of the events after the position. If older, the first of them are not held.
+func (e *tailEvents) after(position int64) (events []Recorded, older bool) {
+	offset := position - e.start
+	switch {
+	case offset < 0:
+		return nil, true
+	case offset >= int64(len(e.events)):
+		return nil, false
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.start, b.events = head-tailPage, nil
-	return b.start
+	end := min(offset+tailPage, int64(len(e.events)))
+	return e.events[offset:end:end], false
 }
 
-// add appends events to the buffer, and drops the older half if it becomes too long.
-func (b *tailBuffer) add(events []Recorded) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if excess := len(b.events) + len(events) - tailLength; excess > 0 {
-		drop := max(excess, len(b.events)/2)
-		b.start += int64(drop)
-		b.events = append(make([]Recorded, 0, tailLength), b.events[drop:]...)
+// with returns these events and newer ones, without the older half if they would be too many. Call it once, because the
+// result shares memory.
+func (e *tailEvents) with(newer []Recorded) *tailEvents {
+	start, events := e.start, e.events
+	if excess := len(events) + len(newer) - tailLength; excess > 0 {
+		drop := max(excess, len(events)/2)
+		start += int64(drop)
+		events = append(make([]Recorded, 0, tailLength), events[drop:]...)
 	}
-	b.events = append(b.events, events...)
-}
-
-// newest returns the position of the newest event in the buffer.
-func (b *tailBuffer) newest() int64 {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.start + int64(len(b.events))
+	return &tailEvents{start, append(events, newer...)}
 }

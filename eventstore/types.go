@@ -49,11 +49,12 @@ func register[E domain.Event, D any](
 	if len(upcasters) != int(schema)-1 {
 		panic(fmt.Sprintf("event %s has schema %d and %d upcasters", name, schema, len(upcasters)))
 	}
+	fields := dataFields(reflect.TypeFor[D]())
 	registered := &eventType{
 		name: name, schema: schema, upcasters: upcasters,
 		encode: func(event domain.Event) any { return toData(event.(E)) }, //nolint:forcetypeassert // found by its type
 		decode: func(fact domain.Fact, data []byte, text textOf) (domain.Event, error) {
-			decoded, err := decodeData[D](data, text)
+			decoded, err := decodeData[D](data, fields, text)
 			if err != nil {
 				return nil, err
 			}
