@@ -9,13 +9,13 @@ import (
 	"testing"
 )
 
-// TestTaskRunsTheDocumentedBenchmarks: the commands that docs/benchmarks.md gives for its figures are those of `task bench`.
+// The commands in docs/benchmarks.md are those of `task bench`.
 func TestTaskRunsTheDocumentedBenchmarks(t *testing.T) {
 	t.Parallel()
 	tasks := read(t, "Taskfile.yml")
 	commands := regexp.MustCompile("(?m)^`(go test .*)`$").FindAllStringSubmatch(read(t, "docs/benchmarks.md"), -1)
 	if len(commands) < 6 {
-		t.Fatalf("only %d commands are found", len(commands))
+		t.Fatalf("found only %d commands", len(commands))
 	}
 	for _, command := range commands {
 		if !strings.Contains(tasks, "- "+command[1]+"\n") {
@@ -24,8 +24,7 @@ func TestTaskRunsTheDocumentedBenchmarks(t *testing.T) {
 	}
 }
 
-// TestLinksInTheDocumentsLeadSomewhere: those to files of the repository.
-func TestLinksInTheDocumentsLeadSomewhere(t *testing.T) {
+func TestLinksInTheDocumentsNameExistingFiles(t *testing.T) {
 	t.Parallel()
 	documents, err := filepath.Glob("docs/*.md")
 	if err != nil {

@@ -1,24 +1,14 @@
 package studycall_test
 
 import (
-	"bytes"
-	"errors"
-	"go/ast"
 	"go/parser"
 	"go/token"
-	"io/fs"
-	"os"
-	"path"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 )
 
 const module = "github.com/studycall/studycall"
-
-// longest is how many lines a file may have.
-const longest = 400
 
 // imports is the import table: the packages of this module that a package may import. Each package has a row of its own, also
 // below another one, so that no package inherits a permission. Test files are exempt.
@@ -63,14 +53,6 @@ func imports() map[string][]string {
 	}
 }
 
-// source is a Go file of ours.
-type source struct {
-	name, folder string
-	test         bool
-	lines        int
-	syntax       *ast.File
-}
-
 func TestImportsFollowTheTable(t *testing.T) {
 	t.Parallel()
 	for _, file := range sources(t) {
@@ -81,7 +63,7 @@ func TestImportsFollowTheTable(t *testing.T) {
 }
 
 // A protocol library knows no call: the table refuses one that imports the domain.
-func TestALibraryMayNotImportTheDomain(t *testing.T) {
+func TestTheTableRefusesADomainImportInALibrary(t *testing.T) {
 	t.Parallel()
 	const text = "package engineio\nimport _ \"" + module + "/domain\"\n"
 	syntax, err := parser.ParseFile(token.NewFileSet(), "intruder.go", text, parser.ImportsOnly)
@@ -106,7 +88,7 @@ func forbidden(table map[string][]string, file source) []string {
 		return []string{file.name + ": the package has no row in the import table"}
 	}
 	var problems []string
-	for _, imported := range ours(file) {
+	for _, imported := range moduleImports(file) {
 		if !slices.Contains(allowed, imported) {
 			problems = append(problems, file.name+": "+file.folder+" may not import "+imported)
 		}
@@ -114,11 +96,11 @@ func forbidden(table map[string][]string, file source) []string {
 	return problems
 }
 
-// The helpers of tests may be used by tests alone, and only they start a Postgres of their own.
-func TestWhatOnlyTestsImport(t *testing.T) {
+// Test helpers are for tests only. Tests use postgrestest instead of starting a Postgres themselves.
+func TestTestHelpersAreForTestsOnly(t *testing.T) {
 	t.Parallel()
 	for _, file := range sources(t) {
-		for _, imported := range ours(file) {
+		for _, imported := range moduleImports(file) {
 			switch {
 			case (imported == "postgres/postgrestest" || imported == "check") && !file.test:
 				t.Errorf("%s imports %s, which is for tests", file.name, imported)
@@ -128,106 +110,4 @@ func TestWhatOnlyTestsImport(t *testing.T) {
 			}
 		}
 	}
-}
-
-func TestEveryPackageSaysWhatItIs(t *testing.T) {
-	t.Parallel()
-	documented := map[string]bool{}
-	for _, file := range sources(t) {
-		if !file.test {
-			doc := strings.TrimSpace(file.syntax.Doc.Text())
-			documented[file.folder] = documented[file.folder] || doc != ""
-		}
-	}
-	for folder, is := range documented {
-		if !is {
-			t.Errorf("package %s has no comment that says what may be in it and what not", folder)
-		}
-	}
-}
-
-func TestNamesOfPackagesMeanSomething(t *testing.T) {
-	t.Parallel()
-	for _, file := range sources(t) {
-		name := strings.TrimSuffix(file.syntax.Name.Name, "_test")
-		for _, empty := range []string{"util", "utils", "common", "helper", "helpers", "manager", "misc", "shared", "base"} {
-			if name == empty {
-				t.Errorf("%s: package %s could hold anything", file.name, name)
-			}
-		}
-	}
-}
-
-func TestNoFileIsTooLong(t *testing.T) {
-	t.Parallel()
-	for _, file := range sources(t) {
-		if file.lines > longest {
-			t.Errorf("%s has %d lines, more than %d", file.name, file.lines, longest)
-		}
-	}
-}
-
-// ours are the folders of this module that a file imports.
-func ours(file source) []string {
-	var result []string
-	for _, spec := range file.syntax.Imports {
-		if imported, err := strconv.Unquote(spec.Path.Value); err == nil {
-			if folder, ok := strings.CutPrefix(imported, module+"/"); ok {
-				result = append(result, folder)
-			}
-		}
-	}
-	return result
-}
-
-// sources reads every Go file of the module, up to the end of its imports.
-func sources(t *testing.T) []source {
-	t.Helper()
-	var result []source
-	root := os.DirFS(".")
-	err := fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			return nil // gone since it was listed
-		case err != nil:
-			return err
-		case entry.IsDir():
-			return enter(root, name)
-		case path.Ext(name) != ".go":
-			return nil
-		}
-		text, err := fs.ReadFile(root, name)
-		if err != nil {
-			return err
-		}
-		syntax, err := parser.ParseFile(token.NewFileSet(), name, text, parser.ImportsOnly|parser.ParseComments)
-		if err != nil {
-			return err
-		}
-		result = append(result, source{
-			name: name, folder: path.Dir(name), test: strings.HasSuffix(name, "_test.go"),
-			lines: bytes.Count(text, []byte("\n")), syntax: syntax,
-		})
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(result) < 10 {
-		t.Fatalf("found %d files: is this still the root of the module?", len(result))
-	}
-	return result
-}
-
-// enter leaves out the folders that hold no code of this module.
-func enter(root fs.FS, folder string) error {
-	name := path.Base(folder)
-	if folder != "." && (strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") || name == "testdata" ||
-		name == "node_modules") {
-		return fs.SkipDir
-	}
-	if _, err := fs.Stat(root, path.Join(folder, "go.mod")); err == nil && folder != "." {
-		return fs.SkipDir
-	}
-	return nil
 }
