@@ -40,9 +40,9 @@ func imports() map[string][]string {
 		"migrations":            nil,
 		// The edges.
 		"api":                   {"domain", "eventstore", "membership"},
-		"httpapi":               append(core, "api"),
+		"httpapi":               append(core, "api", "feed", "websocket"),
 		"feed":                  {"api", "eventstore", "websocket", "closecode"},
-		"realtime":              {"api", "domain", "eventstore", "commands", "presence", "membership", "auth", "language", "feed", "socketio", "websocket", "closecode", "rawjson", "postgres"},
+		"realtime":              {"api", "domain", "eventstore", "commands", "presence", "membership", "auth", "language", "socketio", "websocket", "closecode", "rawjson", "postgres"},
 		"realtime/realtimetest": {"rawjson"},
 		// Programs.
 		"bench/fanout": {"realtime", "websocket"},

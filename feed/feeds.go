@@ -28,11 +28,9 @@ var ErrNotFollowing = errors.New("the log is not followed yet")
 // Config is what feeds are made of.
 type Config struct {
 	Log Log
-	// Heard is called with every event that is appended from now on, by one goroutine, in order. It must not block.
-	Heard func(eventstore.Recorded)
-	// PingInterval and PingTimeout are how often a subscriber is pinged, and how long it may take to answer.
-	PingInterval, PingTimeout time.Duration
-	Logger                    *slog.Logger
+	// Observe is called with every event that is appended after Run has begun, in order, by one goroutine. It must not block.
+	Observe func(eventstore.Recorded)
+	Logger  *slog.Logger
 }
 
 // Feeds are the subscribers of this server. Its methods may be called concurrently.
@@ -51,7 +49,7 @@ func New(config Config) *Feeds {
 	return &Feeds{
 		config: config,
 		sockets: websocket.New(websocket.Config{
-			MaxMessage: maxMessage, PingPeriod: config.PingInterval, PongWait: config.PingInterval + config.PingTimeout,
+			MaxMessage: maxMessage, PingPeriod: pingInterval, PongWait: pingInterval + pingTimeout,
 			Codes: closecode.Codes(), Log: config.Logger,
 		}),
 		following: make(chan struct{}),
@@ -60,10 +58,15 @@ func New(config Config) *Feeds {
 }
 
 const (
+	// pingInterval is the time between two pings of a subscriber, and pingTimeout how long it may take to answer one.
+	pingInterval = 25 * time.Second
+	pingTimeout  = time.Minute
 	// maxMessage is enough to tell that a subscriber sends something, which none should.
 	maxMessage = 4 << 10
 	// retryPause is how long to wait before the log is read again after it could not be.
 	retryPause = 200 * time.Millisecond
+	// closeTimeout bounds the wait for subscribers who do not take the close frame.
+	closeTimeout = 10 * time.Second
 )
 
 // Run follows the log until ctx ends. While the log cannot be read it tries again.
@@ -83,7 +86,7 @@ func (f *Feeds) Run(ctx context.Context) {
 			pause(ctx)
 		}
 		for _, event := range events {
-			f.config.Heard(event)
+			f.config.Observe(event)
 			f.deliver(event)
 		}
 	}
@@ -109,15 +112,18 @@ func pause(ctx context.Context) {
 	}
 }
 
-// Serve upgrades a request of somebody who may read the study's events. When it returns an error that is not
-// ErrNotFollowing, the request has been answered.
+// Serve upgrades the request of a user who may read the study's events. When it returns an error, which is ErrNotFollowing, it
+// has not answered the request.
 func (f *Feeds) Serve(w http.ResponseWriter, r *http.Request, subscription Subscription) error {
 	select {
 	case <-f.following:
 	default:
 		return ErrNotFollowing
 	}
-	return f.sockets.Serve(w, r, newSubscriber(f, subscription))
+	if err := f.sockets.Serve(w, r, newSubscriber(f, subscription)); err != nil {
+		f.config.Logger.Debug("a request was not upgraded to a feed", "error", err)
+	}
+	return nil
 }
 
 // Head is the position of the latest event in the log.
@@ -142,9 +148,12 @@ func (f *Feeds) Subscribers() []*Subscriber {
 	return all
 }
 
-// Close takes no more subscribers, closes all there are with the code, and waits until they are gone. The error is ctx's.
-func (f *Feeds) Close(ctx context.Context, code websocket.CloseCode) error {
-	return f.sockets.Close(ctx, code)
+// Close refuses new subscribers, closes every feed with a code that tells the subscriber to reconnect to another server, and
+// waits until they are closed, for closeTimeout at most. The error is that of ctx or of the timeout.
+func (f *Feeds) Close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
+	defer cancel()
+	return f.sockets.Close(ctx, websocket.Restart)
 }
 
 // deliver gives an event to all subscribers of its study.

@@ -43,8 +43,8 @@ func newSubscriber(f *Feeds, subscription Subscription) *Subscriber {
 	return &Subscriber{Subscription: subscription, feeds: f, done: make(chan struct{})}
 }
 
-// Close ends the feed, with a code that tells the subscriber why. It may be called concurrently.
-func (s *Subscriber) Close(code websocket.CloseCode) { s.conn.Close(code) }
+// Revoke closes the feed of a user who is no longer allowed to read the study's events.
+func (s *Subscriber) Revoke() { s.conn.Close(closecode.Removed) }
 
 // Open implements websocket.Handler.
 func (s *Subscriber) Open(conn *websocket.Conn) {

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/url"
@@ -12,21 +13,18 @@ import (
 	"github.com/studycall/studycall/membership"
 )
 
-// signedIn lets a handler know who is calling. Whoever shows no proof, or has no active account, gets a 401. The account
-// is looked up each time: a token may be older than the account's end. Then come what the user may have been tricked into
-// by another site's page, and how often they have asked.
-func (s *server) signedIn(handler func(echo.Context, membership.User) error) echo.HandlerFunc {
+// signedIn calls the handler with the user who sent the request. The error is auth.ErrUnauthenticated for a request without
+// proof of an active account. Then the request must not have been forged by another site's page, and must be within the user's
+// limit.
+func (s *Server) signedIn(handler func(echo.Context, membership.User) error) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		userID, err := s.Authenticator.Authenticate(c.Request())
 		if err != nil {
 			return fmt.Errorf("authenticate: %w", err)
 		}
-		caller, err := s.Access.Account(c.Request().Context(), userID)
-		if errors.Is(err, domain.ErrUserNotFound) || err == nil && !caller.Active() {
-			return fmt.Errorf("no active account: %w", auth.ErrUnauthenticated)
-		}
+		caller, err := s.account(c.Request().Context(), userID)
 		if err != nil {
-			return fmt.Errorf("look up the caller's account: %w", err)
+			return err
 		}
 		if err := s.crossSite(c.Request()); err != nil {
 			return err
@@ -38,8 +36,20 @@ func (s *server) signedIn(handler func(echo.Context, membership.User) error) ech
 	}
 }
 
+// account returns the active account of the user. It is looked up for each request, because a token may outlive the account.
+func (s *Server) account(ctx context.Context, userID string) (membership.User, error) {
+	user, err := s.Access.Account(ctx, userID)
+	if errors.Is(err, domain.ErrUserNotFound) || err == nil && !user.Active() {
+		return membership.User{}, fmt.Errorf("no active account: %w", auth.ErrUnauthenticated)
+	}
+	if err != nil {
+		return membership.User{}, fmt.Errorf("look up the caller's account: %w", err)
+	}
+	return user, nil
+}
+
 // studyOf is the study that the path names, once the caller is known to be an active member of it.
-func (s *server) studyOf(c echo.Context, caller membership.User) (string, error) {
+func (s *Server) studyOf(c echo.Context, caller membership.User) (string, error) {
 	studyID := pathID(c, "studyId")
 	return studyID, s.Access.ActiveMember(c.Request().Context(), studyID, caller.ID)
 }

@@ -19,10 +19,10 @@ const (
 //
 // Echo's middleware was not fit: without origins it allows all, it knows wildcards, and it answers every OPTIONS request,
 // those of unknown routes and strangers included.
-func (e *Edge) cors(header http.Header, r *http.Request) (preflight bool) {
+func (s *Server) cors(header http.Header, r *http.Request) (preflight bool) {
 	header.Add(echo.HeaderVary, echo.HeaderOrigin) // an answer to one origin must not be kept for another
 	origin := r.Header.Get(echo.HeaderOrigin)
-	if !e.security.Origins.Listed(origin) {
+	if !s.Security.Origins.Listed(origin) {
 		return false
 	}
 	header.Set(echo.HeaderAccessControlAllowOrigin, origin)
@@ -33,8 +33,8 @@ func (e *Edge) cors(header http.Header, r *http.Request) (preflight bool) {
 	}
 	header.Set(echo.HeaderAccessControlAllowMethods, corsMethods)
 	allowed := corsHeaders
-	if e.security.IdentityHeader != "" {
-		allowed += ", " + e.security.IdentityHeader
+	if s.Security.IdentityHeader != "" {
+		allowed += ", " + s.Security.IdentityHeader
 	}
 	header.Set(echo.HeaderAccessControlAllowHeaders, allowed)
 	header.Set(echo.HeaderAccessControlMaxAge, corsMaxAge)

@@ -58,7 +58,7 @@ func TestAllowedOriginsMayReadEveryAnswer(t *testing.T) {
 	t.Parallel()
 	handler := guard(t, httpapi.Security{
 		Origins: listed(t, "https://app.example.com"), PerAddress: httpapi.Rate{PerSecond: 1, Burst: 5},
-	}, func(c *httpapi.Config) { c.Commands = panicking{failing{}} })
+	}, func(c *setup) { c.Commands = panicking{failing{}} })
 	for _, c := range []struct {
 		method, path, user string
 		want               int

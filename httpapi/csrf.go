@@ -10,7 +10,7 @@ import (
 // crossSite refuses a request that changes something with a cookie that a page of another site may have made the browser
 // send. Nothing else comes along by itself: whoever sends a Bearer token or names a user in a header has asked the browser
 // for leave first (see cors), or is none.
-func (s *server) crossSite(r *http.Request) error {
+func (s *Server) crossSite(r *http.Request) error {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:
 		return nil

@@ -84,7 +84,7 @@ func (panicking) StartSession(context.Context, commands.StartSession) (commands.
 
 func TestAPanicIsAServerErrorAndLoggedOnce(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(c *httpapi.Config) { c.Commands = panicking{} })
+	w := newWorld(t, func(c *setup) { c.Commands = panicking{} })
 	got := w.ask(owner, "POST", "start", "", "X-Request-Id", "request-7")
 	if details := refused(t, "start", http.StatusInternalServerError, "SERVER_ERROR", got); len(details) > 0 {
 		t.Errorf("details %v", details)
@@ -121,9 +121,9 @@ func TestAClientThatWentAwayIsNoError(t *testing.T) {
 func TestEveryRequestIsOneLineAtDebug(t *testing.T) {
 	t.Parallel()
 	var log logged
-	handler := behindEdge(httpapi.Config{
+	handler := setup{Config: httpapi.Config{
 		Authenticator: believing{}, Now: fixedNow, Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	})
+	}}.open()
 	serve(t, handler, "GET", calls+"status?token=secret", "", http.Header{"X-Request-Id": {"request-7"}})
 	for _, want := range []string{
 		"level=DEBUG", "method=GET", "route=/api/my-studies/:studyId/video-call/status", "status=401", "duration=", "requestId=request-7",

@@ -14,6 +14,7 @@ import (
 	"github.com/studycall/studycall/auth"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
+	"github.com/studycall/studycall/feed"
 	"github.com/studycall/studycall/language"
 	"github.com/studycall/studycall/membership"
 	"github.com/studycall/studycall/postgres"
@@ -70,7 +71,8 @@ func expected(err error) *domain.Error {
 // unavailable reports whether the same request may well succeed a little later.
 func unavailable(err error) bool {
 	return errors.Is(err, eventstore.ErrUnavailable) || errors.Is(err, eventstore.ErrClosed) ||
-		errors.Is(err, projections.ErrUnavailable) || errors.Is(err, membership.ErrUnavailable) || errors.Is(err, context.Canceled) || postgres.Unavailable(err)
+		errors.Is(err, projections.ErrUnavailable) || errors.Is(err, membership.ErrUnavailable) ||
+		errors.Is(err, feed.ErrNotFollowing) || errors.Is(err, context.Canceled) || postgres.Unavailable(err)
 }
 
 func statusOf(code domain.Code) int {
@@ -99,7 +101,7 @@ func statusOf(code domain.Code) int {
 }
 
 // fail logs an error if it has to be, and answers with it unless an answer has begun.
-func (s *server) fail(c echo.Context, err error) {
+func (s *Server) fail(c echo.Context, err error) {
 	status, _ := toClient(err)
 	s.logFailure(c, status, err)
 	if !c.Response().Committed {
@@ -125,7 +127,7 @@ func answerFailure(w http.ResponseWriter, r *http.Request, err error) error {
 
 // logFailure logs what an operator has to know of: our own mistakes and a database that is away, but neither what a
 // client did wrong nor that it went away.
-func (s *server) logFailure(c echo.Context, status int, err error) {
+func (s *Server) logFailure(c echo.Context, status int, err error) {
 	ctx := c.Request().Context()
 	if errors.As(err, new(*domain.Error)) || status < http.StatusInternalServerError || errors.Is(ctx.Err(), context.Canceled) {
 		return
@@ -138,8 +140,8 @@ func (s *server) logFailure(c echo.Context, status int, err error) {
 		slog.Any("error", err), slog.String("method", c.Request().Method), slog.String("route", c.Path()),
 		slog.String("requestId", c.Response().Header().Get(echo.HeaderXRequestID)),
 	}
-	if p := (*panicked)(nil); errors.As(err, &p) {
-		attrs = append(attrs, slog.String("stack", string(p.stack)))
+	if p := (panicked{}); errors.As(err, &p) {
+		attrs = append(attrs, slog.String("stack", string(p.Stack)))
 	}
 	s.Log.LogAttrs(ctx, level, "request failed", attrs...)
 }

@@ -49,9 +49,10 @@ func (f failing) Ready(context.Context) (any, error) { return map[string]int{"la
 
 // edge is the REST edge over commands that fail, without a database.
 func (f failing) edge(log *logged) http.Handler {
-	return behindEdge(httpapi.Config{
-		Commands: f, Presence: f, Access: f, Authenticator: believing{}, Readiness: f, Now: fixedNow, Log: slog.New(slog.NewTextHandler(log, nil)),
-	})
+	return setup{
+		httpapi.Config{Authenticator: believing{}, Now: fixedNow, Log: slog.New(slog.NewTextHandler(log, nil))},
+		httpapi.Services{Commands: f, Presence: f, Access: f, Readiness: f},
+	}.open()
 }
 
 // serve asks the handler without a network.

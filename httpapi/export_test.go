@@ -22,4 +22,4 @@ func NewLimiter(rate Rate, buckets int) Limiter { return Limiter{newLimiter[stri
 func (l Limiter) Take(key string, now time.Time) time.Duration { return l.take(key, now) }
 
 // Buckets is how many it keeps.
-func (l Limiter) Buckets() int { return l.fullAt.Len() }
+func (l Limiter) Buckets() int { return l.buckets.Len() }

@@ -2,66 +2,108 @@ package httpapi
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
+	"github.com/sourcegraph/conc/panics"
+
+	"github.com/studycall/studycall/domain"
 )
 
 const (
-	// answerTimeout bounds the work on one request, so that a database that hangs is an answer too.
+	// answerTimeout bounds the work on a request, so that a database that hangs leads to an answer.
 	answerTimeout = 15 * time.Second
 	// bodyLimit is the largest body that is read, in bytes.
 	bodyLimit = 1 << 20
+	// requestIDLimit is the longest request id that is taken over from the caller, in bytes.
+	requestIDLimit = 64
 )
 
-// around is around every handler, also those of unknown routes.
-func (s *server) around(next echo.HandlerFunc) echo.HandlerFunc {
+// handle is the middleware of every request, also of those that match no route. It sets the headers of every answer, enforces
+// the limits of the client's address, calls the handler, and answers and logs a failure once.
+func (s *Server) handle(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		began := time.Now()
-		request := c.Request()
-		ctx, cancel := context.WithTimeout(request.Context(), answerTimeout)
-		defer cancel()
-		request = request.WithContext(ctx)
-		request.Body = http.MaxBytesReader(c.Response().Writer, request.Body, bodyLimit)
-		c.SetRequest(request)
-		handler := next
-		if request.ContentLength > bodyLimit {
-			handler = func(echo.Context) error { return errTooLarge }
+		began, r, request, header := time.Now(), s.routeOf(c), c.Request(), c.Response().Header()
+		header.Set(echo.HeaderXRequestID, requestID(request))
+		r.headers(header)
+		if secure(request, s.Security.Proxies) {
+			header.Set("Strict-Transport-Security", strictTransport)
 		}
-		if err := caught(handler, c); err != nil {
+		preflight := s.cors(header, request)
+		err := s.limitAddress(r, request)
+		switch {
+		case err != nil:
+		case preflight:
+			err = c.NoContent(http.StatusNoContent)
+		case !s.serves(r):
+			err = &domain.Error{Code: domain.ServiceUnavailable}
+		default:
+			err = call(r, next, c)
+		}
+		c.SetRequest(request) // without the handler's timeout, which is over
+		if err != nil {
 			s.fail(c, err)
 		}
-		s.Log.LogAttrs(ctx, slog.LevelDebug, "request",
-			slog.String("method", request.Method), slog.String("route", c.Path()),
-			slog.Int("status", c.Response().Status), slog.Duration("duration", time.Since(began)),
-			slog.String("requestId", c.Response().Header().Get(echo.HeaderXRequestID)))
+		if !r.stream {
+			s.Log.LogAttrs(request.Context(), slog.LevelDebug, "request",
+				slog.String("method", request.Method), slog.String("route", c.Path()),
+				slog.Int("status", c.Response().Status), slog.Duration("duration", time.Since(began)),
+				slog.String("requestId", header.Get(echo.HeaderXRequestID)))
+		}
 		return nil
 	}
 }
 
-// panicked is a panic of a handler, as an error.
-type panicked struct {
-	value any
-	stack []byte
+// call runs the handler within the limits of its route.
+func call(r route, handler echo.HandlerFunc, c echo.Context) error {
+	request := c.Request()
+	if r.timeout != noTimeout {
+		ctx, cancel := context.WithTimeout(request.Context(), r.timeout)
+		defer cancel()
+		request = request.WithContext(ctx)
+	}
+	if !r.stream {
+		if request.ContentLength > bodyLimit {
+			return errTooLarge
+		}
+		request.Body = http.MaxBytesReader(c.Response().Writer, request.Body, bodyLimit)
+	}
+	c.SetRequest(request)
+	return guard(func() error { return handler(c) })
 }
 
-// Error implements error.
-func (p *panicked) Error() string { return fmt.Sprintf("panic: %v", p.value) }
+// panicked is the panic of a handler as an error. It does not wrap an error that was the panic's value, so that a panic is
+// always answered with 500.
+type panicked struct{ *panics.Recovered }
 
-// caught calls the handler and turns a panic into an error, except the one with which a handler gives up a connection.
-func caught(handler echo.HandlerFunc, c echo.Context) (err error) {
-	defer func() {
-		switch value := recover(); value {
-		case nil:
-		case http.ErrAbortHandler:
-			panic(value)
-		default:
-			err = &panicked{value, debug.Stack()}
-		}
-	}()
-	return handler(c)
+// Error implements error.
+func (p panicked) Error() string { return fmt.Sprintf("panic: %v", p.Value) }
+
+// guard turns a panic of the handler into an error. http.ErrAbortHandler goes on, because net/http closes the connection on
+// it.
+func guard(handler func() error) (err error) {
+	recovered := panics.Try(func() { err = handler() })
+	switch {
+	case recovered == nil:
+		return err
+	case recovered.Value == http.ErrAbortHandler:
+		panic(http.ErrAbortHandler)
+	default:
+		return panicked{recovered}
+	}
+}
+
+// requestID takes over the id that a proxy or the caller gave the request, if the id is fit for logs. Otherwise it makes one.
+func requestID(r *http.Request) string {
+	id := r.Header.Get(echo.HeaderXRequestID)
+	unprintable := func(c rune) bool { return c <= ' ' || c > '~' }
+	if id == "" || len(id) > requestIDLimit || strings.ContainsFunc(id, unprintable) {
+		return rand.Text()
+	}
+	return id
 }

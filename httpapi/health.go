@@ -23,12 +23,12 @@ type readyAnswer struct {
 }
 
 // health says that the program answers, whatever the state of the database: restarting it would not help that.
-func (s *server) health(c echo.Context) error {
+func (s *Server) health(c echo.Context) error {
 	return c.JSON(http.StatusOK, healthAnswer{"ok"})
 }
 
 // ready says whether requests should be sent here: 503 when not.
-func (s *server) ready(c echo.Context) error {
+func (s *Server) ready(c echo.Context) error {
 	ctx, cancel := context.WithTimeout(c.Request().Context(), readyTimeout)
 	defer cancel()
 	detail, err := s.Readiness.Ready(ctx)
@@ -37,4 +37,10 @@ func (s *server) ready(c echo.Context) error {
 		return &domain.Error{Code: domain.ServiceUnavailable, Details: map[string]any{"checks": detail}}
 	}
 	return c.JSON(http.StatusOK, readyAnswer{"ready", detail})
+}
+
+// metrics answers in the format of Prometheus.
+func (s *Server) metrics(c echo.Context) error {
+	s.Metrics.ServeHTTP(c.Response(), c.Request())
+	return nil
 }

@@ -45,7 +45,7 @@ type pagination struct {
 }
 
 // history shows a page of the study's ended sessions.
-func (s *server) history(c echo.Context, caller membership.User) error {
+func (s *Server) history(c echo.Context, caller membership.User) error {
 	studyID, err := s.studyOf(c, caller)
 	if err != nil {
 		return err
@@ -84,7 +84,7 @@ func (s *server) history(c echo.Context, caller membership.User) error {
 }
 
 // historyPage is the page that the query string asks for.
-func (s *server) historyPage(c echo.Context) (projections.HistoryPage, error) {
+func (s *Server) historyPage(c echo.Context) (projections.HistoryPage, error) {
 	var page projections.HistoryPage
 	given, err := parametersOf(c)
 	if err != nil {

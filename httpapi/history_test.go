@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/studycall/studycall/httpapi"
 )
 
 func TestHistoryOfAStudyThatNeverMet(t *testing.T) {
@@ -140,7 +138,7 @@ func TestDaysOfHistoryAreThoseOfTheZone(t *testing.T) {
 	} {
 		t.Run(zone, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, func(c *httpapi.Config) { c.Zone = zoneOf(t, zone) })
+			w := newWorld(t, func(c *setup) { c.Zone = zoneOf(t, zone) })
 			first := clock(c.first)
 			end := first.Add(time.Duration(c.hours * float64(time.Hour)))
 			times := []time.Time{first.Add(-time.Millisecond), first, end.Add(-time.Millisecond), end}

@@ -15,7 +15,7 @@ type joinAnswer struct {
 }
 
 // join brings the caller into the session that the body names: 201 the first time, 200 later.
-func (s *server) join(c echo.Context, caller membership.User) error {
+func (s *Server) join(c echo.Context, caller membership.User) error {
 	ctx, studyID := c.Request().Context(), pathID(c, "studyId")
 	sessionID, malformed := sessionIDOf(c)
 	// The command, which asks too, comes later; and a stranger learns nothing but that.

@@ -15,7 +15,7 @@ type leaveAnswer struct {
 }
 
 // leave takes the caller out of the session that the body names. Whoever joined may, also when no longer a member.
-func (s *server) leave(c echo.Context, caller membership.User) error {
+func (s *Server) leave(c echo.Context, caller membership.User) error {
 	sessionID, err := sessionIDOf(c)
 	if err != nil {
 		return err

@@ -6,64 +6,64 @@ import (
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
+	"golang.org/x/time/rate"
 )
 
-// bucketLimit bounds the memory of a limiter to some 10 MB.
+// bucketLimit bounds the memory of a limiter to some 15 MB.
 const bucketLimit = 50_000
 
-// limiter keeps a token bucket for each key. All that there is to know of a bucket is when it will be full again: the
-// time from now until then is what is missing, and may be a burst's worth at most.
-//
-// It keeps a bounded number of them. One that is full again can be forgotten, which is what becomes of those not asked of for
-// longest. If not even these are full, somebody has filled the table, from many networks at once; then whoever is new shares
-// one bucket, so that nobody gets a burst anew by having been crowded out.
+// limiter is a token bucket for each key, for at most size keys. When a new key needs a bucket, the one that was unused for
+// longest makes room, if it is full again and so holds no information. If it is not full, somebody has filled the table from
+// many networks at once. All new keys then share one bucket, so that nobody gets a fresh burst by crowding others out.
 type limiter[K comparable] struct {
-	interval time.Duration // in which one token comes in
-	capacity time.Duration // in which an empty bucket fills
-	size     int
+	limit rate.Limit
+	burst int
+	size  int
 
-	mu     sync.Mutex
-	fullAt *simplelru.LRU[K, time.Time]
-	shared time.Time // when the bucket of those that found no place will be full
+	mu      sync.Mutex
+	buckets *simplelru.LRU[K, *rate.Limiter]
+	shared  *rate.Limiter
 }
 
-// newLimiter makes the limiter of a rate, nil for no limit.
-func newLimiter[K comparable](rate Rate, buckets int) *limiter[K] {
-	if rate.PerSecond <= 0 {
+// newLimiter makes the limiter of a rate; nil for no limit. A nil limiter must not be used.
+func newLimiter[K comparable](perKey Rate, size int) *limiter[K] {
+	if perKey.PerSecond <= 0 {
 		return nil
 	}
-	interval := time.Duration(math.Max(float64(time.Second)/rate.PerSecond, 1))
-	fullAt, err := simplelru.NewLRU[K, time.Time](buckets, nil)
+	buckets, err := simplelru.NewLRU[K, *rate.Limiter](size, nil)
 	if err != nil {
 		panic(err) // only for a size below 1
 	}
-	return &limiter[K]{interval: interval, capacity: interval * time.Duration(max(rate.Burst, 1)), size: buckets, fullAt: fullAt}
+	l := &limiter[K]{limit: rate.Limit(perKey.PerSecond), burst: max(perKey.Burst, 1), size: size, buckets: buckets}
+	l.shared = rate.NewLimiter(l.limit, l.burst)
+	return l
 }
 
-// take takes a token out of the key's bucket. If there is none it leaves everything as it is, and says when one will be.
+// take takes a token from the key's bucket and returns 0. If the bucket is empty, it takes nothing and returns the time until
+// the next token.
 func (l *limiter[K]) take(key K, now time.Time) (wait time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	fullAt, known := l.fullAt.Get(key)
-	crowded := false
-	if !known && l.fullAt.Len() == l.size {
-		_, oldest, _ := l.fullAt.GetOldest()
-		crowded = oldest.After(now)
+	bucket := l.bucket(key, now)
+	if bucket.AllowN(now, 1) {
+		return 0
 	}
-	if crowded {
-		fullAt = l.shared
+	missing := 1 - bucket.TokensAt(now)
+	return time.Duration(math.Ceil(missing / float64(l.limit) * float64(time.Second)))
+}
+
+// bucket finds or makes the bucket of the key.
+func (l *limiter[K]) bucket(key K, now time.Time) *rate.Limiter {
+	if bucket, known := l.buckets.Get(key); known {
+		return bucket
 	}
-	if fullAt.Before(now) {
-		fullAt = now
+	if l.buckets.Len() == l.size {
+		_, oldest, _ := l.buckets.GetOldest()
+		if oldest.TokensAt(now) < float64(l.burst) {
+			return l.shared
+		}
 	}
-	fullAt = fullAt.Add(l.interval)
-	if wait = fullAt.Sub(now) - l.capacity; wait > 0 {
-		return wait
-	}
-	if crowded {
-		l.shared = fullAt
-	} else {
-		l.fullAt.Add(key, fullAt)
-	}
-	return 0
+	bucket := rate.NewLimiter(l.limit, l.burst)
+	l.buckets.Add(key, bucket)
+	return bucket
 }

@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -10,11 +11,34 @@ import (
 	"github.com/studycall/studycall/httpapi"
 )
 
-// edge is an edge around a handler that answers 418, at a time that goes on only when the test says so.
+// teapot answers the requests of every connection with 418, and remembers the last ResponseWriter.
+type teapot struct{ last http.ResponseWriter }
+
+func (p *teapot) ServeSocketIO(w http.ResponseWriter, _ *http.Request) {
+	p.last = w
+	w.WriteHeader(http.StatusTeapot)
+}
+
+func (p *teapot) ServePlain(w http.ResponseWriter, r *http.Request) error {
+	p.ServeSocketIO(w, r)
+	return nil
+}
+
+// edge is a server with a limit per address and a clock that the test moves. It answers 418 to connections of browsers and 401 to
+// REST, because nobody signs in.
 func edge(perAddress httpapi.Rate) (http.Handler, *standing) {
 	clock := &standing{fixedNow()}
-	teapot := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
-	return httpapi.NewEdge(httpapi.Security{PerAddress: perAddress}, clock.now).Before(teapot), clock
+	return setup{
+		httpapi.Config{
+			Authenticator: believing{}, Security: httpapi.Security{PerAddress: perAddress}, Now: clock.now, Log: slog.New(slog.DiscardHandler),
+		},
+		httpapi.Services{Sockets: &teapot{}},
+	}.open(), clock
+}
+
+// passed reports whether the edge let a request pass to its handler, rather than refusing it for a limit.
+func passed(got answer) bool {
+	return got.status == http.StatusTeapot || got.status == http.StatusUnauthorized || got.status == http.StatusNotFound
 }
 
 // Connections that are to stay have a limit of their own, of a fifth and a twentieth; whoever opens too many may go on with
@@ -37,7 +61,7 @@ func TestAnAddressThatOpensTooMuch(t *testing.T) {
 		handler, clock := edge(httpapi.Rate{PerSecond: 20, Burst: 50}) // a connection a second, and 10 at once
 		for i := range 10 {
 			each := openings[i%len(openings)] // all of them count together
-			if got := from(t, handler, someone, "GET", each.path, "", each.headers...); got.status != http.StatusTeapot {
+			if got := from(t, handler, someone, "GET", each.path, "", each.headers...); !passed(got) {
 				t.Fatalf("%d: %s: %+v", i, each.path, got)
 			}
 		}
@@ -49,22 +73,22 @@ func TestAnAddressThatOpensTooMuch(t *testing.T) {
 		}
 		for range 1000 {
 			for _, method := range []string{"GET", "POST", "OPTIONS"} {
-				if got := from(t, handler, someone, method, poll, ""); got.status != http.StatusTeapot {
+				if got := from(t, handler, someone, method, poll, ""); !passed(got) {
 					t.Fatalf("a poll: %s: %+v", method, got)
 				}
 			}
 		}
 		for i := range 50 { // what stays did not count for what does not
-			if got := from(t, handler, someone, "GET", calls+"status", "", "Upgrade", "h2c"); got.status != http.StatusTeapot {
+			if got := from(t, handler, someone, "GET", calls+"status", "", "Upgrade", "h2c"); !passed(got) {
 				t.Fatalf("request %d: %+v", i, got)
 			}
 		}
 		refused(t, "too many requests", http.StatusTooManyRequests, "RATE_LIMITED", from(t, handler, someone, "POST", handshake, ""))
-		if got := from(t, handler, "203.0.113.8:1", "GET", c.path, "", c.headers...); got.status != http.StatusTeapot {
+		if got := from(t, handler, "203.0.113.8:1", "GET", c.path, "", c.headers...); !passed(got) {
 			t.Errorf("another address: %s: %+v", c.path, got)
 		}
 		clock.at = clock.at.Add(time.Second)
-		if got := from(t, handler, someone, "GET", c.path, "", c.headers...); got.status != http.StatusTeapot {
+		if got := from(t, handler, someone, "GET", c.path, "", c.headers...); !passed(got) {
 			t.Errorf("a second later: %s: %+v", c.path, got)
 		}
 	}
@@ -77,11 +101,11 @@ func TestACallBehindOneAddressPasses(t *testing.T) {
 	handler, _ := edge(httpapi.Rate{PerSecond: 500, Burst: 2000})
 	for i := range 2 * 12 * 2 {
 		for _, path := range []string{"/socket.io/?EIO=4&transport=polling", calls + "status", calls + "history", calls + "stats", "/socket.io/?sid=a"} {
-			if got := from(t, handler, someone, "GET", path, ""); got.status != http.StatusTeapot {
+			if got := from(t, handler, someone, "GET", path, ""); !passed(got) {
 				t.Fatalf("%d: %s: %+v", i, path, got)
 			}
 		}
-		if got := from(t, handler, someone, "GET", "/socket.io/?sid=a", "", "Upgrade", "websocket"); got.status != http.StatusTeapot {
+		if got := from(t, handler, someone, "GET", "/socket.io/?sid=a", "", "Upgrade", "websocket"); !passed(got) {
 			t.Fatalf("%d: upgrade: %+v", i, got)
 		}
 	}
@@ -91,15 +115,15 @@ func TestACallBehindOneAddressPasses(t *testing.T) {
 func TestNobodyGetsABurstAnewByCrowding(t *testing.T) {
 	t.Parallel()
 	handler, _ := edge(httpapi.Rate{PerSecond: 1, Burst: 2})
-	ask := func(address string) int { return from(t, handler, address, "GET", "/", "").status }
-	passed := 0
+	ask := func(address string) bool { return passed(from(t, handler, address, "GET", "/", "")) }
+	allowed := 0
 	for i := range 70_000 {
-		if ask(fmt.Sprintf("[2001:db8:1:%x::1]:1", i%65536)) == http.StatusTeapot {
-			passed++
+		if ask(fmt.Sprintf("[2001:db8:1:%x::1]:1", i%65536)) {
+			allowed++
 		}
 	}
-	if passed != 256*2 {
-		t.Errorf("%d of one /48 passed", passed)
+	if allowed != 256*2 {
+		t.Errorf("%d of one /48 passed", allowed)
 	}
 
 	limiter, now := httpapi.NewLimiter(httpapi.Rate{PerSecond: 1, Burst: 3}, 100), fixedNow()
@@ -109,7 +133,7 @@ func TestNobodyGetsABurstAnewByCrowding(t *testing.T) {
 			limiter.Take(fmt.Sprint("attacker-", i), now)
 		}
 	}
-	allowed := 0
+	allowed = 0
 	for i := range 10_000 { // from networks without end
 		if limiter.Take(fmt.Sprint("more-", i), now) == 0 {
 			allowed++
@@ -138,11 +162,15 @@ func TestNobodyGetsABurstAnewByCrowding(t *testing.T) {
 // The handler takes connections over and sets deadlines: what it writes to must be what the server gave.
 func TestTheEdgeLeavesTheResponseWriterAlone(t *testing.T) {
 	t.Parallel()
-	var got http.ResponseWriter
-	handler := httpapi.NewEdge(httpapi.Security{}, time.Now).Before(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { got = w }))
-	recorder := httptest.NewRecorder()
-	handler.ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
-	if got != http.ResponseWriter(recorder) {
-		t.Errorf("it writes to a %T", got)
+	sockets := &teapot{}
+	handler := setup{
+		httpapi.Config{Now: time.Now, Log: slog.New(slog.DiscardHandler)}, httpapi.Services{Sockets: sockets},
+	}.open()
+	for _, path := range []string{"/ws", "/socket.io/?EIO=4"} {
+		recorder := httptest.NewRecorder()
+		handler.ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		if sockets.last != http.ResponseWriter(recorder) {
+			t.Errorf("%s writes to a %T", path, sockets.last)
+		}
 	}
 }

@@ -96,7 +96,7 @@ func (w *world) crash() (goOn func()) {
 }
 
 // impatient answers from stale tables as soon as a server does.
-func impatient(c *httpapi.Config) {
+func impatient(c *setup) {
 	if sessions, ok := c.Sessions.(*projections.SessionQueries); ok {
 		sessions.FreshWithin = 500 * time.Millisecond
 	}
@@ -156,7 +156,7 @@ func (l lookedAt) Page(ctx context.Context, study string, page projections.Histo
 func TestWhatACrashTookBackIsLookedForAgain(t *testing.T) {
 	t.Parallel()
 	looks := make(chan struct{})
-	w := newWorld(t, func(c *httpapi.Config) { c.History = lookedAt{c.History, looks} })
+	w := newWorld(t, func(c *setup) { c.History = lookedAt{c.History, looks} })
 	insist := w.past("study-123", meeting{id: "s", start: clock("2025-11-19T00:00:00Z"), present: everybody(time.Second, member)})
 	if got := w.ask(member, "GET", "history", "", insist...); got.status != http.StatusOK {
 		t.Fatalf("%+v", got)

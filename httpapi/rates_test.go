@@ -103,7 +103,7 @@ func TestAUserWhoAsksTooOften(t *testing.T) {
 	t.Parallel()
 	clock := &standing{fixedNow()}
 	handler := guard(t, httpapi.Security{PerUser: httpapi.Rate{PerSecond: 0.5, Burst: 3}},
-		func(c *httpapi.Config) { c.Now = clock.now })
+		func(c *setup) { c.Now = clock.now })
 	leave := func(address, user string) answer {
 		return from(t, handler, address, "POST", calls+"leave", naming("x"), auth.DevHeader, user)
 	}
@@ -143,7 +143,7 @@ func TestAnAddressThatAsksTooOften(t *testing.T) {
 	clock := &standing{fixedNow()}
 	handler := guard(t, httpapi.Security{
 		PerAddress: httpapi.Rate{PerSecond: 1, Burst: 4}, Proxies: networks(t, "10.0.0.0/8"),
-	}, func(c *httpapi.Config) { c.Now = clock.now })
+	}, func(c *setup) { c.Now = clock.now })
 	for i, path := range []string{calls + "status", "/nowhere", calls + "start", calls + "nowhere"} {
 		if got := from(t, handler, someone, "GET", path, ""); got.status == http.StatusTooManyRequests {
 			t.Fatalf("request %d: %+v", i, got)

@@ -22,21 +22,20 @@ type Security struct {
 	PerUser, PerAddress Rate
 }
 
-// strictTransport is for a year, of this host alone: those below it are not ours to speak for.
+// strictTransport is the value of Strict-Transport-Security: one year, for this host alone, because its subdomains may be other
+// services. It is sent only where the client is known to use TLS: browsers ignore it over plain HTTP, and the operator may have
+// no certificate.
 const strictTransport = "max-age=31536000"
 
-// protect sets the headers that tell browsers to do nothing with an answer but hand it to the page that asked for it.
+// apiHeaders sets the security headers of answers that are no pages: a browser does nothing with them but hand them to the
+// page that asked.
 //
-// Cross-Origin-Resource-Policy is same-site, which keeps others from embedding what a cookie opened; it does not bind
-// requests in CORS mode, so allowed origins of other sites are not hindered. Strict-Transport-Security is sent where the
-// client is known to have come by TLS: over plain HTTP browsers ignore it, and the operator may have no certificate.
-func protect(header http.Header, secure bool) {
+// Cross-Origin-Resource-Policy is same-site, which keeps pages of other sites from embedding what a cookie opened. It does not
+// bind requests in CORS mode, so allowed origins of other sites are not hindered.
+func apiHeaders(header http.Header) {
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 	header.Set("Referrer-Policy", "no-referrer")
 	header.Set("Cross-Origin-Resource-Policy", "same-site")
 	header.Set("Cache-Control", "no-store")
-	if secure {
-		header.Set("Strict-Transport-Security", strictTransport)
-	}
 }

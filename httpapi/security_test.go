@@ -14,21 +14,16 @@ import (
 )
 
 // guard is the REST edge with its security around commands that succeed, without a database. Time stands still.
-func guard(tb testing.TB, security httpapi.Security, changes ...func(*httpapi.Config)) http.Handler {
+func guard(tb testing.TB, security httpapi.Security, changes ...func(*setup)) http.Handler {
 	tb.Helper()
-	config := httpapi.Config{
-		Commands: failing{}, Presence: failing{}, Access: failing{}, Readiness: failing{}, Authenticator: believing{}, Security: security,
-		Now: fixedNow, Log: slog.New(slog.DiscardHandler),
+	config := setup{
+		httpapi.Config{Authenticator: believing{}, Security: security, Now: fixedNow, Log: slog.New(slog.DiscardHandler)},
+		httpapi.Services{Commands: failing{}, Presence: failing{}, Access: failing{}, Readiness: failing{}},
 	}
 	for _, change := range changes {
 		change(&config)
 	}
-	return behindEdge(config)
-}
-
-// behindEdge is REST as a program serves it.
-func behindEdge(config httpapi.Config) http.Handler {
-	return httpapi.NewEdge(config.Security, config.Now).Before(httpapi.New(config))
+	return config.open()
 }
 
 // believing takes the header's word for it, wherever the request was sent to.
@@ -53,7 +48,7 @@ func (anybody) Authenticate(r *http.Request) (string, error) {
 	return "", auth.ErrUnauthenticated
 }
 
-func byAnything(c *httpapi.Config) { c.Authenticator = anybody{} }
+func byAnything(c *setup) { c.Authenticator = anybody{} }
 
 // from asks the handler as a client of the address, with headers "Name: value" as pairs.
 func from(tb testing.TB, handler http.Handler, address, method, path, body string, headers ...string) answer {
@@ -92,7 +87,7 @@ func TestEveryAnswerHasTheSecurityHeaders(t *testing.T) {
 	t.Parallel()
 	handler := guard(t, httpapi.Security{
 		Origins: listed(t, "https://app.example.com"), PerAddress: httpapi.Rate{PerSecond: 1, Burst: 8},
-	}, func(c *httpapi.Config) { c.Commands = panicking{failing{}} })
+	}, func(c *setup) { c.Commands = panicking{failing{}} })
 	preflight := []string{"Origin", "https://app.example.com", "Access-Control-Request-Method", "POST"}
 	statuses := map[int]bool{}
 	for _, c := range []struct {

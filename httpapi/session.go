@@ -23,7 +23,7 @@ type sessionDetail struct {
 }
 
 // session shows one session of the study, open or ended.
-func (s *server) session(c echo.Context, caller membership.User) error {
+func (s *Server) session(c echo.Context, caller membership.User) error {
 	studyID, err := s.studyOf(c, caller)
 	if err != nil {
 		return err

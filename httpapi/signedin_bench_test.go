@@ -50,10 +50,10 @@ func BenchmarkSignedIn(b *testing.B) {
 
 	plenty := httpapi.Rate{PerSecond: 1e6, Burst: 1e6}
 	with := guard(b, httpapi.Security{Origins: listed(b, "https://app.example.com"), PerUser: plenty, PerAddress: plenty},
-		func(c *httpapi.Config) {
+		func(c *setup) {
 			c.Sessions, c.Authenticator, c.Access, c.Now = quiet{}, nextAuth, membership.NewAccess(cached), time.Now
 		})
-	without := guard(b, httpapi.Security{}, func(c *httpapi.Config) { c.Sessions = quiet{} })
+	without := guard(b, httpapi.Security{}, func(c *setup) { c.Sessions = quiet{} })
 	request := func(name, value string) *http.Request {
 		r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, calls+"status", nil)
 		r.Header.Set(name, value)

@@ -19,7 +19,7 @@ type startAnswer struct {
 }
 
 // start opens a session: 201, or 200 when one is open already. The body says nothing that start needs to know.
-func (s *server) start(c echo.Context, caller membership.User) error {
+func (s *Server) start(c echo.Context, caller membership.User) error {
 	if _, err := readBody(c); err != nil {
 		return err
 	}

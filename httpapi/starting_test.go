@@ -6,13 +6,14 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/studycall/studycall/httpapi"
 )
 
 func TestWhileStartingTheServiceLivesAndIsNotReady(t *testing.T) {
 	t.Parallel()
-	handler := httpapi.Starting(slog.New(slog.DiscardHandler))
+	handler := httpapi.New(httpapi.Config{Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	for path, want := range map[string]int{
 		"/health": http.StatusOK,
 		"/ready":  http.StatusServiceUnavailable,
@@ -34,19 +35,20 @@ func TestWhileStartingTheServiceLivesAndIsNotReady(t *testing.T) {
 func TestWhileDrainingNoCallIsStartedAndTheRestGoesOn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	handler := httpapi.Draining(w.handler, slog.New(slog.DiscardHandler))
+	w.handler.Drain()
 	for request, want := range map[string]int{
 		"GET /health":              http.StatusOK,
 		"GET /ready":               http.StatusServiceUnavailable,
 		"POST " + calls + "start":  http.StatusServiceUnavailable,
 		"GET " + calls + "status":  http.StatusOK,
 		"GET " + calls + "history": http.StatusOK,
+		"GET " + calls + "events":  http.StatusServiceUnavailable,
 	} {
 		method, path, _ := strings.Cut(request, " ")
 		asked := httptest.NewRequestWithContext(t.Context(), method, path, nil)
 		asked.Header.Set("X-User-Id", owner)
 		answer := httptest.NewRecorder()
-		handler.ServeHTTP(answer, asked)
+		w.handler.ServeHTTP(answer, asked)
 		if answer.Code != want {
 			t.Errorf("%s: %d %s, want %d", request, answer.Code, answer.Body, want)
 		}

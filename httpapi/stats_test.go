@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/studycall/studycall/httpapi"
 	"github.com/studycall/studycall/projections"
 )
 
@@ -244,7 +243,7 @@ func TestQueriesOnThePastWaitForThePositionAskedFor(t *testing.T) {
 func TestTablesOfAnotherProgramAreA503(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	other := newWorldOver(t, w.pool, func(c *httpapi.Config) {
+	other := newWorldOver(t, w.pool, func(c *setup) {
 		c.StudyStats = projections.NewStudyStatsQueries(w.pool, w.store, time.UTC)
 	})
 	for _, headers := range [][]string{nil, {"Min-Event-Position", "1"}} {

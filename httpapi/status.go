@@ -30,7 +30,7 @@ type participant struct {
 }
 
 // status shows the open session and who is in the call.
-func (s *server) status(c echo.Context, caller membership.User) error {
+func (s *Server) status(c echo.Context, caller membership.User) error {
 	studyID, err := s.studyOf(c, caller)
 	if err != nil {
 		return err

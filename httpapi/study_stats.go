@@ -40,7 +40,7 @@ type dayCount struct {
 }
 
 // studyStats shows what the study did in a period that ends today.
-func (s *server) studyStats(c echo.Context, caller membership.User) error {
+func (s *Server) studyStats(c echo.Context, caller membership.User) error {
 	studyID, err := s.studyOf(c, caller)
 	if err != nil {
 		return err
@@ -97,7 +97,7 @@ func daysOf(period string) int {
 }
 
 // activeUser adds the name of now.
-func (s *server) activeUser(ctx context.Context, active *projections.ActiveUser) (*activeUser, error) {
+func (s *Server) activeUser(ctx context.Context, active *projections.ActiveUser) (*activeUser, error) {
 	if active == nil {
 		return nil, nil // nobody took part in any session
 	}

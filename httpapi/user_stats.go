@@ -30,7 +30,7 @@ type userStats struct {
 }
 
 // userStats shows what a user did in the study's ended sessions, to that user and to the study's staff.
-func (s *server) userStats(c echo.Context, caller membership.User) error {
+func (s *Server) userStats(c echo.Context, caller membership.User) error {
 	ctx, studyID, userID := c.Request().Context(), pathID(c, "studyId"), pathID(c, "userId")
 	if err := s.Access.SelfOrStaff(ctx, studyID, caller.ID, userID); err != nil {
 		return err

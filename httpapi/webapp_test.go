@@ -14,10 +14,10 @@ import (
 
 	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/eventstore"
-	"github.com/studycall/studycall/httpapi"
 	"github.com/studycall/studycall/membership"
 	"github.com/studycall/studycall/postgres"
 	"github.com/studycall/studycall/postgres/postgrestest"
+	attendance "github.com/studycall/studycall/presence"
 )
 
 // The people of the web app's database, and the path of their study.
@@ -65,8 +65,9 @@ func newWebWorld(t *testing.T, address string) *webWorld {
 	t.Cleanup(store.Close)
 	handlers, err := commands.New(store, access, commands.DefaultSettings(), rand.Text)
 	must(t, err)
-	w.world = newWorldOver(t, pool, func(c *httpapi.Config) {
+	w.world = newWorldOver(t, pool, func(c *setup) {
 		c.Access, c.Users, c.Commands = access, cached, handlers
+		c.Presence = attendance.New(pool, handlers, nil, attendance.Settings{EmptyTimeout: time.Minute, Now: w.time}, c.Log)
 	})
 	return w
 }

@@ -13,6 +13,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/studycall/studycall/auth"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/membership"
@@ -47,7 +48,7 @@ func FuzzParsing(f *testing.F) {
 				t.Errorf("sends %q to %q", sent, to)
 			}
 		}
-		if _, err := parseClaims(data); err != nil && !errors.Is(err, errBadPayload) {
+		if _, err := auth.ParseClaims(data); err != nil && !errors.Is(err, auth.ErrBadPayload) {
 			t.Errorf("the claims: %v", err)
 		}
 	})

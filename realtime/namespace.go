@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/studycall/studycall/auth"
 	"github.com/studycall/studycall/language"
 	"github.com/studycall/studycall/socketio"
 	"github.com/studycall/studycall/websocket"
@@ -29,16 +30,16 @@ func (n namespace) Connect(ctx context.Context, socket *socketio.Socket, r *http
 	if limits.take(time.Now(), len(payload), true) != pass {
 		return &socketio.ConnectError{Message: "Too many connects"}
 	}
-	claimed, err := parseClaims(payload)
+	claimed, err := auth.ParseClaims(payload)
 	if err != nil {
 		return &socketio.ConnectError{Message: err.Error()}
 	}
 	if claimed.Token == "" {
-		claimed.Token = queryClaims(r).Token
+		claimed.Token = auth.QueryClaims(r).Token
 	}
 	user, err := s.identify(ctx, r, claimed)
-	if unknown := unknownCallerError(""); errors.As(err, &unknown) {
-		return &socketio.ConnectError{Message: unknown.Error()}
+	if refused := auth.ConnectionError(""); errors.As(err, &refused) {
+		return &socketio.ConnectError{Message: refused.Error()}
 	}
 	if err != nil {
 		socket.CloseTransport(websocket.Internal)

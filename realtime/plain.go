@@ -2,14 +2,12 @@ package realtime
 
 import (
 	"encoding/json"
-	"errors"
 	"net/http"
 	"strconv"
 	"time"
 
-	"github.com/studycall/studycall/api"
+	"github.com/studycall/studycall/auth"
 	"github.com/studycall/studycall/closecode"
-	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/language"
 	"github.com/studycall/studycall/websocket"
 )
@@ -37,55 +35,21 @@ type plainLink struct{ conn *websocket.Conn }
 func (l plainLink) send(m *message)                { l.conn.Send(m.forPlain()) }
 func (l plainLink) close(code websocket.CloseCode) { l.conn.Close(code) }
 
-// servePlain upgrades a request to a plain WebSocket, if its caller may connect.
-func (s *Server) servePlain(w http.ResponseWriter, r *http.Request) {
+// ServePlain upgrades a request to a plain WebSocket, if its user may connect. When it returns an error, it has not answered
+// the request.
+func (s *Server) ServePlain(w http.ResponseWriter, r *http.Request) error {
 	if err := s.admit(r); err != nil {
-		s.answer(w, r, err)
-		return
+		return err
 	}
-	user, err := s.identify(r.Context(), r, queryClaims(r))
+	user, err := s.identify(r.Context(), r, auth.QueryClaims(r))
 	if err != nil {
-		s.answer(w, r, err)
-		return
+		return err
 	}
 	c := newClient(s.NewID(), user, language.Preferred(r.Header.Values("Accept-Language")), nil, newLimits(s.Rates))
 	if err := s.plain.Serve(w, r, &plain{s, c}); err != nil {
-		s.Log.Debug("no WebSocket", "error", err)
+		s.Log.Debug("a request was not upgraded to a WebSocket", "error", err)
 	}
-}
-
-// answer refuses an upgrade, in the shape in which REST refuses requests. Why somebody is not known is not told, as there.
-func (s *Server) answer(w http.ResponseWriter, r *http.Request, err error) {
-	known := toClient(err)
-	status := statusOf(known.Code)
-	if errors.As(err, new(unknownCallerError)) {
-		known, status = &domain.Error{Code: domain.AuthRequired}, http.StatusUnauthorized
-	} else if known.Code == domain.ServerError {
-		s.Log.Error("an upgrade failed", "error", err)
-	}
-	w.Header().Set("Content-Type", "application/json")
-	if status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "2")
-	}
-	refused := api.NewError(known, language.Speak(w.Header(), r))
-	w.WriteHeader(status)
-	_, _ = w.Write(append(encode(refused), '\n')) // fails only when the caller is gone
-}
-
-// statusOf is the status of a refused upgrade.
-func statusOf(code domain.Code) int {
-	switch code {
-	case domain.InvalidRequest:
-		return http.StatusBadRequest
-	case domain.NotStudyMember:
-		return http.StatusForbidden
-	case domain.MethodNotAllowed:
-		return http.StatusMethodNotAllowed
-	case domain.ServerError:
-		return http.StatusInternalServerError
-	default:
-		return http.StatusServiceUnavailable
-	}
+	return nil
 }
 
 // Open implements websocket.Handler.

@@ -8,19 +8,17 @@ import (
 
 	"github.com/studycall/studycall/closecode"
 	"github.com/studycall/studycall/domain"
-	"github.com/studycall/studycall/feed"
 	"github.com/studycall/studycall/membership"
 )
 
 // lookAtPeople puts out whoever may no longer be here: who is no member of a study any more, and who has no account. Each is
-// asked about once, however many rooms, sockets and feeds they have. While it cannot be asked, nobody is put out for it.
+// asked about once, however many rooms and sockets they have. While it cannot be asked, nobody is put out for it.
 func (s *Server) lookAtPeople(ctx context.Context) error {
-	feeds := s.feeds.Subscribers()
-	return errors.Join(s.lookAtMembers(ctx, feeds), s.lookAtAccounts(ctx, feeds))
+	return errors.Join(s.lookAtMembers(ctx), s.lookAtAccounts(ctx))
 }
 
 // lookAtMembers puts out who is no longer an active member of the study.
-func (s *Server) lookAtMembers(ctx context.Context, feeds []*feed.Subscriber) error {
+func (s *Server) lookAtMembers(ctx context.Context) error {
 	rooms, studyIDs := s.rooms.all(), s.studies.ids()
 	asked := map[membership.Place]bool{}
 	for _, r := range rooms {
@@ -32,9 +30,6 @@ func (s *Server) lookAtMembers(ctx context.Context, feeds []*feed.Subscriber) er
 		for _, c := range s.studies.in(studyID) {
 			asked[membership.Place{StudyID: studyID, UserID: c.user.ID}] = true
 		}
-	}
-	for _, f := range feeds {
-		asked[membership.Place{StudyID: f.StudyID, UserID: f.UserID}] = true
 	}
 	if len(asked) == 0 {
 		return nil
@@ -62,23 +57,15 @@ func (s *Server) lookAtMembers(ctx context.Context, feeds []*feed.Subscriber) er
 			}
 		}
 	}
-	for _, f := range feeds {
-		if out(f.StudyID, f.UserID) {
-			f.Close(closecode.Removed)
-		}
-	}
 	return nil
 }
 
-// lookAtAccounts closes the sockets and feeds of accounts that may no longer be used.
-func (s *Server) lookAtAccounts(ctx context.Context, feeds []*feed.Subscriber) error {
+// lookAtAccounts closes the sockets of accounts that may no longer be used.
+func (s *Server) lookAtAccounts(ctx context.Context) error {
 	clients := s.clients.list()
 	asked := make(map[string]bool, len(clients))
 	for _, c := range clients {
 		asked[c.user.ID] = true
-	}
-	for _, f := range feeds {
-		asked[f.UserID] = true
 	}
 	if len(asked) == 0 {
 		return nil
@@ -95,11 +82,6 @@ func (s *Server) lookAtAccounts(ctx context.Context, feeds []*feed.Subscriber) e
 			s.removed(c, r, s.Now())
 		}
 		s.hangUp(c, closecode.Removed)
-	}
-	for _, f := range feeds {
-		if !active[f.UserID] {
-			f.Close(closecode.Removed)
-		}
 	}
 	return nil
 }

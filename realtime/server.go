@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,7 +14,7 @@ import (
 	"github.com/studycall/studycall/closecode"
 	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/domain"
-	"github.com/studycall/studycall/feed"
+	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/membership"
 	"github.com/studycall/studycall/presence"
 	"github.com/studycall/studycall/socketio"
@@ -57,11 +56,6 @@ type Users interface {
 	Users(ctx context.Context, ids []string) (map[string]membership.User, error)
 }
 
-// Authenticator tells who sent a request. The error is auth.ErrUnauthenticated when it does not prove it.
-type Authenticator interface {
-	Authenticate(r *http.Request) (userID string, err error)
-}
-
 // Config is what the server is made of. Everything must be safe for concurrent use.
 type Config struct {
 	Commands Commands
@@ -71,13 +65,11 @@ type Config struct {
 	Users   Users
 	// Calls tell in what state people on other servers are.
 	Calls         Calls
-	Authenticator Authenticator
+	Authenticator auth.Authenticator
 	// Origins are the web pages that may connect with their user's cookies; nil lists none.
 	Origins *auth.Origins
 	// Presence holds the leases of this server's sockets. The server runs it.
 	Presence *presence.Registry
-	// Events is the log, for the feed of events.
-	Events feed.Log
 	// Elsewhere reaches sockets on other servers.
 	Elsewhere Elsewhere
 	// Now is the business time of what happens; NewID makes ids that nobody else makes.
@@ -104,7 +96,6 @@ type Server struct {
 	recorder *recorder
 	socketIO *socketio.Server
 	plain    *websocket.Server
-	feeds    *feed.Feeds
 	announce *announcer
 	draining atomic.Bool
 
@@ -128,30 +119,14 @@ func New(config Config) *Server {
 	}
 	s.plain = websocket.New(websocket.Config{PingPeriod: interval, PongWait: interval + timeout, Codes: closecode.Codes()})
 	s.announce = newAnnouncer(s)
-	s.feeds = feed.New(feed.Config{
-		Log: config.Events, Heard: s.announce.heard, PingInterval: interval, PingTimeout: timeout, Logger: config.Log,
-	})
 	return s
 }
 
-// Routes answers what is the server's, /socket.io/, /ws and the feeds of events, and leaves all else to another handler. It is
-// no ServeMux, which would redirect what it takes for unclean paths, those of REST too.
-func (s *Server) Routes(other http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case strings.HasPrefix(r.URL.Path, "/socket.io/"):
-			s.socketIO.ServeHTTP(w, r)
-		case r.URL.Path == "/ws":
-			s.servePlain(w, r)
-		default:
-			if studyID, is := feedStudy(r); is {
-				s.serveFeed(w, r, studyID)
-				return
-			}
-			other.ServeHTTP(w, r)
-		}
-	})
-}
+// ServeSocketIO answers the requests of Engine.IO: handshakes, polls and upgrades.
+func (s *Server) ServeSocketIO(w http.ResponseWriter, r *http.Request) { s.socketIO.ServeHTTP(w, r) }
+
+// Observe takes every new event of the log, in order, from one goroutine. It does not block.
+func (s *Server) Observe(event eventstore.Recorded) { s.announce.heard(event) }
 
 const (
 	// closeTimeout is how long sockets may take to go when the server drains, of which one that takes nothing takes all.
@@ -178,7 +153,6 @@ func (s *Server) Run(ctx context.Context) {
 	loops.Go(func() { s.lookAgain(ctx, s.lookAtPeople) })
 	loops.Go(func() { s.lookAgain(ctx, s.lookAtLeases) })
 	loops.Go(func() { s.lookAgain(ctx, s.lookElsewhere) })
-	loops.Go(func() { s.feeds.Run(ctx) })
 	loops.Go(func() { s.announce.run(ctx) })
 	loops.Wait()
 }
@@ -207,8 +181,8 @@ func (s *Server) loseAll(ctx context.Context, at time.Time) error {
 // has to hear later.
 func (s *Server) closeAll(ctx context.Context) error {
 	var group sync.WaitGroup
-	errs := make([]error, 3)
-	for i, end := range []func(context.Context, websocket.CloseCode) error{s.socketIO.Close, s.plain.Close, s.feeds.Close} {
+	errs := make([]error, 2)
+	for i, end := range []func(context.Context, websocket.CloseCode) error{s.socketIO.Close, s.plain.Close} {
 		group.Go(func() { errs[i] = end(ctx, websocket.Restart) })
 	}
 	group.Wait()

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
@@ -19,6 +18,8 @@ import (
 	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
+	"github.com/studycall/studycall/feed"
+	"github.com/studycall/studycall/httpapi"
 	"github.com/studycall/studycall/membership"
 	"github.com/studycall/studycall/postgres"
 	"github.com/studycall/studycall/postgres/postgrestest"
@@ -90,6 +91,7 @@ type node struct {
 	world    *world
 	id       string
 	live     *realtime.Server
+	feeds    *feed.Feeds
 	present  *presence.Registry
 	commands *commands.Handlers
 	pool     *pgxpool.Pool
@@ -129,7 +131,7 @@ func (w *world) server(tunes ...tune) *node {
 		ServerID: rand.Text(), Grace: grace, EmptyTimeout: time.Hour, Beat: 50 * time.Millisecond, Now: time.Now,
 	}
 	config := realtime.Config{
-		Access: access, Recheck: membership.NewAccess(members.Younger(look)), Users: members, Authenticator: auth.Dev{}, Events: store, Elsewhere: realtime.Unconnected{},
+		Access: access, Recheck: membership.NewAccess(members.Younger(look)), Users: members, Authenticator: auth.Dev{}, Elsewhere: realtime.Unconnected{},
 		Now: time.Now, NewID: rand.Text, Look: look, Rates: realtime.DefaultRates(), Log: log,
 	}
 	for _, change := range tunes {
@@ -143,12 +145,16 @@ func (w *world) server(tunes ...tune) *node {
 	n.present = presence.New(pool, n.commands, sessions, settings, log)
 	config.Commands, config.Calls, config.Presence = n.commands, sessions, n.present
 	n.live = realtime.New(config)
-	n.http = httptest.NewServer(n.live.Routes(http.NotFoundHandler()))
+	n.feeds = feed.New(feed.Config{Log: store, Observe: n.live.Observe, Logger: log})
+	edge := httpapi.New(httpapi.Config{Authenticator: config.Authenticator, Security: httpapi.Security{Origins: config.Origins}, Now: config.Now, Log: log})
+	edge.Open(httpapi.Services{Access: access, Sockets: n.live, Feeds: n.feeds})
+	n.http = httptest.NewServer(edge)
 	n.url = n.http.URL
 
 	running, stop := context.WithCancel(context.Background())
 	var loops sync.WaitGroup
 	loops.Go(func() { n.live.Run(running) })
+	loops.Go(func() { n.feeds.Run(running) })
 	loops.Go(func() {
 		if err := projections.NewRunner(store, log, all...).Run(running); err != nil && running.Err() == nil {
 			t.Errorf("the projections ended with %v", err)
@@ -165,6 +171,7 @@ func (n *node) letGo() {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	_ = n.live.Close(ctx) // of a killed server, the database is gone
+	_ = n.feeds.Close(ctx)
 	n.http.Close()
 	n.store.Close()
 	n.pool.Close()

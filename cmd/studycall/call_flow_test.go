@@ -24,7 +24,6 @@ func transports() map[string]struct{ options, are []string } {
 // message of a call, and finds it on record.
 func TestACallByTheWebAppsClient(t *testing.T) {
 	t.Parallel()
-	skipInShort(t, "20 s")
 	folder := webPackages(t)
 	for name, transport := range transports() {
 		t.Run(name, func(t *testing.T) {

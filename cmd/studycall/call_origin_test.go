@@ -9,7 +9,6 @@ import (
 // TestOriginsOfPages: a browser lets the pages of listed origins read what the service answers, and no others.
 func TestOriginsOfPages(t *testing.T) {
 	t.Parallel()
-	skipInShort(t, "5 s")
 	findChromium(t)
 	stage := newStage(t, webPackages(t))
 	stage.service = serveHere(t, t.Output(), nil, callArgs(callDatabase(t), "--allowed-origins="+stage.server.URL)...)

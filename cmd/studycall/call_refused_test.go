@@ -10,7 +10,6 @@ import (
 // TestTheWebAppsClientIsRefused: it is told why in the words that the web app looks for, and does not try again.
 func TestTheWebAppsClientIsRefused(t *testing.T) {
 	t.Parallel()
-	skipInShort(t, "5 s")
 	folder := webPackages(t)
 	address := serveHere(t, t.Output(), nil, callArgs(callDatabase(t))...)
 	clients := startWebClients(t, folder)

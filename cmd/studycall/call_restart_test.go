@@ -19,7 +19,6 @@ import (
 // database. The clients connect again by themselves, and nobody is on record as having left in between.
 func TestTheWebAppsClientOutlivesARestart(t *testing.T) {
 	t.Parallel()
-	skipInShort(t, "20 s")
 	folder := webPackages(t)
 	for name, transport := range transports() {
 		t.Run(name, func(t *testing.T) {

@@ -10,7 +10,6 @@ import (
 // the other; and it is all on record.
 func TestTwoBrowsersCallEachOther(t *testing.T) {
 	t.Parallel()
-	skipInShort(t, "20 s")
 	c := newPair(t)
 	c.kim.listens(lee, false)
 	c.lee.listens(kim, false)

@@ -39,7 +39,6 @@ const (
 // acknowledged command is in the log, once; the log has no holes; and the tables equal a plain fold of it.
 func TestNothingIsLostAndNothingTwice(t *testing.T) {
 	t.Parallel()
-	skipInShort(t, "20 s")
 	url := postgrestest.NewURL(t)
 	pool, err := postgres.Connect(t.Context(), url)
 	if err != nil {

@@ -137,7 +137,6 @@ func TestOneEdgeInFrontOfAll(t *testing.T) {
 // another's people notice nothing.
 func TestAFloodOfHandshakes(t *testing.T) {
 	t.Parallel()
-	skipInShort(t, "3 s")
 	address, client := serveHere(t, io.Discard, nil, "--database-url="+postgrestest.NewURL(t), "--trusted-proxies=127.0.0.1/32", "--auth=nextauth",
 		"--nextauth-secret="+secretText), newClient(t)
 	as := func(from, method, path, body string) (int, http.Header, string) {

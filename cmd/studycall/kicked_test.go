@@ -89,7 +89,6 @@ func (in *inside) look(t *testing.T, client *http.Client, address string) bool {
 // database hangs, which has no say in it.
 func TestAKickClosesEveryDoor(t *testing.T) {
 	t.Parallel()
-	skipInShort(t, "7 s")
 	const (
 		remembered = 1500 * time.Millisecond
 		people     = 11

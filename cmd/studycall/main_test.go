@@ -31,14 +31,6 @@ func TestMain(m *testing.M) {
 	postgrestest.Main(m)
 }
 
-// skipInShort skips a slow test in the fast lane.
-func skipInShort(t *testing.T, takes string) {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("-short: takes " + takes)
-	}
-}
-
 // process is the program running as a process of its own.
 type process struct {
 	cmd     *exec.Cmd

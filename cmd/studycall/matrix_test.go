@@ -107,7 +107,6 @@ func codeOf(user, route, status string) string {
 // TestEveryRouteForEverybody: on the real program, with every kind of proof, over our own tables and over the web app's.
 func TestEveryRouteForEverybody(t *testing.T) {
 	t.Parallel()
-	skipInShort(t, "5 s")
 	for _, how := range proofs() {
 		for name, where := range map[string]func(*testing.T) *registry{"our tables": ourRegistry, "the web app's tables": webRegistry} {
 			t.Run(how.name+", "+name, func(t *testing.T) {

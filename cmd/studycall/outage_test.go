@@ -22,7 +22,6 @@ const backWithin = 5 * time.Second
 // that was acknowledged is lost; and when it is back, so is the service, by itself.
 func TestPostgresIsStoppedAndStartedUnderLoad(t *testing.T) {
 	t.Parallel()
-	skipInShort(t, "15 s")
 	cluster := postgrestest.Cluster(t, "fsync=on", "full_page_writes=on")
 	pool, err := postgres.Connect(t.Context(), cluster.URL())
 	if err != nil {

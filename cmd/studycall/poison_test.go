@@ -109,7 +109,6 @@ func (c *clinic) get(route string) string {
 // stopped it is put right, it goes on itself, skipping nothing.
 func TestAPoisonedProjectionStopsAlone(t *testing.T) {
 	t.Parallel()
-	skipInShort(t, "5 s")
 	c := newClinic(t)
 	first := c.meet()
 	eventually(t, time.Minute, "all are live", func() bool {

@@ -27,7 +27,6 @@ const (
 // and in the end nobody is left in the call.
 func TestTheRecordIsWhatHappened(t *testing.T) {
 	t.Parallel()
-	skipInShort(t, "30 s")
 	url := postgrestest.NewURL(t)
 	pool, err := postgres.Connect(t.Context(), url)
 	if err != nil {

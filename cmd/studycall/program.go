@@ -9,12 +9,13 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/studycall/studycall/eventstore"
+	"github.com/studycall/studycall/feed"
 	"github.com/studycall/studycall/httpapi"
 	"github.com/studycall/studycall/membership"
 	"github.com/studycall/studycall/projections"
@@ -48,9 +49,9 @@ func defaultTimeouts() timeouts {
 type program struct {
 	log      *slog.Logger
 	listener net.Listener
+	edge     *httpapi.Server
 	server   *http.Server
 	served   chan error // the result of server.Serve
-	handler  atomic.Pointer[http.Handler]
 	signIn   signInFlags
 
 	db      *database
@@ -58,6 +59,7 @@ type program struct {
 	store   *eventstore.Store
 	runner  *projections.Runner
 	live    *realtime.Server
+	feeds   *feed.Feeds
 	release []func() // releases the above, in order of acquisition
 }
 
@@ -75,22 +77,26 @@ func newProgram(ctx context.Context, c serveCommand, log *slog.Logger) (*program
 		return nil, fmt.Errorf("listen on %s (choose another --listen): %w", c.Listen, err)
 	}
 	p.listener = listener
-	security := c.security(callers)
-	p.serve(httpapi.Starting(log), security, cmp.Or(c.timeouts, defaultTimeouts()))
-	if err := p.wire(ctx, c, callers, security); err != nil {
+	p.edge = httpapi.New(httpapi.Config{
+		Authenticator:   callers,
+		Security:        c.security(callers),
+		Now:             time.Now,
+		Zone:            c.StatsTimezone.Location,
+		RecheckInterval: recheck,
+		Log:             log,
+	})
+	p.serve(cmp.Or(c.timeouts, defaultTimeouts()))
+	if err := p.wire(ctx, c, callers); err != nil {
 		p.Close()
 		return nil, err
 	}
 	return p, nil
 }
 
-// serve starts the HTTP server. It answers through the edge, with the handler in p.handler; first is the initial one.
-func (p *program) serve(first http.Handler, security httpapi.Security, limits timeouts) {
-	p.handler.Store(&first)
+// serve starts the HTTP server. The edge answers that the service is starting until wire opens it.
+func (p *program) serve(limits timeouts) {
 	p.server = &http.Server{
-		Handler: httpapi.NewEdge(security, time.Now).Before(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			(*p.handler.Load()).ServeHTTP(w, r)
-		})),
+		Handler:           p.edge,
 		ReadHeaderTimeout: limits.headers,
 		ReadTimeout:       limits.body,
 		WriteTimeout:      limits.answer,
@@ -120,6 +126,8 @@ func (p *program) Run(ctx context.Context) error {
 	group, failing := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.runner.Run(folding) })
 	group.Go(func() error { p.live.Run(living); return nil })
+	group.Go(func() error { p.feeds.Run(living); return nil })
+	group.Go(func() error { p.edge.RecheckFeeds(living); return nil })
 	group.Go(func() error {
 		if err := <-p.served; !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve: %w", err)
@@ -139,13 +147,15 @@ func (p *program) Run(ctx context.Context) error {
 func (p *program) drain(ctx context.Context, stopLive func()) error {
 	defer stopLive()
 	p.log.Info("draining")
-	handler := httpapi.Draining(*p.handler.Load(), p.log)
-	p.handler.Store(&handler)
+	p.edge.Drain()
 	sockets, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()
+	var feeds sync.WaitGroup
+	feeds.Go(func() { p.closeFeeds(sockets) })
 	if err := p.live.Drain(sockets); err != nil {
 		p.log.Warn("could not record all changes in calls: other servers will record them by the leases", "error", err)
 	}
+	feeds.Wait()
 	stopLive()
 	requests, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()
@@ -154,6 +164,13 @@ func (p *program) drain(ctx context.Context, stopLive func()) error {
 		return p.server.Close()
 	}
 	return nil
+}
+
+// closeFeeds closes the feeds of events. Their subscribers reconnect to another server.
+func (p *program) closeFeeds(ctx context.Context) {
+	if err := p.feeds.Close(ctx); err != nil {
+		p.log.Debug("cut the feeds of subscribers that did not take the close frame", "error", err)
+	}
 }
 
 // Close closes the HTTP server and then releases the other parts in reverse order. It may follow a failed newProgram.

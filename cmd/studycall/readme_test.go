@@ -27,7 +27,6 @@ func TestTheReadmesSession(t *testing.T) {
 // it, a second program is turned away, and the next one finds what was recorded.
 func TestTheReadmesSessionOnAServerOfItsOwn(t *testing.T) {
 	t.Parallel()
-	skipInShort(t, "15 s")
 	folder := t.TempDir()
 	if err := os.Chmod(filepath.Dir(folder), 0o755); err != nil { // the user that Postgres runs as must get through
 		t.Fatal(err)

@@ -100,7 +100,7 @@ func TestMistakesInRebuildAndVerify(t *testing.T) {
 				t.Errorf("%s %s: exit %d, says %q and %q", command, c.args, code, stdout, stderr)
 			}
 		}
-		if code, stdout, _ := studycall(t, command, "--help"); code != exitOK || !strings.Contains(stdout, "default: all") {
+		if code, stdout, _ := studycall(t, command, "--help"); code != exitOK || !strings.Contains(stdout, "all of them if none is named") {
 			t.Errorf("%s --help: exit %d\n%s", command, code, stdout)
 		}
 		code, _, stderr := studycall(t, command, "--database-url="+postgrestest.Empty(t))
@@ -112,7 +112,6 @@ func TestMistakesInRebuildAndVerify(t *testing.T) {
 
 func TestVerifyPrintsDifferencesAndRebuildPutsThemRight(t *testing.T) {
 	t.Parallel()
-	skipInShort(t, "5 s")
 	pool, database := sown(t, "--studies=2", "--sessions=5")
 	events := int64(0)
 	if err := pool.QueryRow(t.Context(), `update user_stats.totals set sessions = sessions + 100, muted_ms = -1
@@ -201,7 +200,6 @@ func TestAnInterruptedVerificationIsNoSuccess(t *testing.T) {
 // and the next rebuild succeeds.
 func TestRebuildsThatAreKilledLeaveNothingThatMatters(t *testing.T) {
 	t.Parallel()
-	skipInShort(t, "13 s")
 	pool, database := sown(t, "--studies=10", "--sessions=50")
 	began := time.Now()
 	startCommand(t, "rebuild", database).mustSucceed(t)
@@ -242,7 +240,6 @@ func TestRebuildsThatAreKilledLeaveNothingThatMatters(t *testing.T) {
 // and verifications find nothing. In the end all is well.
 func TestRebuildAndVerifyBesideABusyServer(t *testing.T) {
 	t.Parallel()
-	skipInShort(t, "35 s")
 	url := postgrestest.NewURL(t)
 	database := "--database-url=" + url
 	pool, err := postgres.Connect(t.Context(), url, postgres.WithMaxConns(4))

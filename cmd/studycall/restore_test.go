@@ -16,7 +16,6 @@ import (
 // same log, and the next event has the next position.
 func TestARestoredDumpGoesOnAtTheNextPosition(t *testing.T) {
 	t.Parallel()
-	skipInShort(t, "20 s")
 	old := postgrestest.Cluster(t)
 	pgDump, err := exec.LookPath(filepath.Join(old.BinDir(), "pg_dump"))
 	if err != nil {

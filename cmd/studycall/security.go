@@ -63,7 +63,7 @@ func (f signInFlags) method(listen string) (string, error) {
 }
 
 // authenticator returns the authenticator of the method. Errors are those of method.
-func (f signInFlags) authenticator(listen string) (httpapi.Authenticator, error) {
+func (f signInFlags) authenticator(listen string) (auth.Authenticator, error) {
 	method, err := f.method(listen)
 	if err != nil {
 		return nil, err
@@ -134,7 +134,7 @@ func (f edgeFlags) check() error {
 }
 
 // security returns the settings of the HTTP edge.
-func (f edgeFlags) security(callers httpapi.Authenticator) httpapi.Security {
+func (f edgeFlags) security(callers auth.Authenticator) httpapi.Security {
 	security := httpapi.Security{
 		Origins:    f.AllowedOrigins.Origins,
 		Proxies:    f.TrustedProxies,

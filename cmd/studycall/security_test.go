@@ -51,7 +51,6 @@ func get(t *testing.T, client *http.Client, url string, headers ...string) answe
 // TestEveryBadTokenIsAnsweredAlike, byte for byte: who tries tokens does not learn why one was refused.
 func TestEveryBadTokenIsAnsweredAlike(t *testing.T) {
 	t.Parallel()
-	skipInShort(t, "4 s")
 	text, err := os.ReadFile("../../auth/testdata/sessions.json")
 	if err != nil {
 		t.Fatal(err)
@@ -128,7 +127,6 @@ func TestEveryBadTokenIsAnsweredAlike(t *testing.T) {
 // with, or the database's password; not when all is well, and not when the database is away.
 func TestSecretsAreNotShown(t *testing.T) {
 	t.Parallel()
-	skipInShort(t, "6 s")
 	const password = "a-password-of-the-database"
 	cluster := postgrestest.Cluster(t)
 	address, err := url.Parse(cluster.URL())

@@ -183,7 +183,6 @@ func TestTwoWhoSeedTheSameAtOnceAppendNothingTwice(t *testing.T) {
 // TestWhatWasSeededCanBeLookedAt runs the command that seed prints, in a shell, while the service runs on that database.
 func TestWhatWasSeededCanBeLookedAt(t *testing.T) {
 	t.Parallel()
-	skipInShort(t, "3 s")
 	f := newField(t)
 	code, stdout, stderr := sow(t.Context(), f.url, "--studies=1", "--sessions=3", "--seed=4")
 	if code != exitOK || !strings.Contains(stdout, " of the study seed-4-study-1.\n") {

@@ -20,7 +20,7 @@ func TestHowCallersSignIn(t *testing.T) {
 	const here, everywhere = "127.0.0.1:8080", "0.0.0.0:8080"
 	const (
 		needsSecret = "needs the web app's secret: set NEXTAUTH_SECRET"
-		believes    = "shows that this is not development"
+		believes    = "says that this is not development"
 		loopback    = "on loopback only"
 		unknown     = "must be one of nextauth, dev"
 		nowhere     = "is not an address like 127.0.0.1:8080"
@@ -99,13 +99,13 @@ func TestTheEnvironmentIsRefusedAsFlagsAre(t *testing.T) {
 		env, args []string
 		says      string
 	}{
-		{[]string{"STUDYCALL_AUTH=dev", "NEXTAUTH_SECRET=" + secretText}, nil, "shows that this is not development"},
-		{[]string{"NEXTAUTH_SECRET=" + secretText}, []string{"--auth=dev"}, "shows that this is not development"},
+		{[]string{"STUDYCALL_AUTH=dev", "NEXTAUTH_SECRET=" + secretText}, nil, "says that this is not development"},
+		{[]string{"NEXTAUTH_SECRET=" + secretText}, []string{"--auth=dev"}, "says that this is not development"},
 		{[]string{"NEXTAUTH_SECRET=" + secretText}, []string{"--nextauth-secret="}, "no secret at place 1 of 1"},
-		{[]string{"NEXTAUTH_SECRET=" + secretText}, []string{"--auth=dev", "--nextauth-secret="}, "shows that this is not development"},
-		{[]string{"STUDYCALL_AUTH=dev"}, []string{"--nextauth-secret=" + secretText}, "shows that this is not development"},
-		{[]string{"STUDYCALL_AUTH=dev", "AUTH_SECRET=" + secretText}, nil, "shows that this is not development"},
-		{[]string{"AUTH_SECRET=" + secretText}, []string{"--auth=dev", "--nextauth-secret="}, "shows that this is not development"},
+		{[]string{"NEXTAUTH_SECRET=" + secretText}, []string{"--auth=dev", "--nextauth-secret="}, "says that this is not development"},
+		{[]string{"STUDYCALL_AUTH=dev"}, []string{"--nextauth-secret=" + secretText}, "says that this is not development"},
+		{[]string{"STUDYCALL_AUTH=dev", "AUTH_SECRET=" + secretText}, nil, "says that this is not development"},
+		{[]string{"AUTH_SECRET=" + secretText}, []string{"--auth=dev", "--nextauth-secret="}, "says that this is not development"},
 		{[]string{"AUTH_SECRET=" + secretText}, []string{"--nextauth-secret="}, "no secret at place 1 of 1"},
 		{[]string{"AUTH_SECRET=" + secretText + ",,"}, nil, "no secret at place 2 of 3"},
 		{[]string{"AUTH_SECRET=" + secretText, "NEXTAUTH_SECRET=" + secretText + "2"}, nil, "NEXTAUTH_SECRET and AUTH_SECRET are different secrets"},

@@ -152,7 +152,6 @@ func TestSlowClientsAreLetGo(t *testing.T) {
 
 func TestHeadersOverTheLimit(t *testing.T) {
 	t.Parallel()
-	skipInShort(t, "8 s")
 	address := serveHere(t, io.Discard, nil, "--database-url="+postgrestest.NewURL(t))
 	s := dial(t, address)
 	line := "X-Large: " + strings.Repeat("x", 64<<10) + "\r\n"

@@ -13,7 +13,6 @@ import (
 // TestTwoHundredPressStartAtOnce: over two servers on one database, one session comes of it.
 func TestTwoHundredPressStartAtOnce(t *testing.T) {
 	t.Parallel()
-	skipInShort(t, "6 s")
 	url := postgrestest.NewURL(t)
 	pool, err := postgres.Connect(t.Context(), url)
 	if err != nil {

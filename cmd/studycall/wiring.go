@@ -10,8 +10,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/studycall/studycall/auth"
 	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/eventstore"
+	"github.com/studycall/studycall/feed"
 	"github.com/studycall/studycall/httpapi"
 	"github.com/studycall/studycall/membership"
 	"github.com/studycall/studycall/presence"
@@ -34,11 +36,12 @@ type core struct {
 	access   *membership.Access
 	sessions *projections.SessionQueries
 	presence *presence.Registry
-	callers  httpapi.Authenticator
+	recheck  *membership.Access // with younger knowledge than access
+	callers  auth.Authenticator
 }
 
-// wire opens the storage, makes the parts of the service, and replaces the handler by the complete one.
-func (p *program) wire(ctx context.Context, c serveCommand, callers httpapi.Authenticator, security httpapi.Security) error {
+// wire opens the storage, makes the parts of the service, and opens the edge.
+func (p *program) wire(ctx context.Context, c serveCommand, callers auth.Authenticator) error {
 	members, err := p.openStorage(ctx, c)
 	if err != nil {
 		return err
@@ -51,7 +54,10 @@ func (p *program) wire(ctx context.Context, c serveCommand, callers httpapi.Auth
 		return err
 	}
 	p.runner = projections.NewRunner(p.store, p.log, all...)
-	shared := core{members: members, access: membership.NewAccess(members), callers: callers}
+	shared := core{
+		members: members, callers: callers,
+		access: membership.NewAccess(members), recheck: membership.NewAccess(members.Younger(recheck)),
+	}
 	settings := commands.DefaultSettings()
 	settings.Capacity = c.CallCapacity
 	if shared.commands, err = commands.New(p.store, shared.access, settings, rand.Text); err != nil {
@@ -61,8 +67,9 @@ func (p *program) wire(ctx context.Context, c serveCommand, callers httpapi.Auth
 	shared.presence = presence.New(p.db.Pool, shared.commands, shared.sessions, c.presence(), p.log)
 	p.live = p.newLive(c, shared)
 	p.release = append(p.release, p.deregister)
-	handler := p.live.Routes(p.newREST(c, shared, security, all))
-	p.handler.Store(&handler)
+	p.feeds = feed.New(feed.Config{Log: p.store, Observe: p.live.Observe, Logger: p.log})
+	p.release = append(p.release, func() { p.closeFeeds(context.Background()) })
+	p.edge.Open(p.services(c, shared, all))
 	return nil
 }
 
@@ -106,13 +113,12 @@ func (p *program) newLive(c serveCommand, shared core) *realtime.Server {
 	return realtime.New(realtime.Config{
 		Commands:      shared.commands,
 		Access:        shared.access,
-		Recheck:       membership.NewAccess(shared.members.Younger(recheck)),
+		Recheck:       shared.recheck,
 		Users:         shared.members,
 		Calls:         shared.sessions,
 		Authenticator: shared.callers,
 		Origins:       c.AllowedOrigins.Origins,
 		Presence:      shared.presence,
-		Events:        p.store,
 		Elsewhere:     realtime.Unconnected{},
 		Now:           time.Now,
 		NewID:         rand.Text,
@@ -122,25 +128,23 @@ func (p *program) newLive(c serveCommand, shared core) *realtime.Server {
 	})
 }
 
-// newREST makes the handler of REST.
-func (p *program) newREST(c serveCommand, shared core, security httpapi.Security, all []projections.Projection) http.Handler {
-	return httpapi.New(httpapi.Config{
-		Commands:      shared.commands,
-		Sessions:      shared.sessions,
-		History:       projections.NewHistoryQueries(p.db.Pool, p.store),
-		UserStats:     projections.NewUserStatsQueries(p.db.Pool, p.store),
-		StudyStats:    projections.NewStudyStatsQueries(p.db.Pool, p.store, c.StatsTimezone.Location),
-		Presence:      shared.presence,
-		Access:        shared.access,
-		Users:         shared.members,
-		Authenticator: shared.callers,
-		Readiness:     projections.NewReadiness(p.db.Pool, all...),
-		Metrics:       p.metrics(all),
-		Now:           time.Now,
-		Zone:          c.StatsTimezone.Location,
-		Log:           p.log,
-		Security:      security,
-	})
+// services returns what the routes of the edge call.
+func (p *program) services(c serveCommand, shared core, all []projections.Projection) httpapi.Services {
+	return httpapi.Services{
+		Commands:   shared.commands,
+		Sessions:   shared.sessions,
+		History:    projections.NewHistoryQueries(p.db.Pool, p.store),
+		UserStats:  projections.NewUserStatsQueries(p.db.Pool, p.store),
+		StudyStats: projections.NewStudyStatsQueries(p.db.Pool, p.store, c.StatsTimezone.Location),
+		Presence:   shared.presence,
+		Access:     shared.access,
+		Recheck:    shared.recheck,
+		Users:      shared.members,
+		Readiness:  projections.NewReadiness(p.db.Pool, all...),
+		Sockets:    p.live,
+		Feeds:      p.feeds,
+		Metrics:    p.metrics(all),
+	}
 }
 
 // presence returns the settings of leases.

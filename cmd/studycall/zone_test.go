@@ -79,7 +79,7 @@ func TestAServerWhoseTablesAreAnotherZonesIsSeen(t *testing.T) {
 		t.Error("/metrics of the other server says so")
 	}
 	eventually(t, time.Minute, "the log says so", func() bool {
-		return strings.Contains(log.String(), "projection=study_stats/1/Asia/Seoul") && strings.Contains(log.String(), "tables were replaced by another program")
+		return strings.Contains(log.String(), "projection=study_stats/1/Asia/Seoul") && strings.Contains(log.String(), "tables are of another program now")
 	})
 	for zone, want := range map[string]string{"Asia/Seoul": "other version", "UTC": "live"} {
 		_, table, _ := studycall(t, "projections", database, "--stats-timezone="+zone)

@@ -15,8 +15,10 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/eventstore"
+	"github.com/studycall/studycall/feed"
 	"github.com/studycall/studycall/httpapi"
 	"github.com/studycall/studycall/membership"
 	"github.com/studycall/studycall/postgres/postgrestest"
@@ -41,7 +43,8 @@ const calls = "/api/my-studies/study-123/video-call/"
 type world struct {
 	tb       testing.TB
 	url      string
-	handler  http.Handler
+	handler  *httpapi.Server
+	feeds    *feed.Feeds
 	pool     *pgxpool.Pool
 	store    *eventstore.Store
 	commands *commands.Handlers
@@ -49,12 +52,25 @@ type world struct {
 	now      atomic.Int64 // milliseconds
 }
 
-func newWorld(tb testing.TB, changes ...func(*httpapi.Config)) *world {
+// setup is all that a server is made of.
+type setup struct {
+	httpapi.Config
+	httpapi.Services
+}
+
+// open makes a server that serves every route.
+func (s setup) open() *httpapi.Server {
+	server := httpapi.New(s.Config)
+	server.Open(s.Services)
+	return server
+}
+
+func newWorld(tb testing.TB, changes ...func(*setup)) *world {
 	tb.Helper()
 	return newWorldOver(tb, postgrestest.New(tb), changes...)
 }
 
-func newWorldOver(tb testing.TB, pool *pgxpool.Pool, changes ...func(*httpapi.Config)) *world {
+func newWorldOver(tb testing.TB, pool *pgxpool.Pool, changes ...func(*setup)) *world {
 	tb.Helper()
 	w := &world{tb: tb, pool: pool, logged: &logged{}}
 	w.now.Store(time.Date(2025, 11, 19, 10, 30, 0, 0, time.UTC).UnixMilli())
@@ -84,17 +100,27 @@ func newWorldOver(tb testing.TB, pool *pgxpool.Pool, changes ...func(*httpapi.Co
 	must(tb, err)
 	sessions := projections.NewSessionQueries(pool, store)
 	sessions.FreshWithin = time.Minute
-	config := httpapi.Config{
-		Commands: w.commands, Sessions: sessions,
-		Presence: attendance.New(pool, w.commands, nil, attendance.Settings{EmptyTimeout: time.Minute, Now: w.time}, log),
-		History:  projections.NewHistoryQueries(pool, store), UserStats: projections.NewUserStatsQueries(pool, store),
-		StudyStats: projections.NewStudyStatsQueries(pool, store, seoul(tb)), Access: access, Users: tables,
-		Authenticator: believing{}, Readiness: projections.NewReadiness(pool), Metrics: http.NotFoundHandler(), Now: w.time, Zone: seoul(tb), Log: log,
+	w.feeds = feed.New(feed.Config{Log: store, Observe: func(eventstore.Recorded) {}, Logger: log})
+	recheck := 50 * time.Millisecond
+	config := setup{
+		httpapi.Config{
+			Authenticator: believing{}, Now: w.time, Zone: seoul(tb), RecheckInterval: recheck, Log: log,
+		},
+		httpapi.Services{
+			Commands: w.commands, Sessions: sessions,
+			Presence: attendance.New(pool, w.commands, nil, attendance.Settings{EmptyTimeout: time.Minute, Now: w.time}, log),
+			History:  projections.NewHistoryQueries(pool, store), UserStats: projections.NewUserStatsQueries(pool, store),
+			StudyStats: projections.NewStudyStatsQueries(pool, store, seoul(tb)), Access: access, Recheck: access, Users: tables,
+			Readiness: projections.NewReadiness(pool), Metrics: http.NotFoundHandler(), Feeds: w.feeds,
+		},
 	}
 	for _, change := range changes {
 		change(&config)
 	}
-	w.handler = behindEdge(config)
+	w.handler = config.open()
+	runner.Go(func() { w.feeds.Run(running) })
+	runner.Go(func() { w.handler.RecheckFeeds(running) })
+	tb.Cleanup(func() { check.NoError(tb, w.feeds.Close(context.Background())) }) // before the server waits for its connections
 	server := httptest.NewServer(w.handler)
 	tb.Cleanup(server.Close)
 	w.url = server.URL

@@ -1,0 +1,65 @@
+package realtime_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/studycall/studycall/check"
+)
+
+// followsTheLog waits until the server follows the log, which is when it opens feeds.
+func (n *node) followsTheLog() {
+	n.world.t.Helper()
+	url := "ws" + strings.TrimPrefix(n.url, "http") + "/api/my-studies/" + study + "/video-call/events?userId=kim"
+	check.Eventually(n.world.t, "the server follows the log", func() bool {
+		conn, response, err := websocket.DefaultDialer.DialContext(n.world.t.Context(), url, nil)
+		if err == nil {
+			return conn.Close() == nil
+		}
+		if response == nil || response.StatusCode != http.StatusServiceUnavailable {
+			n.world.t.Fatalf("the feed is refused: %v", err)
+		}
+		_ = response.Body.Close()
+		return false
+	})
+}
+
+// TestCallsAreAnnounced: to the members who are in the study, on whichever server they are.
+func TestCallsAreAnnounced(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"here", "there"} {
+		w := newWorld(t)
+		here, there := w.server(), w.server()
+		watching := map[string]*node{"here": here, "there": there}[name]
+		watching.followsTheLog()
+		who := watching.as("choi")
+		who.Must("presence:join-study", `{"studyId":"go"}`)
+		elsewhere := watching.as("choi")
+		elsewhere.Must("presence:join-study", `{"studyId":"rust"}`)
+		lee := here.in("lee")
+		started := who.Expect("video:started")
+		lee.Must("video:leave-room", inRoom)
+		ended := who.Expect("video:ended")
+		var session struct {
+			Session struct{ ID, StartedAt string }
+		}
+		must(t, json.Unmarshal(started, &session))
+		want := `{"studyId":"go","session":{"id":"` + session.Session.ID + `","studyId":"go","roomId":"study-go-main","startedBy":"lee","startedAt":"` +
+			session.Session.StartedAt + `","endedAt":null,"duration":null,"starter":{"id":"lee","name":"이영희","avatar":null}}}`
+		if string(started) != want {
+			t.Errorf("%s: got  %s\nwant %s", name, started, want)
+		}
+		if want := `{"studyId":"go","sessionId":"` + session.Session.ID + `"}`; string(ended) != want {
+			t.Errorf("%s: got  %s\nwant %s", name, ended, want)
+		}
+		for _, told := range elsewhere.Told() {
+			if strings.HasPrefix(told.Name, "video:") {
+				t.Errorf("%s: somebody in another study is told %s", name, told.Name)
+			}
+		}
+	}
+}
