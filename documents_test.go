@@ -1,10 +1,12 @@
 package studycall_test
 
 import (
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -46,4 +48,19 @@ func read(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+// `task golden` covers every package that compares answers with golden files.
+func TestTaskGoldenNamesTheGoldenPackages(t *testing.T) {
+	t.Parallel()
+	folders := map[string]bool{}
+	for _, file := range sources(t) {
+		if file.test && file.folder != "." && strings.Contains(read(t, file.name), `"UPDATE_GOLDEN"`) {
+			folders[file.folder] = true
+		}
+	}
+	want := "go test -count=1 ./" + strings.Join(slices.Sorted(maps.Keys(folders)), " ./") + `"`
+	if !strings.Contains(read(t, "Taskfile.yml"), want) {
+		t.Errorf("Taskfile.yml does not run %s", want)
+	}
 }
