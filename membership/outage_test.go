@@ -243,7 +243,7 @@ func TestTheMembershipDatabaseIsStopped(t *testing.T) {
 	}
 
 	for range 2 {
-		if err := cluster.Stop(t.Context(), 0); err != nil { // at once, connections or not
+		if err := cluster.Stop(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		c.pass(30 * time.Second)

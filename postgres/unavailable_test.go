@@ -12,7 +12,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"golang.org/x/sys/unix"
 
 	"github.com/studycall/studycall/postgres"
 	"github.com/studycall/studycall/postgres/postgrestest"
@@ -92,10 +91,9 @@ func TestUnavailableWhileAServerGoesAndComes(t *testing.T) {
 			t.Fatal(err)
 		}
 		if crash {
-			err = unix.Kill(server.PID(), unix.SIGQUIT)
-			_ = server.Stop(t.Context(), 0)
+			err = server.Crash(t.Context())
 		} else {
-			err = server.Stop(t.Context(), 0)
+			err = server.Stop(t.Context())
 		}
 		if err != nil {
 			t.Fatal(err)

@@ -120,8 +120,8 @@ func stoppableWorld(t *testing.T, options ...string) (*world, database) {
 	t.Helper()
 	cluster := postgrestest.Cluster(t, options...)
 	d := database{
-		stop:  func(ctx context.Context) error { return cluster.Stop(ctx, 0) }, // as on SIGTERM
-		crash: func(ctx context.Context) error { return cluster.Stop(ctx, 1) }, // as when the power fails
+		stop:  cluster.Stop,
+		crash: cluster.Crash,
 		start: cluster.Start,
 	}
 	pool, err := postgres.Connect(t.Context(), cluster.URL())

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	mathrand "math/rand/v2"
 	"net/http"
@@ -11,7 +12,6 @@ import (
 
 	"github.com/studycall/studycall/migrations"
 	"github.com/studycall/studycall/postgres"
-	"github.com/studycall/studycall/postgres/embedded"
 	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
@@ -37,9 +37,9 @@ func TestPostgresIsStoppedAndStartedUnderLoad(t *testing.T) {
 	l := &load{t: t, client: newClient(t), address: server.address}
 	stop := l.start(studies, users)
 
-	for _, how := range []embedded.Shutdown{embedded.Fast, embedded.Immediate} {
+	for _, end := range []func(context.Context) error{cluster.Stop, cluster.Crash} {
 		l.mustSucceed(50, time.Minute, "before the outage")
-		if err := cluster.Stop(t.Context(), how); err != nil {
+		if err := end(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		l.mustBeUnavailable()

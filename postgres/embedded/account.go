@@ -15,34 +15,39 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// account is the operating system's user that Postgres runs as. Postgres refuses to be root.
+// account is the operating system's user that Postgres runs as. Postgres refuses to run as root.
 type account struct {
 	owner
 	name   string
 	groups []uint32
-	// other says that it is not the user of this process, which is then root.
+	// other says that the account is not the user of this process, which is then root.
 	other bool
 }
 
-// serverAccount is this process's own user; for root it is whoever owns the data already, else the user postgres, else nobody.
+// serverAccount is this process's own user. For root it is the owner of the data or of the directory, otherwise the user
+// postgres or nobody.
 func serverAccount(dir directory) (account, error) {
 	if os.Geteuid() != 0 {
 		return newDataAccount()
 	}
 	for _, path := range []string{dir.data(), dir.root} {
-		if found, err := ownerOf(path); err == nil && found.uid != 0 {
-			// A number without a name can run a server, but not initdb; so it counts only as the owner of data.
-			if known, err := user.LookupId(strconv.Itoa(found.uid)); err == nil {
-				return knownAccount(known)
-			} else if path == dir.data() {
-				return account{owner: found, name: strconv.Itoa(found.uid), other: true}, nil
-			}
+		found, err := ownerOf(path)
+		if err != nil || found.uid == 0 {
+			continue
+		}
+		known, err := user.LookupId(strconv.Itoa(found.uid))
+		if err == nil {
+			return knownAccount(known)
+		}
+		// A uid without a name can run a server, but not initdb.
+		if path == dir.data() {
+			return account{owner: found, name: strconv.Itoa(found.uid), other: true}, nil
 		}
 	}
 	return newDataAccount()
 }
 
-// newDataAccount is serverAccount where nothing belongs to anybody yet.
+// newDataAccount is the account for a directory that does not exist yet.
 func newDataAccount() (account, error) {
 	if os.Geteuid() != 0 {
 		return account{owner: owner{uid: os.Geteuid(), gid: os.Getegid()}, name: strconv.Itoa(os.Geteuid())}, nil
@@ -63,7 +68,7 @@ func knownAccount(known *user.User) (account, error) {
 		return account{}, fmt.Errorf("reading the ids of user %s: %w", known.Username, err)
 	}
 	result := account{owner: owner{uid: uid, gid: gid}, name: known.Username, other: true}
-	// Supplementary groups give access to TLS keys and the like; without them the server still works.
+	// A folder may be open to one of the supplementary groups; without them the server still works.
 	ids, _ := known.GroupIds()
 	for _, id := range ids {
 		if group, err := strconv.ParseUint(id, 10, 32); err == nil {
@@ -73,10 +78,10 @@ func knownAccount(known *user.User) (account, error) {
 	return result, nil
 }
 
-// command prepares a program that runs as the account in the folder dir, in a session of its own (Ctrl-C in our terminal
-// is ours to handle), with nothing of our environment but what finding libraries needs: it holds our secrets.
+// command prepares a program that runs as the account in the folder dir, in a session of its own, because Ctrl-C in our
+// terminal must not reach it. Of our environment, which holds secrets, the program gets only what it needs to find libraries.
 func (a account) command(ctx context.Context, dir, path string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, path, args...) //nolint:gosec // running the Postgres that we found is the point
+	cmd := exec.CommandContext(ctx, path, args...) //nolint:gosec // a Postgres binary that was found
 	cmd.Dir = dir
 	cmd.Env = []string{"LC_ALL=C"}
 	for _, name := range []string{"PATH", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"} {
@@ -94,37 +99,84 @@ func (a account) command(ctx context.Context, dir, path string, args ...string) 
 	return cmd
 }
 
-// checkReach fails, naming the folder, if the account cannot get into path or one of the folders above it. What does not
-// exist yet is not looked at.
-func (a account) checkReach(ctx context.Context, path string) error {
+// checkAccess fails if the account cannot enter path or a folder above it, and names that folder. Folders that do not exist
+// yet are not checked.
+func (a account) checkAccess(ctx context.Context, path string) error {
 	if !a.other {
 		return nil
 	}
-	var existing []string
-	for at := path; ; at = filepath.Dir(at) {
-		if _, err := os.Stat(at); err == nil {
-			existing = append(existing, at)
-		}
-		if at == filepath.Dir(at) {
-			break
-		}
+	closed := a.closedFolder(ctx, path)
+	if ctx.Err() != nil {
+		return fmt.Errorf("checking whether user %s can enter %s: %w", a.name, path, context.Cause(ctx))
 	}
-	if len(existing) == 0 || a.canEnter(ctx, existing[0]) {
+	if closed == "" {
 		return nil
 	}
-	for i := len(existing) - 1; i >= 0; i-- {
-		if !a.canEnter(ctx, existing[i]) {
-			if ctx.Err() != nil {
-				return fmt.Errorf("trying whether user %s can enter %s: %w", a.name, path, context.Cause(ctx))
-			}
-			return fmt.Errorf("postgres cannot run as root, so it runs as user %s, and that user cannot enter %s (on the way to %s): "+
-				"choose another --data-dir, or let that user in with chmod o+x: %w", a.name, existing[i], path, fs.ErrPermission)
-		}
-	}
-	return nil // the folder was opened in the meantime
+	return fmt.Errorf("postgres cannot run as root, so it runs as user %s, and that user cannot enter %s (on the way to %s): "+
+		"choose another --data-dir, or let that user in with chmod o+x: %w", a.name, closed, path, fs.ErrPermission)
 }
 
-// canEnter really tries, rather than read permission bits: access lists and mount options count too.
-func (a account) canEnter(ctx context.Context, dir string) bool {
-	return a.command(ctx, dir, "/bin/sh", "-c", ":").Run() == nil
+// closedFolder returns the uppermost existing folder on the path that the account cannot enter, "" if there is none. It runs
+// a program in the folder instead of reading permission bits, because access lists and mount options count too.
+func (a account) closedFolder(ctx context.Context, path string) string {
+	if parent := filepath.Dir(path); parent != path {
+		if closed := a.closedFolder(ctx, parent); closed != "" {
+			return closed
+		}
+	}
+	if _, err := os.Stat(path); err != nil || a.command(ctx, path, "/bin/sh", "-c", ":").Run() == nil {
+		return ""
+	}
+	return path
+}
+
+// owner is the user and group that a file belongs to.
+type owner struct{ uid, gid int }
+
+func ownerOf(path string) (owner, error) {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return owner{}, fmt.Errorf("reading the owner of %s: %w", path, err)
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return owner{}, fmt.Errorf("the owner of %s is not known on this system", path)
+	}
+	return owner{uid: int(stat.Uid), gid: int(stat.Gid)}, nil
+}
+
+// chown makes path (not the target of a link) belong to o. Only root can do that, and only root has to.
+func (o owner) chown(path string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	if err := os.Lchown(path, o.uid, o.gid); err != nil {
+		return fmt.Errorf("changing the owner: %w", err)
+	}
+	return nil
+}
+
+// chownFile is chown for an open file.
+func (o owner) chownFile(file *os.File) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	if err := file.Chown(o.uid, o.gid); err != nil {
+		return fmt.Errorf("changing the owner: %w", err)
+	}
+	return nil
+}
+
+// takeOwnership gives data of root (restored from a backup, a fresh mount) to the server's account.
+func (s *Server) takeOwnership() error {
+	found, err := ownerOf(s.dir.data())
+	if err != nil || found.uid == s.account.uid || !s.account.other {
+		return err
+	}
+	return filepath.WalkDir(s.dir.data(), func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return s.account.chown(path)
+	})
 }

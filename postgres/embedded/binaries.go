@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// The versions that studycall is made for. Newer ones are used only if there is nothing else.
+// The versions that studycall supports. A newer one is used only if there is no other.
 const (
 	oldestMajor = 14
 	newestMajor = 18
@@ -25,90 +25,86 @@ type binaries struct {
 	major int
 }
 
-// search says where to look for binaries.
+// search is where binaries come from.
 type search struct {
 	folders    func(ctx context.Context) []string // on this machine, best first
-	repository string                             // to download from; empty means the library's default
+	repository string                             // URL to download from
 }
 
-// InstalledMajor returns the Postgres major version that Open would make new data with: the best one on this machine, 0 if
+// InstalledMajor returns the Postgres major version with which Open would create data: the best one on this machine, 0 if
 // there is none (Open would then download one).
 func InstalledMajor(ctx context.Context) (int, error) {
 	account, err := newDataAccount()
 	if err != nil {
 		return 0, err
 	}
-	s := &Server{account: account}
-	found, _ := choose(s.installed(ctx, usualFolders(ctx)), 0)
+	found, _ := choose(account.installed(ctx, usualFolders(ctx)), 0)
 	return found.major, ctx.Err()
 }
 
-// findBinaries returns the binaries for data of the wanted major version (0: there is no data yet): those of BinDir, else
-// those of this machine, else downloaded ones.
-func (s *Server) findBinaries(ctx context.Context, options Options, wanted int) (binaries, error) {
+// findBinaries returns the binaries for data of the major version (0: there is no data yet): those of BinDir, otherwise those
+// of this machine, otherwise downloaded ones.
+func (s *Server) findBinaries(ctx context.Context, options Options, major int) (binaries, error) {
 	if options.BinDir != "" {
-		found, err := s.inspect(ctx, options.BinDir)
+		found, err := s.account.inspect(ctx, options.BinDir)
 		if err != nil {
 			return binaries{}, fmt.Errorf("using the Postgres binaries in %s: %w", options.BinDir, err)
 		}
-		if wanted != 0 && found.major != wanted {
+		if major != 0 && found.major != major {
 			return binaries{}, fmt.Errorf("the data in %s was made by Postgres %d, but the binaries in %s are Postgres %d; "+
-				"name those of %d, or choose another --data-dir", s.dir.root, wanted, found.dir, found.major, wanted)
+				"name those of %d, or choose another --data-dir", s.dir.root, major, found.dir, found.major, major)
 		}
 		return found, nil
 	}
-	where := options.search
-	if where == nil {
-		where = &search{folders: usualFolders}
+	sources := options.search
+	if sources == nil {
+		sources = &search{folders: usualFolders, repository: mavenCentral}
 	}
-	installed := s.installed(ctx, where.folders(ctx))
-	if found, ok := choose(installed, wanted); ok {
+	installed := s.account.installed(ctx, sources.folders(ctx))
+	if found, ok := choose(installed, major); ok {
 		return found, nil
 	}
-	found, err := s.download(ctx, where.repository, wanted)
+	found, err := s.download(ctx, sources.repository, major)
 	if err != nil {
-		return binaries{}, missingError(s.dir, installed, wanted, err)
+		return binaries{}, missingError(s.dir, installed, major, err)
 	}
 	return found, nil
 }
 
-// choose prefers the order of the folders; for new data it takes a version that we know over a newer one.
-func choose(installed []binaries, wanted int) (binaries, bool) {
-	fits := func(b binaries) bool { return b.major == wanted }
-	if wanted == 0 {
-		fits = func(b binaries) bool { return b.major >= oldestMajor && b.major <= newestMajor }
+// choose returns the first binaries of the major version. For new data (0) it returns the first of a supported version,
+// otherwise the first of a newer one.
+func choose(installed []binaries, major int) (binaries, bool) {
+	at := slices.IndexFunc(installed, func(b binaries) bool {
+		return b.major == major || major == 0 && b.major >= oldestMajor && b.major <= newestMajor
+	})
+	if at < 0 && major == 0 {
+		at = slices.IndexFunc(installed, func(b binaries) bool { return b.major > newestMajor })
 	}
-	if at := slices.IndexFunc(installed, fits); at >= 0 {
-		return installed[at], true
+	if at < 0 {
+		return binaries{}, false
 	}
-	if wanted == 0 {
-		if at := slices.IndexFunc(installed, func(b binaries) bool { return b.major > newestMajor }); at >= 0 {
-			return installed[at], true
-		}
-	}
-	return binaries{}, false
+	return installed[at], true
 }
 
-func missingError(dir directory, installed []binaries, wanted int, cause error) error {
-	var have []string
-	for _, each := range installed {
-		have = append(have, fmt.Sprintf("%d (%s)", each.major, each.dir))
+func missingError(dir directory, installed []binaries, major int, cause error) error {
+	if major == 0 {
+		return fmt.Errorf("no Postgres (%d or newer) was found on this machine; install one (apt-get install postgresql, "+
+			"brew install postgresql@17), or give --database-url: %w", oldestMajor, cause)
 	}
-	if wanted != 0 {
-		found := "none"
-		if len(have) > 0 {
-			found = strings.Join(have, ", ")
-		}
-		return fmt.Errorf("the data in %s was made by Postgres %d, and this machine has %s; install that version (apt-get install "+
-			"postgresql-%d, brew install postgresql@%d), or choose another --data-dir, or give --database-url: %w",
-			dir.root, wanted, found, wanted, wanted, cause)
+	found := make([]string, len(installed))
+	for i, each := range installed {
+		found[i] = fmt.Sprintf("%d (%s)", each.major, each.dir)
 	}
-	return fmt.Errorf("no Postgres (%d or newer) was found on this machine; install one (apt-get install postgresql, brew install "+
-		"postgresql@17), or give --database-url: %w", oldestMajor, cause)
+	if len(found) == 0 {
+		found = []string{"none"}
+	}
+	return fmt.Errorf("the data in %s was made by Postgres %d, and this machine has %s; install that version (apt-get install "+
+		"postgresql-%d, brew install postgresql@%d), or choose another --data-dir, or give --database-url: %w",
+		dir.root, major, strings.Join(found, ", "), major, major, cause)
 }
 
-// installed returns the usable ones of the folders, each once.
-func (s *Server) installed(ctx context.Context, folders []string) []binaries {
+// installed returns the usable binaries in the folders, each once.
+func (a account) installed(ctx context.Context, folders []string) []binaries {
 	var result []binaries
 	seen := map[string]bool{}
 	for _, folder := range folders {
@@ -117,23 +113,25 @@ func (s *Server) installed(ctx context.Context, folders []string) []binaries {
 			continue
 		}
 		seen[target] = true
-		if found, err := s.inspect(ctx, folder); err == nil {
+		if found, err := a.inspect(ctx, folder); err == nil {
 			result = append(result, found)
 		}
 	}
 	return result
 }
 
-// inspect runs the binary as the server's user, so that one which that user cannot run does not count.
-func (s *Server) inspect(ctx context.Context, folder string) (binaries, error) {
+var majorVersion = regexp.MustCompile(`\) (\d+)`)
+
+// inspect runs the binary as the account, so that one which the account cannot run is not used.
+func (a account) inspect(ctx context.Context, folder string) (binaries, error) {
 	if _, err := os.Stat(filepath.Join(folder, "initdb")); err != nil {
 		return binaries{}, fmt.Errorf("looking for initdb: %w", err)
 	}
-	output, err := s.account.command(ctx, "/", filepath.Join(folder, "postgres"), "--version").Output()
+	output, err := a.command(ctx, "/", filepath.Join(folder, "postgres"), "--version").Output()
 	if err != nil {
-		return binaries{}, fmt.Errorf("running postgres --version as user %s: %w", s.account.name, err)
+		return binaries{}, fmt.Errorf("running postgres --version as user %s: %w", a.name, err)
 	}
-	match := regexp.MustCompile(`\) (\d+)`).FindSubmatch(output)
+	match := majorVersion.FindSubmatch(output)
 	if match == nil {
 		return binaries{}, fmt.Errorf("postgres --version says %q", output)
 	}
@@ -147,7 +145,8 @@ func (s *Server) inspect(ctx context.Context, folder string) (binaries, error) {
 	return binaries{dir: folder, major: major}, nil
 }
 
-// usualFolders are where Postgres is installed: on the PATH, where pg_config says, and where systems put it.
+// usualFolders are the folders where Postgres is installed: those on the PATH, that of pg_config, and those of the systems'
+// packages.
 func usualFolders(ctx context.Context) []string {
 	var folders []string
 	for _, folder := range filepath.SplitList(os.Getenv("PATH")) {
@@ -170,7 +169,7 @@ func usualFolders(ctx context.Context) []string {
 		}
 	}
 	folders = append(folders, "/usr/local/pgsql/bin", "/opt/homebrew/bin", "/usr/local/bin")
-	// Versions that came out after this was written.
+	// Versions that are newer than this program.
 	for _, pattern := range patterns {
 		newer, _ := filepath.Glob(fmt.Sprintf(pattern, "[0-9]*"))
 		folders = append(folders, newer...)

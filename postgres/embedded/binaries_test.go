@@ -7,9 +7,11 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/studycall/studycall/check"
 )
 
-func TestChoosingAmongInstalledVersions(t *testing.T) {
+func TestChooseAmongInstalledVersions(t *testing.T) {
 	t.Parallel()
 	at := func(majors ...int) (result []binaries) {
 		for _, major := range majors {
@@ -18,8 +20,8 @@ func TestChoosingAmongInstalledVersions(t *testing.T) {
 		return result
 	}
 	for name, each := range map[string]struct {
-		installed    []binaries
-		wanted, want int
+		installed   []binaries
+		major, want int
 	}{
 		"the first folder wins":                    {at(15, 17), 0, 15},
 		"a known version before a newer one":       {at(19, 16), 0, 16},
@@ -29,13 +31,13 @@ func TestChoosingAmongInstalledVersions(t *testing.T) {
 		"existing data of a version newer than us": {at(17, 20), 20, 20},
 		"nothing installed":                        {nil, 0, 0},
 	} {
-		if got, ok := choose(each.installed, each.wanted); got.major != each.want || ok != (each.want != 0) {
+		if got, ok := choose(each.installed, each.major); got.major != each.want || ok != (each.want != 0) {
 			t.Errorf("%s: got %d, %v, want %d", name, got.major, ok, each.want)
 		}
 	}
 }
 
-func TestThisMachinesBinariesAreFound(t *testing.T) {
+func TestBinariesOfThisMachineAreFound(t *testing.T) {
 	t.Parallel()
 	major, err := InstalledMajor(t.Context())
 	if err != nil {
@@ -52,12 +54,12 @@ func TestThisMachinesBinariesAreFound(t *testing.T) {
 	}
 }
 
-func TestDataOfAVersionThatIsMissingIsAClearError(t *testing.T) {
+func TestOpenNamesTheMissingVersionOfExistingData(t *testing.T) {
 	t.Parallel()
-	// Given data of an old version, whose binaries are nowhere
+	// Given data of an old version, whose binaries are not installed
 	dir := testDir(t)
-	must(t, os.Mkdir(filepath.Join(dir, "data"), 0o700))
-	must(t, os.WriteFile(filepath.Join(dir, "data", "PG_VERSION"), []byte("12\n"), 0o600))
+	check.NoError(t, os.Mkdir(filepath.Join(dir, "data"), 0o700))
+	check.NoError(t, os.WriteFile(filepath.Join(dir, "data", "PG_VERSION"), []byte("12\n"), 0o600))
 	_, err := tryOpen(t, Options{Dir: dir})
 	if err == nil {
 		t.Fatal("opened")
@@ -67,15 +69,15 @@ func TestDataOfAVersionThatIsMissingIsAClearError(t *testing.T) {
 			t.Errorf("got %q, want it to mention %s", err, want)
 		}
 	}
-	// The same with binaries that were named
+	// When BinDir names binaries of another version, or a folder without binaries, the error says so as well
 	other := open(t, Options{Dir: testDir(t)})
 	if _, err := tryOpen(t, Options{Dir: dir, BinDir: other.BinDir()}); err == nil || !strings.Contains(err.Error(), "Postgres 12") {
 		t.Errorf("got %v with named binaries of another version", err)
 	}
 	if _, err := tryOpen(t, Options{Dir: testDir(t), BinDir: t.TempDir()}); err == nil || !strings.Contains(err.Error(), "initdb") {
-		t.Errorf("got %v with a folder that holds none", err)
+		t.Errorf("got %v with a folder without binaries", err)
 	}
 }
 
-// nowhere is a machine without Postgres.
-func nowhere(context.Context) []string { return nil }
+// noFolders is the search on a machine without Postgres.
+func noFolders(context.Context) []string { return nil }

@@ -13,33 +13,30 @@ import (
 	"syscall"
 )
 
-// socketPort only names the socket's file: the server listens on no network.
+// socketPort is only a part of the socket's name: the server does not listen on a network.
 const socketPort = 5432
 
-// maxSocketPath is a little below what the strictest system (104 bytes) can address.
+// maxSocketPath is a little below the limit of the strictest system (104 bytes).
 const maxSocketPath = 100
 
 var (
-	// ErrNotOurs is matched (errors.Is) by the error for a data directory that holds something else.
+	// ErrNotOurs is matched (errors.Is) by the error for a data directory that holds another program's files.
 	ErrNotOurs = errors.New("is not a data directory of studycall")
-	// ErrNoData is matched (errors.Is) by the error for a data directory without data, where Options.Existing asks for some.
+	// ErrNoData is matched (errors.Is) by the error for a data directory without data, if Options.Existing requires some.
 	ErrNoData = errors.New("there is no data of studycall")
 )
 
-// directory knows where things are in a data directory.
+// directory holds the paths in a data directory.
 type directory struct{ root string }
 
-func (d directory) data() string            { return filepath.Join(d.root, "data") }
-func (d directory) log() string             { return filepath.Join(d.root, "postgres.log") }
-func (d directory) lock(name string) string { return filepath.Join(d.root, name+".lock") }
-func (d directory) pidFile() string         { return filepath.Join(d.data(), "postmaster.pid") }
-func socketFile(socketDir string) string {
-	return filepath.Join(socketDir, ".s.PGSQL."+strconv.Itoa(socketPort))
-}
-func (d directory) download(v string) string { return filepath.Join(d.root, "postgres-"+v) }
+func (d directory) data() string                   { return filepath.Join(d.root, "data") }
+func (d directory) log() string                    { return filepath.Join(d.root, "postgres.log") }
+func (d directory) lockFile(name string) string    { return filepath.Join(d.root, name+".lock") }
+func (d directory) pidFile() string                { return filepath.Join(d.data(), "postmaster.pid") }
+func (d directory) download(version string) string { return filepath.Join(d.root, "postgres-"+version) }
 
-// openDirectory makes path absolute and free of links, so that every process sees the same one.
-func openDirectory(path string) (directory, error) {
+// findDirectory makes path absolute and free of links, so that every process uses the same one.
+func findDirectory(path string) (directory, error) {
 	if path == "" {
 		var err error
 		if path, err = DefaultDir(); err != nil {
@@ -56,8 +53,8 @@ func openDirectory(path string) (directory, error) {
 	return directory{root: path}, nil
 }
 
-// check fails, before anything is written, with ErrNotOurs for a folder that holds something else, and, if there must be
-// data, with ErrNoData where there is none. A folder that may not be looked into is judged by whoever opens it.
+// check fails, before anything is written, with ErrNotOurs for a folder that holds another program's files, and with ErrNoData
+// if there must be data and there is none. A folder that this process cannot read passes: opening it fails with the reason.
 func (d directory) check(mustHaveData bool) error {
 	if _, err := os.Stat(filepath.Join(d.root, "PG_VERSION")); err == nil {
 		return fmt.Errorf("%s is the inside of a Postgres cluster, and %w; choose another --data-dir", d.root, ErrNotOurs)
@@ -67,11 +64,11 @@ func (d directory) check(mustHaveData bool) error {
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.ENOTDIR):
 		return nil
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("looking into the data directory: %w", err)
+		return fmt.Errorf("reading the data directory: %w", err)
 	}
-	// Locks are there from the first moment; data without them has been restored from a backup. A fresh disk has lost+found.
+	// Locks exist from the first moment; data without them was restored from a backup. A fresh disk has lost+found.
 	data := exists(filepath.Join(d.data(), "PG_VERSION"))
-	ours := data || exists(d.lock("serve")) || exists(d.lock("users")) || exists(d.lock("start"))
+	ours := data || exists(d.lockFile("serve")) || exists(d.lockFile("users")) || exists(d.lockFile("start"))
 	fresh := len(entries) == 0 || len(entries) == 1 && entries[0].Name() == "lost+found"
 	switch {
 	case !ours && !fresh:
@@ -83,17 +80,17 @@ func (d directory) check(mustHaveData bool) error {
 	}
 }
 
-// exists is true also for what may not be looked at.
+// exists reports whether the file exists or must not be read.
 func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil || errors.Is(err, fs.ErrPermission)
 }
 
-// create makes the directory if need be, and returns whom the files in it belong to.
+// create makes the directory if it does not exist, and returns the owner of the files in it.
 func (d directory) create() (owner, error) {
 	mode := fs.FileMode(0o700)
 	if os.Geteuid() == 0 {
-		mode = 0o755 // the server's user has to get through; what is private inside is closed to others itself
+		mode = 0o755 // the server's account has to enter; the folders inside are closed to others
 	}
 	if err := mkdirAll(d.root, mode); err != nil {
 		return owner{}, fmt.Errorf("creating the data directory: %w", err)
@@ -103,32 +100,28 @@ func (d directory) create() (owner, error) {
 		return owner{}, err
 	}
 	if os.Geteuid() != 0 && found.uid != os.Geteuid() {
-		return owner{}, fmt.Errorf("data directory %s belongs to user %d and we are user %d: run as that user or choose another --data-dir: %w",
+		return owner{}, fmt.Errorf("data directory %s belongs to user %d and this is user %d: run as that user or choose another --data-dir: %w",
 			d.root, found.uid, os.Geteuid(), fs.ErrPermission)
 	}
 	return found, nil
 }
 
-// mkdirAll is os.MkdirAll whose new folders have exactly the mode, whatever the umask.
+// mkdirAll is os.MkdirAll, except that new folders have exactly the mode, whatever the umask.
 func mkdirAll(path string, mode fs.FileMode) error {
-	if info, err := os.Stat(path); err == nil {
-		if !info.IsDir() {
-			return fmt.Errorf("%s is not a folder", path)
-		}
-		return nil
-	}
-	if parent := filepath.Dir(path); parent != path {
-		if err := mkdirAll(parent, mode); err != nil {
+	err := os.Mkdir(path, mode)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := mkdirAll(filepath.Dir(path), mode); err != nil {
 			return err
 		}
+		err = os.Mkdir(path, mode)
 	}
-	if err := os.Mkdir(path, mode); err != nil {
-		if errors.Is(err, fs.ErrExist) { // another process was quicker
-			return nil
-		}
-		return err
+	if err == nil {
+		return os.Chmod(path, mode)
 	}
-	return os.Chmod(path, mode)
+	if info, statErr := os.Stat(path); statErr == nil && info.IsDir() {
+		return nil // it existed, or another process was faster
+	}
+	return err
 }
 
 // major returns the Postgres major version that made the data, 0 if there is none yet.
@@ -151,16 +144,14 @@ func (d directory) major() (int, error) {
 	return 0, nil
 }
 
-// socketDir creates the folder of the socket, which only the account may enter, and returns its path.
+// socketDir creates the folder of the socket, which only the account may enter, and returns its path. The path depends on the
+// data directory alone, so that all processes use the same one.
 func (d directory) socketDir(account account) (string, error) {
 	path := filepath.Join(d.root, "run")
 	// A comma would separate two hosts in the URL.
 	if len(socketFile(path)) > maxSocketPath || strings.Contains(path, ",") {
 		sum := sha256.Sum256([]byte(d.root))
-		name := "studycall-" + hex.EncodeToString(sum[:6])
-		if path = filepath.Join(os.TempDir(), name); len(socketFile(path)) > maxSocketPath {
-			path = filepath.Join("/tmp", name)
-		}
+		path = filepath.Join("/tmp", "studycall-"+hex.EncodeToString(sum[:6]))
 	}
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", fmt.Errorf("creating the socket's folder: %w", err)
@@ -173,12 +164,23 @@ func (d directory) socketDir(account account) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// The folder for temporary files is open to all: never use what somebody else has put there.
+	// Everybody can write in /tmp: a folder that another user made must not be used.
 	if !info.IsDir() || (found.uid != account.uid && found.uid != os.Geteuid()) {
 		return "", fmt.Errorf("the socket's folder %s belongs to user %d, not to us; remove it or choose another --data-dir", path, found.uid)
 	}
 	if err := os.Chmod(path, 0o700); err != nil { //nolint:gosec // a folder needs its x
 		return "", fmt.Errorf("closing the socket's folder to others: %w", err)
 	}
-	return path, account.give(path)
+	return path, account.chown(path)
+}
+
+// removeSocketDir removes an empty socket folder below /tmp.
+func (d directory) removeSocketDir(path string) {
+	if !strings.HasPrefix(path, d.root) {
+		_ = os.Remove(path)
+	}
+}
+
+func socketFile(socketDir string) string {
+	return filepath.Join(socketDir, ".s.PGSQL."+strconv.Itoa(socketPort))
 }

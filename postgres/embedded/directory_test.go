@@ -6,24 +6,26 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/studycall/studycall/check"
 )
 
-// TestAFolderThatHoldsSomethingElseIsLeftAlone, byte for byte, whatever is asked for.
-func TestAFolderThatHoldsSomethingElseIsLeftAlone(t *testing.T) {
+// A refused folder stays unchanged.
+func TestAFolderOfAnotherProgramStaysUnchanged(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		file     string // in the folder; "" for an empty one
 		existing bool
 		want     error
 	}{
-		"another program's":             {"main.go", false, ErrNotOurs},
-		"another program's, to read":    {"main.go", true, ErrNotOurs},
-		"another's folder named data":   {"data/main.go", false, ErrNotOurs},
-		"the inside of a cluster":       {"PG_VERSION", false, ErrNotOurs},
-		"nothing, to read":              {"", true, ErrNoData},
-		"a fresh disk, to read":         {"lost+found/x", true, ErrNoData},
-		"a start that died, to read":    {"users.lock", true, ErrNoData},
-		"a folder that is not, to read": {"-", true, ErrNoData},
+		"another program's":           {"main.go", false, ErrNotOurs},
+		"another program's, existing": {"main.go", true, ErrNotOurs},
+		"another's folder named data": {"data/main.go", false, ErrNotOurs},
+		"the inside of a cluster":     {"PG_VERSION", false, ErrNotOurs},
+		"empty, existing":             {"", true, ErrNoData},
+		"a fresh disk, existing":      {"lost+found/x", true, ErrNoData},
+		"an aborted start, existing":  {"users.lock", true, ErrNoData},
+		"a missing folder, existing":  {"-", true, ErrNoData},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -33,8 +35,8 @@ func TestAFolderThatHoldsSomethingElseIsLeftAlone(t *testing.T) {
 			case "-":
 				dir = filepath.Join(dir, "mistyped")
 			default:
-				must(t, os.MkdirAll(filepath.Join(dir, filepath.Dir(c.file)), 0o755))
-				must(t, os.WriteFile(filepath.Join(dir, c.file), nil, 0o600))
+				check.NoError(t, os.MkdirAll(filepath.Join(dir, filepath.Dir(c.file)), 0o755))
+				check.NoError(t, os.WriteFile(filepath.Join(dir, c.file), nil, 0o600))
 			}
 			before, _ := filepath.Glob(filepath.Join(dir, "*"))
 
@@ -47,21 +49,21 @@ func TestAFolderThatHoldsSomethingElseIsLeftAlone(t *testing.T) {
 				t.Errorf("the folder held %v and holds %v", before, after)
 			}
 			if _, err := os.Stat(dir); c.file == "-" && err == nil {
-				t.Error("the folder was made")
+				t.Error("the folder was created")
 			}
 		})
 	}
 }
 
-func TestExistingDataIsOpenedAndAFreshDiskMayBeUsed(t *testing.T) {
+func TestOpenUsesAFreshDiskAndExistingData(t *testing.T) {
 	t.Parallel()
 	dir := testDir(t)
-	must(t, os.Mkdir(filepath.Join(dir, "lost+found"), 0o700))
+	check.NoError(t, os.Mkdir(filepath.Join(dir, "lost+found"), 0o700))
 	first := open(t, Options{Dir: dir})
 	query(t, first, "create table kept (n int)")
 	closeNow(t, first)
 	for _, lock := range []string{"users", "start"} { // as after a restore of the data alone
-		must(t, os.Remove(first.dir.lock(lock)))
+		check.NoError(t, os.Remove(first.dir.lockFile(lock)))
 	}
 	query(t, open(t, Options{Dir: dir, Existing: true}), "select n::text from kept")
 }

@@ -1,132 +1,169 @@
 package embedded
 
 import (
+	"archive/tar"
+	"archive/zip"
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"net"
+	"io/fs"
+	"net/http"
 	"os"
+	"path"
 	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
 
-	embeddedpostgres "github.com/fergusstrange/embedded-postgres"
-	"golang.org/x/sys/unix"
+	"github.com/xi2/xz"
 )
 
-// release returns what the repository has for a major version; 0 means what is best for new data.
-func release(major int) (embeddedpostgres.PostgresVersion, bool) {
-	switch major {
-	case 14:
-		return embeddedpostgres.V14, true
-	case 15:
-		return embeddedpostgres.V15, true
-	case 16:
-		return embeddedpostgres.V16, true
-	case 17, 0:
-		return embeddedpostgres.V17, true
-	case 18:
-		return embeddedpostgres.V18, true
-	default:
-		return "", false
-	}
+// mavenCentral has the binaries of https://github.com/zonkyio/embedded-postgres-binaries.
+const mavenCentral = "https://repo1.maven.org/maven2"
+
+// releases are the repository's version for each major version; 0 means new data.
+func releases() map[int]string {
+	return map[int]string{0: "17.5.0", 14: "14.18.0", 15: "15.13.0", 16: "16.9.0", 17: "17.5.0", 18: "18.3.0"}
 }
 
-// download fetches binaries into the data directory, once. The caller holds the start lock.
+// download fetches binaries into the data directory, unless an earlier call has done so. The caller holds the start lock.
 func (s *Server) download(ctx context.Context, repository string, major int) (binaries, error) {
-	version, known := release(major)
+	version, known := releases()[major]
 	if !known {
 		return binaries{}, fmt.Errorf("there is no download of Postgres %d", major)
 	}
-	target := s.dir.download(string(version))
-	if found, err := s.inspect(ctx, filepath.Join(target, "bin")); err == nil {
+	target := s.dir.download(version)
+	if found, err := s.account.inspect(ctx, filepath.Join(target, "bin")); err == nil {
 		return found, nil
 	}
-	s.logger.Info("downloading Postgres, because this machine has none that fits", "version", string(version), "to", target)
-	defer progress(s.logger, "downloading Postgres", "version", string(version))()
-	// Beside its place and then moved, so that half a download is never taken for a whole one.
+	s.logger.Info("downloading Postgres, because this machine has none that fits", "version", version, "to", target)
+	// Unpacked beside its place and then moved, so that half a download is never taken for a whole one.
 	fresh := target + ".new"
 	if err := errors.Join(os.RemoveAll(fresh), os.RemoveAll(target)); err != nil {
-		return binaries{}, fmt.Errorf("clearing an earlier download: %w", err)
+		return binaries{}, fmt.Errorf("removing an earlier download: %w", err)
 	}
-	if err := fetch(ctx, repository, version, fresh); err != nil {
-		// What is there stays for the next attempt to clear: if ctx is over, the library is still writing it.
-		return binaries{}, fmt.Errorf("downloading Postgres %s: %w", version, err)
+	err := fetch(ctx, repository, version, fresh)
+	if err == nil {
+		err = os.Rename(fresh, target)
 	}
-	if err := os.Rename(filepath.Join(fresh, "postgres"), target); err != nil {
-		return binaries{}, fmt.Errorf("moving the download into place: %w", err)
+	if err != nil {
+		return binaries{}, errors.Join(fmt.Errorf("downloading Postgres %s: %w", version, err), os.RemoveAll(fresh))
 	}
-	if err := os.RemoveAll(fresh); err != nil {
-		return binaries{}, fmt.Errorf("clearing up after the download: %w", err)
+	found, err := s.account.inspect(ctx, filepath.Join(target, "bin"))
+	if err != nil {
+		return binaries{}, fmt.Errorf("running the downloaded Postgres in %s: %w", target, err)
 	}
-	for {
-		found, err := s.inspect(ctx, filepath.Join(target, "bin"))
-		// A program that any child of ours is just being forked with, open for writing, is "busy" until that child execs.
-		if errors.Is(err, unix.ETXTBSY) && sleep(ctx, processPoll) == nil {
-			continue
-		}
-		if err != nil {
-			return binaries{}, fmt.Errorf("trying the downloaded Postgres in %s: %w", target, err)
-		}
-		return found, nil
-	}
+	return found, nil
 }
 
-// fetch has the library download and unpack a release into dir/postgres. The library can do that only on the way to
-// starting a server (as our user, on TCP, which is not what we want), so it is stopped right after: it is given an encoding
-// that does not exist, at which its initdb gives up before it writes anything.
-//
-// The library knows no context: if ctx ends first, its download goes on in the background for as long as we run.
-func fetch(ctx context.Context, repository string, version embeddedpostgres.PostgresVersion, dir string) error {
-	unpacked := filepath.Join(dir, "postgres")
-	scratch := filepath.Join(dir, "scratch")
-	port, err := freePort(ctx)
+// fetch downloads a release, checks its checksum and unpacks it into dir.
+func fetch(ctx context.Context, repository, version, dir string) error {
+	arch := runtime.GOARCH
+	if arch == "arm64" {
+		arch = "arm64v8"
+	}
+	if _, err := os.Stat("/etc/alpine-release"); err == nil {
+		arch += "-alpine"
+	}
+	name := "embedded-postgres-binaries-" + runtime.GOOS + "-" + arch
+	url := fmt.Sprintf("%s/io/zonky/test/postgres/%s/%s/%s-%s.jar", repository, name, version, name, version)
+	archive, err := get(ctx, url)
 	if err != nil {
 		return err
 	}
-	config := embeddedpostgres.DefaultConfig().Version(version).Port(port).Logger(io.Discard).
-		CachePath(filepath.Join(dir, "archive")).BinariesPath(unpacked).RuntimePath(scratch).
-		DataPath(filepath.Join(scratch, "data")).Encoding("stop-after-unpacking")
-	if repository != "" {
-		config = config.BinaryRepositoryURL(repository)
+	checksum, err := get(ctx, url+".sha256")
+	if err != nil {
+		return err
 	}
-	ended := make(chan error, 1)
-	go func() {
-		defer func() { // the library panics when it cannot clear up
-			if problem := recover(); problem != nil {
-				ended <- fmt.Errorf("unpacking: %v", problem)
-			}
-		}()
-		library := embeddedpostgres.NewDatabase(config)
-		err := library.Start()
-		if err == nil {
-			err = library.Stop()
-		}
-		ended <- err
-	}()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case err = <-ended:
+	if sum := sha256.Sum256(archive); strings.TrimSpace(string(checksum)) != hex.EncodeToString(sum[:]) {
+		return fmt.Errorf("the checksum of %s does not match", url)
 	}
-	if _, missing := os.Stat(filepath.Join(unpacked, "bin", "postgres")); missing == nil {
-		return nil
-	}
-	if err == nil {
-		err = errors.New("the archive holds no bin/postgres")
-	}
-	return err
+	return unpack(archive, dir)
 }
 
-// freePort is for the library alone, which looks whether its port is free before it downloads.
-func freePort(ctx context.Context) (uint32, error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "localhost:0")
+func get(ctx context.Context, url string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return 0, fmt.Errorf("finding a free port: %w", err)
+		return nil, err
 	}
-	defer func() { _ = listener.Close() }()
-	address, ok := listener.Addr().(*net.TCPAddr)
-	if !ok {
-		return 0, fmt.Errorf("finding a free port: unexpected address %s", listener.Addr())
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
 	}
-	return uint32(address.Port), nil //nolint:gosec // a port has 16 bits
+	defer func() { _ = response.Body.Close() }()
+	switch response.StatusCode {
+	case http.StatusOK:
+		return io.ReadAll(response.Body)
+	case http.StatusNotFound:
+		return nil, fmt.Errorf("no version found at %s", url)
+	default:
+		return nil, fmt.Errorf("%s: %s", url, response.Status)
+	}
+}
+
+// unpack extracts the archive, a tar in an xz in a zip, into dir.
+func unpack(archive []byte, dir string) error {
+	zipped, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
+	if err != nil {
+		return err
+	}
+	inner, err := fs.Glob(zipped, "*.txz")
+	if err != nil || len(inner) == 0 {
+		return errors.New("the archive holds no .txz")
+	}
+	file, err := zipped.Open(inner[0])
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }()
+	uncompressed, err := xz.NewReader(file, 0)
+	if err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil { //nolint:gosec // the server's account reads it
+		return err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = root.Close() }()
+	for entries := tar.NewReader(uncompressed); ; {
+		entry, err := entries.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			err = extract(root, entry, entries)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// extract writes one entry. It holds off forks while a file is open: a child would keep the file open for writing until it
+// execs, and until then the program in the file could not be run (ETXTBSY).
+func extract(root *os.Root, entry *tar.Header, content io.Reader) error {
+	if err := root.MkdirAll(path.Dir(entry.Name), 0o755); err != nil {
+		return err
+	}
+	if entry.Typeflag == tar.TypeSymlink {
+		return root.Symlink(entry.Linkname, entry.Name)
+	}
+	if entry.Typeflag != tar.TypeReg {
+		return nil
+	}
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	file, err := root.OpenFile(entry.Name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, entry.FileInfo().Mode().Perm())
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(file, content) //nolint:gosec // the checksum was checked
+	return errors.Join(err, file.Close())
 }

@@ -17,9 +17,11 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/studycall/studycall/check"
 )
 
-func TestWithoutBinariesTheyAreDownloadedOnce(t *testing.T) {
+func TestMissingBinariesAreDownloadedOnce(t *testing.T) {
 	t.Parallel()
 	// Given a machine without Postgres, and a repository whose archive holds one (scripts that run this machine's own)
 	installed := binariesHere(t)
@@ -36,36 +38,36 @@ func TestWithoutBinariesTheyAreDownloadedOnce(t *testing.T) {
 		downloads.Add(1)
 		_, _ = w.Write(archive)
 	}))
-	t.Cleanup(func() { http.DefaultClient.CloseIdleConnections() }) // the library uses that client
+	t.Cleanup(func() { http.DefaultClient.CloseIdleConnections() })
 	t.Cleanup(repository.Close)
-	options := Options{Dir: testDir(t), search: &search{folders: nowhere, repository: repository.URL}}
+	options := Options{Dir: testDir(t), search: &search{folders: noFolders, repository: repository.URL}}
 
 	// When the directory is opened twice
 	for range 2 {
 		server := open(t, options)
-		// Then the downloaded binaries serve
+		// Then the server runs from the downloaded binaries
 		if want := filepath.Join(server.Dir(), "postgres-17.5.0", "bin"); server.BinDir() != want {
 			t.Errorf("the binaries are in %s, want %s", server.BinDir(), want)
 		}
 		query(t, server, "select 'it runs'")
 		closeNow(t, server)
-		// The data is of the scripts' Postgres, which may be of another version than the archive's name says.
-		must(t, os.RemoveAll(server.dir.data()))
+		// The data was made by this machine's Postgres, whose version may differ from the archive's.
+		check.NoError(t, os.RemoveAll(server.dir.data()))
 	}
 	if got := downloads.Load(); got != 1 {
 		t.Errorf("downloaded %d times, want once", got)
 	}
 	if left, _ := filepath.Glob(filepath.Join(options.Dir, "*.new")); len(left) > 0 {
-		t.Errorf("%v is left over", left)
+		t.Errorf("%v was not removed", left)
 	}
 }
 
-func TestWithoutBinariesAndDownloadTheErrorSaysWhatToInstall(t *testing.T) {
+func TestAFailedDownloadNamesThePackagesToInstall(t *testing.T) {
 	t.Parallel()
 	repository := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(func() { http.DefaultClient.CloseIdleConnections() })
 	t.Cleanup(repository.Close)
-	_, err := tryOpen(t, Options{Dir: testDir(t), search: &search{folders: nowhere, repository: repository.URL}})
+	_, err := tryOpen(t, Options{Dir: testDir(t), search: &search{folders: noFolders, repository: repository.URL}})
 	if err == nil {
 		t.Fatal("opened")
 	}
@@ -76,12 +78,12 @@ func TestWithoutBinariesAndDownloadTheErrorSaysWhatToInstall(t *testing.T) {
 	}
 }
 
-// binariesHere is where this machine's Postgres is, or the one that was downloaded for the test.
+// binariesHere returns the folder of this machine's Postgres, or of one downloaded for the test.
 func binariesHere(t *testing.T) string {
 	t.Helper()
 	server := open(t, Options{Dir: testDir(t)})
 	target, err := filepath.EvalSymlinks(filepath.Join(server.BinDir(), "postgres"))
-	must(t, err)
+	check.NoError(t, err)
 	return filepath.Dir(target)
 }
 
@@ -89,28 +91,28 @@ func script(dir, name string) string {
 	return fmt.Sprintf("#!/bin/sh\nexec '%s' \"$@\"\n", filepath.Join(dir, name))
 }
 
-// jar packs the programs as the repository does: a .txz in a zip.
+// jar packs the programs in the repository's format: a .txz in a zip.
 func jar(t *testing.T, programs map[string]string) []byte {
 	t.Helper()
 	var tarred, zipped bytes.Buffer
 	tarWriter := tar.NewWriter(&tarred)
 	for name, text := range programs {
-		must(t, tarWriter.WriteHeader(&tar.Header{Name: name, Mode: 0o755, Size: int64(len(text)), Typeflag: tar.TypeReg}))
+		check.NoError(t, tarWriter.WriteHeader(&tar.Header{Name: name, Mode: 0o755, Size: int64(len(text)), Typeflag: tar.TypeReg}))
 		_, err := tarWriter.Write([]byte(text))
-		must(t, err)
+		check.NoError(t, err)
 	}
-	must(t, tarWriter.Close())
+	check.NoError(t, tarWriter.Close())
 	zipWriter := zip.NewWriter(&zipped)
 	file, err := zipWriter.Create("postgres.txz")
-	must(t, err)
-	_, err = file.Write(xz(tarred.Bytes()))
-	must(t, err)
-	must(t, zipWriter.Close())
+	check.NoError(t, err)
+	_, err = file.Write(uncompressedXZ(tarred.Bytes()))
+	check.NoError(t, err)
+	check.NoError(t, zipWriter.Close())
 	return zipped.Bytes()
 }
 
-// xz wraps data (at most 64 KiB) in the xz format without compressing it, so that the test needs no xz program.
-func xz(data []byte) []byte {
+// uncompressedXZ wraps data (at most 64 KiB) in the xz format without compressing it, so that the test needs no xz program.
+func uncompressedXZ(data []byte) []byte {
 	sealed := func(part []byte) []byte { return binary.LittleEndian.AppendUint32(part, crc32.ChecksumIEEE(part)) }
 	pad := func(part []byte) []byte { return append(part, make([]byte, (4-len(part)%4)%4)...) }
 	flags := []byte{0, 1} // CRC32

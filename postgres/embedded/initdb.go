@@ -8,12 +8,12 @@ import (
 	"path/filepath"
 )
 
-// createData makes the cluster beside its final place and moves it there when it is whole, so that a crash half way
-// leaves nothing that looks like data. The caller holds the start lock.
+// createData makes the cluster beside its final place and moves it when it is whole, so that a crash half way leaves nothing
+// that looks like data. The caller holds the start lock.
 func (s *Server) createData(ctx context.Context) (err error) {
-	defer progress(s.logger, "creating the database", "dir", s.dir.root)()
-	s.removeHalfMade()
-	// A name of its own: an initdb whose parent was killed may still be writing into the one of that parent.
+	defer logIfSlow(s.logger, "creating the database", "dir", s.dir.root)()
+	s.removeUnfinished()
+	// A name of its own: the initdb of a killed process may still be writing into an earlier folder.
 	fresh, err := os.MkdirTemp(s.dir.root, "data.new-")
 	if err != nil {
 		return fmt.Errorf("creating the database: %w", err)
@@ -23,14 +23,14 @@ func (s *Server) createData(ctx context.Context) (err error) {
 			err = errors.Join(err, os.RemoveAll(fresh))
 		}
 	}()
-	if err := s.account.give(fresh); err != nil {
+	if err := s.account.chown(fresh); err != nil {
 		return err
 	}
 	args := []string{
 		"--pgdata=" + fresh, "--username=postgres", "--data-checksums",
-		// Texts compare by their bytes: the same order on every system, and no index is spoilt by a new C library.
+		// Texts compare by their bytes: the order is the same on every system, and a new C library spoils no index.
 		"--encoding=UTF8", "--locale=C",
-		// Whoever can reach the socket (its folder is closed to others) is in; nobody comes over a network.
+		// The socket's folder is closed to other users, and there is no network.
 		"--auth-local=trust", "--auth-host=reject",
 	}
 	if s.settings["fsync"] == "off" {
@@ -49,12 +49,12 @@ func (s *Server) createData(ctx context.Context) (err error) {
 	return syncDir(s.dir.root)
 }
 
-// removeHalfMade clears what crashed attempts left. What cannot be removed is in nobody's way.
-func (s *Server) removeHalfMade() {
-	leftovers, _ := filepath.Glob(filepath.Join(s.dir.root, "data.new-*"))
-	for _, path := range leftovers {
+// removeUnfinished removes what crashed attempts left. A folder that cannot be removed does no harm.
+func (s *Server) removeUnfinished() {
+	unfinished, _ := filepath.Glob(filepath.Join(s.dir.root, "data.new-*"))
+	for _, path := range unfinished {
 		if err := os.RemoveAll(path); err != nil {
-			s.logger.Warn("removing a half-made database", "path", path, "error", err)
+			s.logger.Warn("removing an unfinished database failed", "path", path, "error", err)
 		}
 	}
 }
@@ -62,10 +62,10 @@ func (s *Server) removeHalfMade() {
 // syncDir makes a rename in the folder durable.
 func syncDir(path string) error {
 	dir, err := os.Open(path) //nolint:gosec // our own data directory
-	if err != nil {
-		return fmt.Errorf("syncing %s: %w", path, err)
+	if err == nil {
+		err = errors.Join(dir.Sync(), dir.Close())
 	}
-	if err := errors.Join(dir.Sync(), dir.Close()); err != nil {
+	if err != nil {
 		return fmt.Errorf("syncing %s: %w", path, err)
 	}
 	return nil

@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -9,97 +8,59 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gofrs/flock"
 	"golang.org/x/sys/unix"
 )
 
-// lockPoll is how often a taken lock is tried again. flock can block by itself, but then a context could not end the wait.
+// lockPoll is the interval between two attempts at a taken lock.
 const lockPoll = 20 * time.Millisecond
 
-// fileLock is an flock(2) on a file. The kernel ties it to the open file, and lets go when the process ends; the file is
-// opened close-on-exec, so that the server that we start does not hold it on.
-type fileLock struct{ file *os.File }
+// ErrInUse is matched (errors.Is) by the InUseError of a data directory that another process has exclusively.
+var ErrInUse = errors.New("data directory is in use")
 
-// openLock opens (or creates) the file without taking the lock.
-func openLock(path string, owner owner) (*fileLock, error) {
-	// O_NOFOLLOW: as root we write in a directory that may belong to somebody else.
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600) //nolint:gosec // our own data directory
+// InUseError says that another process has the data directory open with Options.Exclusive.
+type InUseError struct {
+	Dir string // the data directory
+	PID int    // the process that has it; 0 if it has not written its id yet
+}
+
+// Error names the other process and the remedy.
+func (e *InUseError) Error() string {
+	holder := "another process"
+	if e.PID > 0 {
+		holder = fmt.Sprintf("process %d", e.PID)
+	}
+	return fmt.Sprintf("data directory %s is in use by %s; stop it or choose another --data-dir", e.Dir, holder)
+}
+
+// Is makes errors.Is(err, ErrInUse) true.
+func (e *InUseError) Is(target error) bool { return target == ErrInUse }
+
+// lock returns the lock on a file of the directory, created when it is first taken. The kernel releases it when the process
+// ends. The file is opened close-on-exec, so that the server that we start does not hold it.
+func (d directory) lock(name string) *flock.Flock {
+	// O_NOFOLLOW: as root we write in a directory that may belong to another account.
+	return flock.New(d.lockFile(name), flock.SetFlag(os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW), flock.SetPermissions(0o600))
+}
+
+// takeExclusive claims the directory for this process and writes the process id into the lock.
+func (s *Server) takeExclusive() error {
+	taken, err := s.serving.TryLock()
 	if err != nil {
-		return nil, fmt.Errorf("opening the lock %s: %w", path, err)
+		return fmt.Errorf("locking %s: %w", s.serving.Path(), err)
 	}
-	if err := owner.giveFile(file); err != nil {
-		return nil, errors.Join(err, file.Close())
+	if !taken {
+		text, _ := os.ReadFile(s.serving.Path())
+		pid, _ := strconv.Atoi(strings.TrimSpace(string(text))) // 0 if there is none yet
+		return &InUseError{Dir: s.dir.root, PID: pid}
 	}
-	return &fileLock{file: file}, nil
+	if err := overwrite(s.serving.Path(), strconv.Itoa(os.Getpid())+"\n"); err != nil {
+		return fmt.Errorf("writing to the lock: %w", err)
+	}
+	return s.files.chown(s.serving.Path())
 }
 
-// try takes the lock in the given mode (unix.LOCK_SH or unix.LOCK_EX) or reports false at once. A lock held in the other
-// mode is converted, and lost if that fails.
-func (l *fileLock) try(mode int) (bool, error) {
-	for {
-		err := unix.Flock(int(l.file.Fd()), mode|unix.LOCK_NB)
-		switch {
-		case err == nil:
-			return true, nil
-		case errors.Is(err, unix.EWOULDBLOCK):
-			return false, nil
-		case !errors.Is(err, unix.EINTR):
-			return false, fmt.Errorf("locking %s: %w", l.file.Name(), err)
-		}
-	}
-}
-
-// acquire takes the lock exclusively, waiting for it as long as ctx lasts.
-func (l *fileLock) acquire(ctx context.Context) error {
-	ticker := time.NewTicker(lockPoll)
-	defer ticker.Stop()
-	for {
-		taken, err := l.try(unix.LOCK_EX)
-		if err != nil || taken {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("waiting for the lock %s: %w", l.file.Name(), context.Cause(ctx))
-		case <-ticker.C:
-		}
-	}
-}
-
-// release lets go of the lock and keeps the file open. It unlocks rather than closes: a child that is just being forked
-// has the same open file for a moment, and would keep a merely closed one locked.
-func (l *fileLock) release() error {
-	if err := unix.Flock(int(l.file.Fd()), unix.LOCK_UN); err != nil {
-		return fmt.Errorf("unlocking %s: %w", l.file.Name(), err)
-	}
-	return nil
-}
-
-// close lets go of the lock for good. A nil lock is fine.
-func (l *fileLock) close() error {
-	if l == nil {
-		return nil
-	}
-	return errors.Join(l.release(), l.file.Close())
-}
-
-// sign leaves this process's id in the file for whoever finds it locked.
-func (l *fileLock) sign() error {
-	if err := l.file.Truncate(0); err != nil {
-		return fmt.Errorf("signing the lock: %w", err)
-	}
-	if _, err := l.file.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0); err != nil {
-		return fmt.Errorf("signing the lock: %w", err)
-	}
-	return nil
-}
-
-// signer returns the process id in the file, 0 if there is none.
-func (l *fileLock) signer() int {
-	buffer := make([]byte, 32)
-	n, _ := l.file.ReadAt(buffer, 0) // a short read is the normal case, and an unreadable name is no reason to fail
-	pid, err := strconv.Atoi(strings.TrimSpace(string(buffer[:n])))
-	if err != nil {
-		return 0
-	}
-	return pid
+// releaseLocks releases the locks that this process holds.
+func (s *Server) releaseLocks() error {
+	return errors.Join(s.users.Unlock(), s.starting.Unlock(), s.serving.Unlock())
 }

@@ -16,6 +16,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
+
+	"github.com/studycall/studycall/check"
 )
 
 // childEnv makes the test binary another program that opens the data directory it names.
@@ -28,7 +30,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// childMain opens the directory, says so, and closes it when its input ends.
+// childMain opens the directory, prints a line, and closes the directory when its input ends.
 func childMain(out io.Writer, dir string, exclusive bool) int {
 	server, err := Open(context.Background(), Options{Dir: dir, Exclusive: exclusive, Settings: map[string]string{"fsync": "off"}})
 	if err != nil {
@@ -59,14 +61,14 @@ func startChild(t *testing.T, dir string, exclusive bool) *child {
 	}
 	cmd.Stderr = t.Output()
 	stdin, err := cmd.StdinPipe()
-	must(t, err)
+	check.NoError(t, err)
 	stdout, err := cmd.StdoutPipe()
-	must(t, err)
-	must(t, cmd.Start())
+	check.NoError(t, err)
+	check.NoError(t, cmd.Start())
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	if err != nil || line != "open\n" {
-		t.Fatalf("the second process says %q, %v", line, err)
+		t.Fatalf("the second process printed %q, %v", line, err)
 	}
 	return &child{cmd: cmd, stdin: stdin}
 }
@@ -74,40 +76,40 @@ func startChild(t *testing.T, dir string, exclusive bool) *child {
 // leave lets the process close the directory and end.
 func (c *child) leave(t *testing.T) {
 	t.Helper()
-	must(t, c.stdin.Close())
-	must(t, c.cmd.Wait())
+	check.NoError(t, c.stdin.Close())
+	check.NoError(t, c.cmd.Wait())
 }
 
 // kill ends it with SIGKILL.
 func (c *child) kill(t *testing.T) {
 	t.Helper()
-	must(t, c.cmd.Process.Kill())
+	check.NoError(t, c.cmd.Process.Kill())
 	_ = c.cmd.Wait() // "signal: killed"
 }
 
-// testDir is a folder that the server's user can reach even when we are root (t.TempDir is not), and which is stopped
-// and removed at the end.
+// testDir returns a folder that the server's account can enter even when the test runs as root (unlike t.TempDir). At the end
+// of the test it checks that no server runs in it, and removes it.
 func testDir(t *testing.T) string {
 	t.Helper()
 	var memory unix.Statfs_t
 	parent := ""                                                                                       // the folder for temporary files
 	if unix.Statfs("/dev/shm", &memory) == nil && memory.Bavail > 4<<30/uint64(max(memory.Bsize, 1)) { //nolint:gosec,nolintlint // as it is
-		parent = "/dev/shm" // creating a database there is ten times as fast
+		parent = "/dev/shm" // initdb is ten times as fast in memory
 	}
 	dir, err := os.MkdirTemp(parent, "studycall-embedded-") //nolint:usetesting // see above
-	must(t, err)
+	check.NoError(t, err)
 	t.Cleanup(func() {
-		if file, err := readPIDFile(directory{root: dir}.pidFile()); err == nil && isPostmaster(file.pid, directory{root: dir}.data()) {
-			t.Errorf("a server is left running, process %d", file.pid)
-			_ = (&postmaster{pid: file.pid}).stop(context.Background(), 9)
+		if pid := (directory{root: dir}).serverPID(); pid != 0 {
+			t.Errorf("a server is left running, process %d", pid)
+			_ = stopProcess(context.Background(), pid, unix.SIGKILL)
 		}
-		must(t, os.RemoveAll(dir))
+		check.NoError(t, os.RemoveAll(dir))
 	})
 	if os.Geteuid() == 0 {
-		must(t, os.Chmod(dir, 0o755))
+		check.NoError(t, os.Chmod(dir, 0o755))
 	}
 	dir, err = filepath.EvalSymlinks(dir)
-	must(t, err)
+	check.NoError(t, err)
 	return dir
 }
 
@@ -115,7 +117,7 @@ func testDir(t *testing.T) string {
 func open(t *testing.T, options Options) *Server {
 	t.Helper()
 	server, err := tryOpen(t, options)
-	must(t, err)
+	check.NoError(t, err)
 	return server
 }
 
@@ -145,7 +147,7 @@ func closeNow(t *testing.T, server *Server) {
 func query(t *testing.T, server *Server, sql string) string {
 	t.Helper()
 	result, err := tryQuery(t.Context(), server, sql)
-	must(t, err)
+	check.NoError(t, err)
 	return result
 }
 
@@ -161,23 +163,4 @@ func tryQuery(ctx context.Context, server *Server, sql string) (string, error) {
 	}
 	texts, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	return strings.Join(texts, "\n"), err
-}
-
-// eventually waits for a condition that another process brings about.
-func eventually(t *testing.T, what string, condition func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	for !condition() {
-		if sleep(ctx, processPoll) != nil {
-			t.Fatalf("waited in vain for %s", what)
-		}
-	}
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }

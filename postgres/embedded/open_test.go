@@ -13,13 +13,15 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/studycall/studycall/check"
 )
 
 func TestDataIsCreatedOnceAndReused(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(testDir(t), "not", `there "yet"`)
 
-	// Given a server with its defaults, as in production
+	// Given a server with its default settings
 	first := open(t, Options{Dir: dir, Settings: map[string]string{"max_connections": "20"}})
 	for setting, want := range map[string]string{
 		"fsync": "on", "listen_addresses": "", "server_encoding": "UTF8", "data_checksums": "on",
@@ -38,7 +40,7 @@ func TestDataIsCreatedOnceAndReused(t *testing.T) {
 	// When it is closed and opened again
 	closeNow(t, first)
 	if alive(pid) {
-		t.Errorf("the server runs on after the last user has left")
+		t.Errorf("the server runs after its last user left")
 	}
 	second := open(t, Options{Dir: dir})
 
@@ -48,17 +50,17 @@ func TestDataIsCreatedOnceAndReused(t *testing.T) {
 	}
 }
 
-func TestServerRunsAsAnUnprivilegedUser(t *testing.T) {
+func TestTheServerRunsAsAnUnprivilegedUser(t *testing.T) {
 	t.Parallel()
 	server := open(t, Options{Dir: testDir(t)})
 	found, err := ownerOf(server.dir.data())
-	must(t, err)
+	check.NoError(t, err)
 	if found.uid == 0 || found.uid != server.account.uid {
 		t.Errorf("the data belongs to user %d, want %d", found.uid, server.account.uid)
 	}
 	for _, private := range []string{server.dir.data(), server.socketDir} {
 		info, err := os.Stat(private)
-		must(t, err)
+		check.NoError(t, err)
 		if info.Mode().Perm() != 0o700 {
 			t.Errorf("%s has mode %v, want it closed to others", private, info.Mode())
 		}
@@ -69,7 +71,7 @@ func TestDataOfAnotherUserKeepsItsOwner(t *testing.T) {
 	t.Parallel()
 	dir := testDir(t)
 	if os.Geteuid() != 0 {
-		// An ordinary user cannot give files away, and is refused what belongs to another: here, root's folder.
+		// An ordinary user cannot change owners: Open refuses a folder of another user, here of root.
 		_, err := tryOpen(t, Options{Dir: "/"})
 		if !errors.Is(err, fs.ErrPermission) && !errors.Is(err, ErrNotOurs) {
 			t.Errorf("got %v for a folder of root, want a refusal", err)
@@ -77,25 +79,25 @@ func TestDataOfAnotherUserKeepsItsOwner(t *testing.T) {
 		return
 	}
 	nobody, err := user.Lookup("nobody")
-	must(t, err)
+	check.NoError(t, err)
 	uid, err := strconv.Atoi(nobody.Uid)
-	must(t, err)
-	must(t, os.Chown(dir, uid, -1))
+	check.NoError(t, err)
+	check.NoError(t, os.Chown(dir, uid, -1))
 	server := open(t, Options{Dir: dir})
-	for _, path := range []string{server.dir.data(), server.LogFile(), server.dir.lock("users")} {
+	for _, path := range []string{server.dir.data(), server.dir.log(), server.dir.lockFile("users")} {
 		if found, err := ownerOf(path); err != nil || found.uid != uid {
 			t.Errorf("%s belongs to %v (%v), want the folder's owner", path, found, err)
 		}
 	}
 }
 
-func TestAFolderThatTheServersUserCannotEnterIsNamed(t *testing.T) {
+func TestOpenNamesTheFolderThatTheServersAccountCannotEnter(t *testing.T) {
 	t.Parallel()
 	closed := filepath.Join(testDir(t), "closed")
-	must(t, os.Mkdir(closed, 0o700))
+	check.NoError(t, os.Mkdir(closed, 0o700))
 	dir := filepath.Join(closed, "data")
 	if os.Geteuid() != 0 {
-		must(t, os.Chmod(closed, 0))
+		check.NoError(t, os.Chmod(closed, 0))
 		t.Cleanup(func() { _ = os.Chmod(closed, 0o700) })
 	}
 	_, err := tryOpen(t, Options{Dir: dir})
@@ -106,11 +108,11 @@ func TestAFolderThatTheServersUserCannotEnterIsNamed(t *testing.T) {
 		t.Errorf("got %q, want advice", err)
 	}
 	if _, err := os.Stat(dir); err == nil {
-		t.Error("the folder was created all the same")
+		t.Error("the folder was created")
 	}
 }
 
-func TestALongPathHasItsSocketElsewhere(t *testing.T) {
+func TestALongPathHasItsSocketBelowTmp(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(testDir(t), strings.Repeat("long/", 25), `with "quotes", and a comma`)
 	server := open(t, Options{Dir: dir})
@@ -123,27 +125,27 @@ func TestALongPathHasItsSocketElsewhere(t *testing.T) {
 	}
 	closeNow(t, server)
 	if _, err := os.Stat(sockets); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("the socket's folder is left over: %v", err)
+		t.Errorf("the socket's folder was not removed: %v", err)
 	}
 }
 
-func TestAFailedStartShowsTheLog(t *testing.T) {
+func TestAFailedStartReturnsTheServersLog(t *testing.T) {
 	t.Parallel()
 	dir := testDir(t)
 	_, err := tryOpen(t, Options{Dir: dir, Settings: map[string]string{"fsync": "off", "max_connections": "many"}})
 	if err == nil || !strings.Contains(err.Error(), `invalid value for parameter "max_connections"`) {
-		t.Fatalf("got %v, want what the server wrote", err)
+		t.Fatalf("got %v, want the server's message", err)
 	}
-	// And nothing is in the way of the next attempt.
+	// And the next attempt works.
 	open(t, Options{Dir: dir, Exclusive: true})
 }
 
-func TestFoldersThatAreNotOursAreRefused(t *testing.T) {
+func TestFoldersOfOtherProgramsAreRefused(t *testing.T) {
 	t.Parallel()
 	cluster, junk, file := testDir(t), testDir(t), filepath.Join(testDir(t), "file")
-	must(t, os.WriteFile(filepath.Join(cluster, "PG_VERSION"), []byte("15\n"), 0o600))
-	must(t, os.MkdirAll(filepath.Join(junk, "data", "pictures"), 0o700))
-	must(t, os.WriteFile(file, nil, 0o600))
+	check.NoError(t, os.WriteFile(filepath.Join(cluster, "PG_VERSION"), []byte("15\n"), 0o600))
+	check.NoError(t, os.MkdirAll(filepath.Join(junk, "data", "pictures"), 0o700))
+	check.NoError(t, os.WriteFile(file, nil, 0o600))
 	for _, dir := range []string{cluster, junk, file} {
 		if _, err := tryOpen(t, Options{Dir: dir}); err == nil {
 			t.Errorf("%s was opened", dir)
@@ -161,18 +163,18 @@ func TestDefaultDirIsAbsolute(t *testing.T) {
 	}
 }
 
-func TestOurEnvironmentStaysWithUs(t *testing.T) {
+func TestTheServerDoesNotInheritOurEnvironment(t *testing.T) {
 	t.Parallel()
 	allowed := []string{"PATH", "TMPDIR", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"}
 	cmd := account{}.command(t.Context(), "/", "/bin/sh")
 	for _, each := range cmd.Env {
 		if name, _, _ := strings.Cut(each, "="); !slices.Contains(allowed, name) {
-			t.Errorf("the server is given %s", each)
+			t.Errorf("the server inherits %s", each)
 		}
 	}
 }
 
-func TestInUseErrorSaysWhoAndWhatToDo(t *testing.T) {
+func TestInUseErrorNamesTheProcessAndTheRemedy(t *testing.T) {
 	t.Parallel()
 	err := fmt.Errorf("opening: %w", &InUseError{Dir: "/d", PID: 7})
 	if !errors.Is(err, ErrInUse) || err.Error() != "opening: data directory /d is in use by process 7; stop it or choose another --data-dir" {

@@ -1,16 +1,19 @@
 package embedded
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
-// pidFile is what a running server says about itself in postmaster.pid.
+// pidFile is the content of postmaster.pid, which a running server maintains.
 type pidFile struct {
-	pid       int
+	pid       int // 0 if it cannot be read: the server crashed before the write
 	socketDir string
 	status    string // starting, ready or stopping; empty very early
 }
@@ -21,44 +24,52 @@ func readPIDFile(path string) (pidFile, error) {
 		return pidFile{}, fmt.Errorf("reading the server's pid file: %w", err)
 	}
 	// Lines: pid, data directory, start time, port, socket directory, TCP address, shared memory, status.
-	lines := strings.Split(string(text), "\n")
-	line := func(n int) string {
-		if n < len(lines) {
-			return strings.TrimSpace(lines[n])
-		}
-		return ""
-	}
-	// A pid that cannot be read (a crash before the write) stays 0, and counts as nobody.
-	pid, _ := strconv.Atoi(line(0))
-	return pidFile{pid: pid, socketDir: line(4), status: line(7)}, nil
+	lines := append(strings.Split(string(text), "\n"), make([]string, 8)...)
+	pid, _ := strconv.Atoi(strings.TrimSpace(lines[0]))
+	return pidFile{pid: pid, socketDir: strings.TrimSpace(lines[4]), status: strings.TrimSpace(lines[7])}, nil
 }
 
-// disownPIDFile writes our own pid over a crashed server's, which Postgres would take for a running one: where it has
-// become some other program's, and as long as nobody has waited for the dead process, which some containers never do.
-// Postgres takes a file with its parent's pid for a stale one, and still looks at the shared memory that the file names:
-// only that tells whether backends of the crashed server are alive. Deleting the file would lose that check.
-func disownPIDFile(path string, account account) error {
+// serverPID returns the process id of the server that runs on the data, 0 if none does.
+func (d directory) serverPID() int {
+	file, err := readPIDFile(d.pidFile())
+	if err != nil || !isServer(file.pid, d.data()) {
+		return 0
+	}
+	return file.pid
+}
+
+// replacePID writes our own pid into the pid file of a crashed server. Postgres refuses to start while the pid in the file
+// exists, even as another program's or as a zombie's. It takes a file with its parent's pid for a stale one, and still checks
+// the shared memory that the file names: only that shows whether backends of the crashed server are alive. Deleting the file
+// would lose that check.
+func replacePID(path string) error {
 	text, err := os.ReadFile(path) //nolint:gosec // our own data directory
 	if err != nil {
 		return fmt.Errorf("reading the stale pid file: %w", err)
 	}
 	_, rest, _ := strings.Cut(string(text), "\n")
-	next, err := os.CreateTemp(filepath.Dir(path), "postmaster.pid.*")
-	if err != nil {
+	if err := overwrite(path, strconv.Itoa(os.Getpid())+"\n"+rest); err != nil {
 		return fmt.Errorf("replacing the stale pid file: %w", err)
 	}
-	_, err = next.WriteString(strconv.Itoa(os.Getpid()) + "\n" + rest)
-	if closeErr := next.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = account.give(next.Name())
-	}
-	if err == nil {
-		err = os.Rename(next.Name(), path)
-	}
+	return nil
+}
+
+// overwrite replaces the content of a file, and keeps its owner. The file is never empty in between, because Postgres does not
+// start with an empty pid file.
+func overwrite(path, content string) error {
+	// O_NOFOLLOW: as root we write in a directory that may belong to another account.
+	file, err := os.OpenFile(path, os.O_WRONLY|unix.O_NOFOLLOW, 0) //nolint:gosec // our own data directory
 	if err != nil {
-		return fmt.Errorf("replacing the stale pid file: %w", err)
+		return err
+	}
+	_, err = file.WriteAt([]byte(content), 0)
+	return errors.Join(err, file.Truncate(int64(len(content))), file.Close())
+}
+
+// removeSocketLock removes the lock file that a crashed server left beside its socket. The caller knows that no server runs.
+func removeSocketLock(socketDir string) error {
+	if err := os.Remove(socketFile(socketDir) + ".lock"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("removing a stale socket lock: %w", err)
 	}
 	return nil
 }

@@ -10,27 +10,29 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/studycall/studycall/check"
 )
 
-func TestACrashedServerIsStartedAgain(t *testing.T) {
+func TestACrashedServerIsRestarted(t *testing.T) {
 	t.Parallel()
-	for name, adopted := range map[string]bool{"our child": false, "adopted": true} {
+	for name, foreign := range map[string]bool{"child of this process": false, "started by another process": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := testDir(t)
-			if adopted {
+			if foreign {
 				other := startChild(t, dir, false)
 				defer func() { other.kill(t) }()
 			}
 			server := open(t, Options{Dir: dir})
 			query(t, server, "create table kept (n int)")
 
-			// When its main process is killed, as by the system that is out of memory
-			before := server.running().pid
-			must(t, unix.Kill(before, unix.SIGKILL))
+			// When its main process is killed, as the kernel does when memory runs out
+			before := server.PID()
+			check.NoError(t, unix.Kill(before, unix.SIGKILL))
 
-			// Then it comes back, with its data, at the same address
-			eventually(t, "the server to be back", func() bool {
+			// Then it runs again, with its data, at the same address
+			check.Eventually(t, "the server runs again", func() bool {
 				_, err := tryQuery(t.Context(), server, "select n::text from kept")
 				return err == nil && server.PID() != 0
 			})
@@ -41,53 +43,42 @@ func TestACrashedServerIsStartedAgain(t *testing.T) {
 	}
 }
 
-func TestStopKeepsItDownUntilStart(t *testing.T) {
+func TestCloseEndsAServerThatDoesNotStopInTime(t *testing.T) {
 	t.Parallel()
-	server := open(t, Options{Dir: testDir(t)})
+	dir := testDir(t)
+	server := open(t, Options{Dir: dir})
 	query(t, server, "create table kept (n int)")
-	url := server.URL()
-	for _, how := range []Shutdown{Fast, Immediate} {
-		must(t, server.Stop(t.Context(), how))
-		if _, err := tryQuery(t.Context(), server, "select 'x'"); err == nil || server.PID() != 0 {
-			t.Fatalf("the server answers (%v), process %d", err, server.PID())
-		}
-		must(t, server.Start(t.Context()))
-		query(t, server, "select n::text from kept")
-	}
-	if server.URL() != url {
-		t.Errorf("the address has become %s", server.URL())
-	}
-	must(t, server.Stop(t.Context(), Fast))
-	closeNow(t, server)
-	if err := server.Start(t.Context()); err == nil {
-		t.Error("a closed server was started")
-	}
-}
-
-func TestAServerThatDoesNotEndInTimeIsMadeTo(t *testing.T) {
-	t.Parallel()
-	server := open(t, Options{Dir: testDir(t)})
 	pid := server.PID()
-	// Given a server that is stuck
-	must(t, unix.Kill(pid, unix.SIGSTOP))
-	// When Stop has no time at all
+	// Given a server that is suspended
+	check.NoError(t, unix.Kill(pid, unix.SIGSTOP))
+	// When Close has 50 ms
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	go func() { // SIGQUIT stays pending on a stopped process; let it be handled instead of waiting for the last resort
+	go func() { // resume the server after the timeout, so that it handles the pending SIGQUIT and the test need not wait for SIGKILL
 		<-ctx.Done()
 		_ = unix.Kill(pid, unix.SIGCONT)
 	}()
-	if err := server.Stop(ctx, Fast); err != nil {
+	if err := server.Close(ctx); err != nil {
 		t.Log(err)
 	}
-	// Then it is down all the same, and can be started again
+	// Then the server is down, and the next one has its data
 	if alive(pid) {
-		t.Error("the server is still there")
+		t.Error("the server still runs")
 	}
-	must(t, server.Start(t.Context()))
+	query(t, open(t, Options{Dir: dir}), "select n::text from kept")
 }
 
-func TestStaleFilesAreNotInTheWay(t *testing.T) {
+func TestCloseTwiceDoesNothing(t *testing.T) {
+	t.Parallel()
+	server := open(t, Options{Dir: testDir(t)})
+	closeNow(t, server)
+	closeNow(t, server)
+	if server.PID() != 0 {
+		t.Error("the server runs")
+	}
+}
+
+func TestOpenReplacesStaleFilesOfACrash(t *testing.T) {
 	t.Parallel()
 	dir := testDir(t)
 	server := open(t, Options{Dir: dir})
@@ -95,25 +86,25 @@ func TestStaleFilesAreNotInTheWay(t *testing.T) {
 	sockets, place := server.socketDir, server.dir
 	closeNow(t, server)
 
-	// Another program of the server's user, which has by now the pid that the crashed server had
-	bystander := server.account.command(t.Context(), "/", "/bin/sh", "-c", "read forever")
-	pipe, err := bystander.StdinPipe()
-	must(t, err)
-	must(t, bystander.Start())
-	defer func() { _ = pipe.Close(); _ = bystander.Wait() }()
+	// Given another program of the server's account, which has the pid that the crashed server had
+	otherProgram := server.account.command(t.Context(), "/", "/bin/sh", "-c", "read forever")
+	pipe, err := otherProgram.StdinPipe()
+	check.NoError(t, err)
+	check.NoError(t, otherProgram.Start())
+	defer func() { _ = pipe.Close(); _ = otherProgram.Wait() }()
 
 	for name, pid := range map[string]string{
-		"a pid that is another program's": strconv.Itoa(bystander.Process.Pid),
-		"a pid that is nobody's":          "4194303",
+		"a pid that is another program's": strconv.Itoa(otherProgram.Process.Pid),
+		"a pid without a process":         "4194303",
 		"our own pid":                     strconv.Itoa(os.Getpid()),
 	} {
 		// Given the files of a crashed server
 		text := fmt.Sprintf("%s\n%s\n1700000000\n5432\n%s\n\n  9999999    999999\nready   \n", pid, place.data(), sockets)
 		for _, path := range []string{place.pidFile(), socketFile(sockets) + ".lock"} {
-			must(t, os.WriteFile(path, []byte(text), 0o600))
-			must(t, server.account.give(path))
+			check.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+			check.NoError(t, server.account.chown(path))
 		}
-		// Then the next start gets past them
+		// Then the next start works
 		again, err := tryOpen(t, Options{Dir: dir})
 		if err != nil {
 			t.Errorf("with %s: %v", name, err)
@@ -124,11 +115,11 @@ func TestStaleFilesAreNotInTheWay(t *testing.T) {
 	}
 }
 
-func TestAHalfMadeDatabaseIsMadeAgain(t *testing.T) {
+func TestAnUnfinishedDatabaseIsCreatedAgain(t *testing.T) {
 	t.Parallel()
 	dir := testDir(t)
 
-	// Given an initdb that was broken off, and the remains of one whose program was killed
+	// Given an initdb that was interrupted, and the remains of one whose parent was killed
 	ctx, cancel := context.WithCancel(t.Context())
 	place := directory{root: dir}
 	go func() {
@@ -142,19 +133,19 @@ func TestAHalfMadeDatabaseIsMadeAgain(t *testing.T) {
 	}()
 	if server, err := Open(ctx, Options{Dir: dir}); err == nil {
 		closeNow(t, server)
-		t.Fatal("opening went on after its context was cancelled")
+		t.Fatal("Open succeeded with a cancelled context")
 	}
 	remains := filepath.Join(dir, "data.new-123")
-	must(t, os.MkdirAll(filepath.Join(remains, "base"), 0o700))
-	must(t, os.WriteFile(filepath.Join(remains, "PG_VERSION"), []byte("15\n"), 0o600))
+	check.NoError(t, os.MkdirAll(filepath.Join(remains, "base"), 0o700))
+	check.NoError(t, os.WriteFile(filepath.Join(remains, "PG_VERSION"), []byte("15\n"), 0o600))
 	if _, err := os.Stat(place.data()); err == nil {
-		t.Fatal("a half-made database has the name of a whole one")
+		t.Fatal("an unfinished database has the name of a whole one")
 	}
 
-	// Then the next one makes it from the start, and clears up
+	// Then the next Open creates it from the start, and removes the remains
 	server := open(t, Options{Dir: dir})
 	query(t, server, "select 'whole'")
 	if left, _ := filepath.Glob(filepath.Join(dir, "data.new*")); len(left) > 0 {
-		t.Errorf("%v is left over", left)
+		t.Errorf("%v was not removed", left)
 	}
 }

@@ -9,196 +9,179 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
+	"sync/atomic"
 
+	"github.com/gofrs/flock"
 	"golang.org/x/sys/unix"
 )
 
 // Server is an embedded Postgres that this process uses, alone or with others. Safe for concurrent use.
+//
+// Its fields do not change after Open. Whether and as which process the server runs is read from its pid file each time,
+// because any of its users may have started it.
 type Server struct {
 	dir       directory
 	account   account
-	files     owner // whom the files beside the data belong to
+	files     owner // owns the files beside the data
 	binaries  binaries
 	settings  map[string]string
 	logger    *slog.Logger
 	socketDir string
 	version   string
 
-	users, starting, serving *fileLock
-	// turn holds one token: within this process it does what starting does between processes.
-	turn chan struct{}
+	users, starting, serving *flock.Flock
 
-	mu      sync.Mutex
-	current *postmaster
-	wanted  bool // false between Stop and Start, and after Close
-	closed  bool
-
+	closed     atomic.Bool
 	cancel     context.CancelFunc
 	supervised chan struct{} // closed when the supervisor has ended
 }
 
-// Open makes sure that the server of the data directory runs, creating the data if there is none, and joins its users.
-// From then on a server that dies is started again, by whichever of its users notices first. The caller calls Close.
+// Open makes sure that the server of the data directory runs, creating the data if there is none, and joins its users. From
+// then on, each user restarts a server that dies. The caller calls Close.
 //
-// It fails with an InUseError if options.Exclusive cannot be had, with ErrNotOurs and ErrNoData for a directory that is left
-// as it was, and otherwise with an error that says what to do: about
-// missing binaries, data of another Postgres version, a folder that the server's user cannot enter, or, with the last lines
-// of its log, a server that does not start. ctx bounds the opening, not the server.
+// It fails with an InUseError if options.Exclusive is set and another process has the directory, and with ErrNotOurs or
+// ErrNoData for a directory that it leaves unchanged. The other errors name the remedy: missing binaries, data of another
+// Postgres version, a folder that the server's account cannot enter, or a server that does not start (with the last lines
+// of its log). ctx bounds the opening, not the life of the server.
 func Open(ctx context.Context, options Options) (_ *Server, err error) {
-	s := &Server{
-		settings: maps.Clone(options.Settings), logger: options.Logger, wanted: true,
-		turn: make(chan struct{}, 1), supervised: make(chan struct{}),
-	}
+	s := &Server{settings: maps.Clone(options.Settings), logger: options.Logger, supervised: make(chan struct{})}
 	if s.logger == nil {
 		s.logger = slog.Default()
 	}
-	if s.dir, err = openDirectory(options.Dir); err != nil {
-		return nil, err
-	}
-	if err := s.dir.check(options.Existing); err != nil {
-		return nil, err
-	}
-	if s.account, err = serverAccount(s.dir); err != nil {
-		return nil, err
-	}
-	if err := s.account.checkReach(ctx, s.dir.root); err != nil {
-		return nil, err
-	}
-	if s.files, err = s.dir.create(); err != nil {
-		return nil, err
-	}
-	// Once more without links: the folder may not have existed before.
-	if s.dir, err = openDirectory(s.dir.root); err != nil {
+	if err := s.openDirectory(ctx, options); err != nil {
 		return nil, err
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, s.letGo())
+			err = errors.Join(err, s.releaseLocks())
 		}
 	}()
-	if err := s.openLocks(options.Exclusive); err != nil {
+	if options.Exclusive {
+		if err := s.takeExclusive(); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.underStartLock(ctx, func() error { return s.join(ctx, options) }); err != nil {
 		return nil, err
 	}
-	if err := s.transition(ctx, func() error { return s.join(ctx, options) }); err != nil {
-		return nil, err
-	}
-	// The supervisor belongs to the Server, which lives on when the context of its opening is over.
+	// The supervisor outlives the context of Open.
 	supervision, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.cancel = cancel
 	go s.supervise(supervision)
 	return s, nil
 }
 
-func (s *Server) openLocks(exclusive bool) (err error) {
-	if exclusive {
-		if s.serving, err = openLock(s.dir.lock("serve"), s.files); err != nil {
-			return err
-		}
-		free, err := s.serving.try(unix.LOCK_EX)
-		if err != nil {
-			return err
-		}
-		if !free {
-			return &InUseError{Dir: s.dir.root, PID: s.serving.signer()}
-		}
-		if err := s.serving.sign(); err != nil {
-			return err
-		}
-	}
-	if s.users, err = openLock(s.dir.lock("users"), s.files); err != nil {
+func (s *Server) openDirectory(ctx context.Context, options Options) (err error) {
+	if s.dir, err = findDirectory(options.Dir); err != nil {
 		return err
 	}
-	s.starting, err = openLock(s.dir.lock("start"), s.files)
+	if err := s.dir.check(options.Existing); err != nil {
+		return err
+	}
+	if s.account, err = serverAccount(s.dir); err != nil {
+		return err
+	}
+	if err := s.account.checkAccess(ctx, s.dir.root); err != nil {
+		return err
+	}
+	if s.files, err = s.dir.create(); err != nil {
+		return err
+	}
+	// Resolve links again, because the folder may not have existed before.
+	s.dir, err = findDirectory(s.dir.root)
+	s.users, s.starting, s.serving = s.dir.lock("users"), s.dir.lock("start"), s.dir.lock("serve")
 	return err
 }
 
-// join counts us among the users and gets the server going. The caller holds the start lock.
+// join registers this process as a user and makes sure that the server runs. The caller holds the start lock.
 func (s *Server) join(ctx context.Context, options Options) error {
-	// Only who holds the start lock ever has this one exclusively.
-	shared, err := s.users.try(unix.LOCK_SH)
+	// The lock is exclusive only for a holder of the start lock.
+	shared, err := s.users.TryRLock()
+	if err == nil && !shared {
+		err = errors.New("a program other than studycall holds it")
+	}
+	if err == nil {
+		err = s.files.chown(s.users.Path())
+	}
+	if err != nil {
+		return fmt.Errorf("locking %s: %w", s.users.Path(), err)
+	}
+	major, err := s.dir.major()
 	if err != nil {
 		return err
 	}
-	if !shared {
-		return fmt.Errorf("the lock %s is held by something that is not studycall", s.dir.lock("users"))
-	}
-	wanted, err := s.dir.major()
-	if err != nil {
-		return err
-	}
-	if s.binaries, err = s.findBinaries(ctx, options, wanted); err != nil {
+	if s.binaries, err = s.findBinaries(ctx, options, major); err != nil {
 		return err
 	}
 	if s.socketDir, err = s.dir.socketDir(s.account); err != nil {
 		return err
 	}
-	if wanted == 0 {
-		if err := s.createData(ctx); err != nil {
-			return err
-		}
-	} else if err := s.adoptOwnership(); err != nil {
+	if major == 0 {
+		err = s.createData(ctx)
+	} else {
+		err = s.takeOwnership()
+	}
+	if err != nil {
 		return err
 	}
 	if err := s.ensureRunning(ctx); err != nil {
 		return err
 	}
 	if err := s.prepareDatabase(ctx); err != nil {
-		_, leaveErr := s.leave(context.WithoutCancel(ctx))
-		return errors.Join(err, leaveErr)
+		return errors.Join(err, s.leave(context.WithoutCancel(ctx)))
 	}
 	return nil
 }
 
-// Close leaves the server; the last user out stops it, cleanly, and waits for that as long as ctx lasts (after that the
-// server is ended at once, which costs the next start a recovery). Calls after the first do nothing.
+// leave stops the server if this process is its last user. The caller holds the start lock.
+func (s *Server) leave(ctx context.Context) error {
+	last, err := s.users.TryLock()
+	if err != nil {
+		return fmt.Errorf("locking %s: %w", s.users.Path(), err)
+	}
+	if !last {
+		return nil
+	}
+	if pid := s.PID(); pid != 0 {
+		err = stopProcess(ctx, pid, unix.SIGINT)
+	}
+	s.dir.removeSocketDir(s.socketDir)
+	s.logger.Debug("embedded Postgres stopped", "dir", s.dir.root)
+	return err
+}
+
+// Close leaves the server. The last user stops it and waits for its end as long as ctx lasts; after that it ends the server
+// at once, which costs the next start a recovery. Calls after the first do nothing.
 func (s *Server) Close(ctx context.Context) error {
-	s.mu.Lock()
-	again := s.closed
-	s.closed, s.wanted = true, false
-	s.mu.Unlock()
-	if again {
+	if s.closed.Swap(true) {
 		return nil
 	}
 	s.cancel()
 	<-s.supervised
-	err := s.transition(ctx, func() error {
-		last, err := s.leave(ctx)
-		if last {
-			s.logger.Debug("embedded Postgres stopped", "dir", s.dir.root)
-		}
-		return err
-	})
-	return errors.Join(err, s.letGo())
+	err := s.underStartLock(ctx, func() error { return s.leave(ctx) })
+	return errors.Join(err, s.releaseLocks())
 }
 
-// letGo closes the locks.
-func (s *Server) letGo() error {
-	return errors.Join(s.users.close(), s.starting.close(), s.serving.close())
-}
+// URL returns the connection URL of the database studycall, for pgx and libpq alike. It stays the same across restarts.
+func (s *Server) URL() string { return databaseURL(s.socketDir, "studycall") }
 
-// URL returns the connection URL of the database studycall, for pgx and libpq alike.
-func (s *Server) URL() string { return s.databaseURL("studycall") }
-
-func (s *Server) databaseURL(database string) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	// Everything is spelt out, so that PGHOST, PGPORT and their like in the environment do not get in.
-	query := url.Values{"host": {s.socketDir}, "port": {strconv.Itoa(socketPort)}, "sslmode": {"disable"}}
-	target := url.URL{Scheme: "postgres", User: url.User("postgres"), Path: "/" + database,
-		// A space as %20: unlike web servers, Postgres' clients do not read a plus as one.
+func databaseURL(socketDir, database string) string {
+	// The URL names everything, so that PGHOST, PGPORT and the like in the environment have no effect.
+	query := url.Values{"host": {socketDir}, "port": {strconv.Itoa(socketPort)}, "sslmode": {"disable"}}
+	address := url.URL{Scheme: "postgres", User: url.User("postgres"), Path: "/" + database,
+		// A space as %20: Postgres' clients do not read a plus as a space.
 		RawQuery: strings.ReplaceAll(query.Encode(), "+", "%20")}
-	return target.String()
+	return address.String()
 }
 
 // Version returns the server's version, such as "15.14".
 func (s *Server) Version() string { return s.version }
 
-// BinDir returns the folder of the server's binaries; pg_dump and psql are there too, unless they were downloaded.
+// BinDir returns the folder of the server's binaries. It has pg_dump and psql too, unless the binaries were downloaded.
 func (s *Server) BinDir() string { return s.binaries.dir }
 
 // Dir returns the data directory, absolute and free of links.
 func (s *Server) Dir() string { return s.dir.root }
 
-// LogFile returns the path of the server's own log.
-func (s *Server) LogFile() string { return s.dir.log() }
+// PID returns the id of the server's main process, 0 while the server is down.
+func (s *Server) PID() int { return s.dir.serverPID() }

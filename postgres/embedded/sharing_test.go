@@ -7,9 +7,11 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+
+	"github.com/studycall/studycall/check"
 )
 
-func TestProcessesShareOneServerAndTheLastStopsIt(t *testing.T) {
+func TestProcessesShareOneServerAndTheLastOneStopsIt(t *testing.T) {
 	t.Parallel()
 	for _, starter := range []string{"we", "the other"} {
 		t.Run(starter+" started it", func(t *testing.T) {
@@ -26,15 +28,15 @@ func TestProcessesShareOneServerAndTheLastStopsIt(t *testing.T) {
 			}
 			pid := ours.PID()
 
-			// When the one that started it leaves, the server stays for the other.
+			// When the one that started it leaves, the server runs on for the other.
 			if starter == "we" {
 				closeNow(t, ours)
 			} else {
 				other.leave(t)
-				query(t, ours, "select 'still there'")
+				query(t, ours, "select 'still running'")
 			}
 			if !alive(pid) {
-				t.Fatal("the server has gone while somebody uses it")
+				t.Fatal("the server ended while a process uses it")
 			}
 
 			// When the last one leaves, it stops.
@@ -43,47 +45,47 @@ func TestProcessesShareOneServerAndTheLastStopsIt(t *testing.T) {
 			} else {
 				closeNow(t, ours)
 			}
-			eventually(t, "the end of the server", func() bool { return !alive(pid) })
+			check.Eventually(t, "the server ends", func() bool { return !alive(pid) })
 		})
 	}
 }
 
-func TestOnlyOneServesADirectoryAtATime(t *testing.T) {
+func TestExclusiveOpenIsRefusedWhileAnotherProcessServes(t *testing.T) {
 	t.Parallel()
 	dir := testDir(t)
-	// Given another process that serves it
+	// Given another process that has the directory exclusively
 	other := startChild(t, dir, true)
 
-	// Then a second one is told who does
+	// Then a second one is refused, with the process id
 	_, err := tryOpen(t, Options{Dir: dir, Exclusive: true})
 	var inUse *InUseError
 	if !errors.As(err, &inUse) || inUse.PID != other.cmd.Process.Pid || inUse.Dir != dir {
 		t.Fatalf("got %v, want an InUseError with process %d", err, other.cmd.Process.Pid)
 	}
 
-	// And commands that do not ask for it alone may come in
+	// And a command that does not ask for exclusive use may open it
 	command := open(t, Options{Dir: dir})
 	query(t, command, "create table from_a_command (n int)")
 	closeNow(t, command)
 
-	// When the serving process is killed, its server lives on, and holds none of its locks
-	pid := command.running().pid
+	// When the serving process is killed, the server runs on and holds none of the locks
+	pid := command.PID()
 	other.kill(t)
 	next := open(t, Options{Dir: dir, Exclusive: true})
 	if next.PID() != pid {
-		t.Errorf("the server is process %d, want the adopted %d", next.PID(), pid)
+		t.Errorf("the server is process %d, want the running %d", next.PID(), pid)
 	}
 	query(t, next, "select n::text from from_a_command")
 	closeNow(t, next)
 	if alive(pid) {
-		t.Error("the adopted server was not stopped by the last user")
+		t.Error("the last user did not stop the server")
 	}
 }
 
-func TestManyComeAndGoAtOnce(t *testing.T) {
+func TestManyUsersOpenAndCloseAtOnce(t *testing.T) {
 	t.Parallel()
 	dir := testDir(t)
-	// Create the data first, so that the rounds below are about starting and stopping.
+	// Given data, so that the rounds below only start and stop the server
 	closeNow(t, open(t, Options{Dir: dir}))
 	var group sync.WaitGroup
 	for user := range 6 {
@@ -102,18 +104,21 @@ func TestManyComeAndGoAtOnce(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if file, err := readPIDFile(directory{root: dir}.pidFile()); err == nil {
-		t.Errorf("process %d still runs", file.pid)
+	if pid := (directory{root: dir}).serverPID(); pid != 0 {
+		t.Errorf("process %d still runs", pid)
 	}
 }
 
 func TestAWaitForTheLockEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	dir := testDir(t)
-	held, err := openLock(directory{root: dir}.lock("start"), owner{})
-	must(t, err)
-	must(t, held.acquire(t.Context()))
-	defer func() { must(t, held.close()) }()
+	held := directory{root: dir}.lock("start")
+	taken, err := held.TryLock()
+	check.NoError(t, err)
+	if !taken {
+		t.Fatal("the lock is taken")
+	}
+	defer func() { check.NoError(t, held.Unlock()) }()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	enough := errors.New("enough")
 	cancel(enough)

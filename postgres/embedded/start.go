@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -20,61 +20,61 @@ import (
 // errMemoryInUse is a start that failed because backends of a crashed server are still alive.
 var errMemoryInUse = errors.New("backends of the crashed server are still running")
 
-// start runs a new server and returns when it is ready. If ctx ends first, so does the server.
-func (s *Server) start(ctx context.Context) (*postmaster, error) {
+// start starts a new server and returns when it is ready. If ctx ends first, it stops the server.
+func (s *Server) start(ctx context.Context) error {
 	log, err := openLog(s.dir, s.files)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	defer log.close()
-	// Not ctx: the server is to outlive whatever opened it.
+	defer func() { _ = log.file.Close() }() // the server has its own handle
+	// Without ctx's cancellation, because the server outlives the process that opened it.
 	cmd := s.account.command(context.WithoutCancel(ctx), s.dir.root, filepath.Join(s.binaries.dir, "postgres"), s.arguments()...)
 	cmd.Stdout, cmd.Stderr = log.file, log.file
-	started, err := startPostmaster(cmd, s.dir.pidFile())
-	if err != nil {
-		return nil, err
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("starting %s: %w", cmd.Path, err)
 	}
-	ready, err := started.ready(ctx)
-	if ready {
-		return started, nil
-	}
-	if err == nil {
-		tail := log.tail()
-		err = fmt.Errorf("the server ended while starting; the end of its log %s:\n%s", s.dir.log(), tail)
-		if strings.Contains(tail, "pre-existing shared memory block") {
-			err = fmt.Errorf("%w: %w", errMemoryInUse, err)
+	pid, exited := cmd.Process.Pid, make(chan struct{})
+	go reap(cmd, exited)
+	for {
+		file, err := readPIDFile(s.dir.pidFile())
+		if err == nil && file.pid == pid && file.status == "ready" {
+			return nil
 		}
-		return nil, err
+		select {
+		case <-exited:
+			return startError(s.dir, log.tail())
+		case <-time.After(processPoll):
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastResort)
+			defer cancel()
+			return errors.Join(fmt.Errorf("starting the server: %w", context.Cause(ctx)), stopProcess(last, pid, unix.SIGQUIT))
+		}
 	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastResort)
-	defer cancel()
-	return nil, errors.Join(fmt.Errorf("starting the server: %w", err), started.stop(last, unix.SIGQUIT))
 }
 
-// ready waits until the server says that it takes connections; it is false without an error if the process ended.
-func (p *postmaster) ready(ctx context.Context) (bool, error) {
-	for p.alive() {
-		file, err := readPIDFile(p.file)
-		if err == nil && file.pid == p.pid && file.status == "ready" {
-			return true, nil
-		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return false, err
-		}
-		if err := sleep(ctx, processPoll); err != nil {
-			return false, err
-		}
-	}
-	return false, nil
+// reap waits for the end of the server, so that it does not stay a zombie. It outlives the Server if other processes use
+// the server, because only the parent can wait for a child.
+func reap(cmd *exec.Cmd, exited chan<- struct{}) {
+	_ = cmd.Wait() // the reason is in the server's log
+	close(exited)
 }
 
-// arguments are the server's command line: ours first, so that Options.Settings win where both speak, but for the ways in.
+func startError(dir directory, tail string) error {
+	err := fmt.Errorf("the server ended while starting; the end of its log %s:\n%s", dir.log(), tail)
+	if strings.Contains(tail, "pre-existing shared memory block") {
+		err = fmt.Errorf("%w: %w", errMemoryInUse, err)
+	}
+	return err
+}
+
+// arguments returns the server's command line: our defaults, then Options.Settings, then the settings of the socket and
+// the log, which nobody may change.
 func (s *Server) arguments() []string {
 	settings := map[string]string{
 		"cluster_name": "studycall",
 		"timezone":     "UTC",
 		"log_timezone": "UTC",
-		"lc_messages":  "C", // errMemoryInUse is recognised by its text
+		"lc_messages":  "C", // startError recognises a text
 	}
 	maps.Copy(settings, s.settings)
 	maps.Copy(settings, map[string]string{
@@ -92,12 +92,12 @@ func (s *Server) arguments() []string {
 	return args
 }
 
-// prepareDatabase creates the database studycall if it is missing, and learns the server's version. The caller holds the
-// start lock, so nobody else is creating it.
+// prepareDatabase creates the database studycall if it is missing, and reads the server's version. The caller holds the
+// start lock, so no other process creates it at the same time.
 func (s *Server) prepareDatabase(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	conn, err := pgx.Connect(ctx, s.databaseURL("postgres"))
+	conn, err := pgx.Connect(ctx, databaseURL(s.socketDir, "postgres"))
 	if err != nil {
 		return fmt.Errorf("connecting to the embedded Postgres: %w", err)
 	}
@@ -106,7 +106,7 @@ func (s *Server) prepareDatabase(ctx context.Context) error {
 	err = conn.QueryRow(ctx, `select split_part(current_setting('server_version'), ' ', 1),
 		exists (select from pg_database where datname = 'studycall')`).Scan(&s.version, &exists)
 	if err != nil {
-		return fmt.Errorf("asking the embedded Postgres for its databases: %w", err)
+		return fmt.Errorf("reading the databases of the embedded Postgres: %w", err)
 	}
 	if exists {
 		return nil
@@ -117,18 +117,8 @@ func (s *Server) prepareDatabase(ctx context.Context) error {
 	return nil
 }
 
-// adoptOwnership gives data that root owns (restored from a backup, a fresh mount) to the server's user.
-func (s *Server) adoptOwnership() error {
-	found, err := ownerOf(s.dir.data())
-	if err != nil || found.uid == s.account.uid || !s.account.other {
-		return err
-	}
-	return s.account.giveTree(s.dir.data())
-}
-
 func sqlState(err error) string {
-	var serverErr *pgconn.PgError
-	if errors.As(err, &serverErr) {
+	if serverErr := (*pgconn.PgError)(nil); errors.As(err, &serverErr) {
 		return serverErr.Code
 	}
 	return ""

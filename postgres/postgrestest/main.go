@@ -19,8 +19,8 @@ const mostParallel = 4
 // it), fails the package if goroutines are left over, and exits.
 func Main(m *testing.M) {
 	goleak.VerifyTestMain(releasing{m},
-		// Waits for the server that we started, which may go on for other test processes.
-		goleak.IgnoreAnyFunction("github.com/studycall/studycall/postgres/embedded.(*postmaster).reap"))
+		// Waits for the server that this process started, which other test processes may still use.
+		goleak.IgnoreAnyFunction("github.com/studycall/studycall/postgres/embedded.reap"))
 }
 
 // releasing puts the release between the tests and the search for goroutines.

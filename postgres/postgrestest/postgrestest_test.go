@@ -5,8 +5,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/postgres"
-	"github.com/studycall/studycall/postgres/embedded"
 	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
@@ -65,24 +67,41 @@ func TestAnEmptyDatabaseIsEmpty(t *testing.T) {
 	}
 }
 
-func TestAClusterCanBeStoppedAndStarted(t *testing.T) {
+func TestAClusterKeepsItsDataAndURLAcrossStopAndCrash(t *testing.T) {
 	t.Parallel()
 	server := postgrestest.Cluster(t, "max_connections=7")
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	if err := server.Stop(ctx, embedded.Immediate); err != nil {
-		t.Fatal(err)
+	url := server.URL()
+	execute(t, url, "create table kept (n int)")
+	for _, end := range []func(context.Context) error{server.Stop, server.Crash} {
+		// When the server is ended
+		check.NoError(t, end(t.Context()))
+		// Then it does not answer
+		if pool, err := postgres.Connect(t.Context(), url); err == nil {
+			pool.Close()
+			t.Fatal("the server still answers")
+		}
+		// And when it is started, it has its data and its settings
+		check.NoError(t, server.Start(t.Context()))
+		execute(t, url, "table kept")
 	}
-	if err := server.Start(ctx); err != nil {
-		t.Fatal(err)
-	}
-	pool, err := postgres.Connect(ctx, server.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer pool.Close()
+	pool := connect(t, url)
 	var connections string
-	if err := pool.QueryRow(ctx, "show max_connections").Scan(&connections); err != nil || connections != "7" {
-		t.Errorf("it has %s connections (%v), want the 7 asked for", connections, err)
+	if err := pool.QueryRow(t.Context(), "show max_connections").Scan(&connections); err != nil || connections != "7" || server.URL() != url {
+		t.Errorf("the server has %s connections (%v), want 7, at %s", connections, err, server.URL())
 	}
+}
+
+func connect(t *testing.T, url string) *pgxpool.Pool {
+	t.Helper()
+	pool, err := postgres.Connect(t.Context(), url)
+	check.NoError(t, err)
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+// execute runs one statement over a connection of its own.
+func execute(t *testing.T, url, statement string) {
+	t.Helper()
+	_, err := connect(t, url).Exec(t.Context(), statement)
+	check.NoError(t, err)
 }

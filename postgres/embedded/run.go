@@ -1,0 +1,139 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	// supervisePoll is how often a user of the server checks that it runs.
+	supervisePoll = 500 * time.Millisecond
+	// restartPause is the time between two restarts, so that a server that crashes at once does not spin.
+	restartPause = 5 * time.Second
+	// orphansLimit is how long the backends of a crashed server may take to end.
+	orphansLimit = 20 * time.Second
+)
+
+// underStartLock runs do while no other process starts or stops the server.
+func (s *Server) underStartLock(ctx context.Context, do func() error) (err error) {
+	stop := logIfSlow(s.logger, "waiting for another process to start or stop the database", "dir", s.dir.root)
+	_, err = s.starting.TryLockContext(ctx, lockPoll)
+	stop()
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	if err == nil {
+		err = s.files.chown(s.starting.Path())
+	}
+	if err != nil {
+		return fmt.Errorf("waiting for the lock %s: %w", s.starting.Path(), err)
+	}
+	defer func() { err = errors.Join(err, s.starting.Unlock()) }()
+	return do()
+}
+
+// supervise restarts the server when it has died, until ctx ends. Every user does this: the first that takes the start lock
+// starts the server, and the others find it running.
+func (s *Server) supervise(ctx context.Context) {
+	defer close(s.supervised)
+	pause := supervisePoll
+	for sleep(ctx, pause) == nil {
+		pause = supervisePoll
+		if s.PID() != 0 {
+			continue
+		}
+		s.logger.Error("the embedded Postgres ended unexpectedly; restarting it", "dir", s.dir.root, "log", s.dir.log())
+		err := s.underStartLock(ctx, func() error { return s.ensureRunning(ctx) })
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			s.logger.Error("restarting the embedded Postgres failed", "dir", s.dir.root, "error", err, "next_try_in", restartPause)
+		default:
+			s.logger.Warn("the embedded Postgres is back", "dir", s.dir.root, "pid", s.PID())
+		}
+		pause = restartPause
+	}
+}
+
+// ensureRunning starts the server unless it runs already. It retries while the backends of a crashed server, which have not
+// noticed the crash yet, hold its shared memory. The caller holds the start lock.
+func (s *Server) ensureRunning(ctx context.Context) error {
+	defer logIfSlow(s.logger, "waiting for the database to start", "log", s.dir.log())()
+	running, err := s.findRunning(ctx)
+	if err != nil || running {
+		return err
+	}
+	for deadline := time.Now().Add(orphansLimit); ; {
+		err := s.start(ctx)
+		if !errors.Is(err, errMemoryInUse) || time.Now().After(deadline) {
+			return err
+		}
+		if err := sleep(ctx, supervisePoll); err != nil {
+			return err
+		}
+	}
+}
+
+// findRunning reports whether a server runs on the data and accepts connections. It waits for one that is starting or
+// stopping, without a limit of its own, because recovery after a crash may take long. The caller holds the start lock.
+func (s *Server) findRunning(ctx context.Context) (bool, error) {
+	for {
+		file, err := readPIDFile(s.dir.pidFile())
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return false, removeSocketLock(s.socketDir)
+		case err != nil:
+			return false, err
+		case !isServer(file.pid, s.dir.data()):
+			return false, s.clearStale(ctx, file)
+		case file.status == "ready" && accepts(ctx, s.socketDir):
+			return true, nil
+		}
+		if err := sleep(ctx, processPoll); err != nil {
+			return false, fmt.Errorf("waiting for the server (process %d), whose status is %q: %w", file.pid, file.status, err)
+		}
+	}
+}
+
+// clearStale removes what a crashed server left, as far as it would prevent a start.
+func (s *Server) clearStale(ctx context.Context, file pidFile) error {
+	// A container does not see the processes of another one, but it can reach the socket of its server.
+	if file.socketDir != "" && accepts(ctx, file.socketDir) {
+		return fmt.Errorf("a server that this process cannot see (another container's?) runs on data directory %s; "+
+			"stop it or choose another --data-dir", s.dir.root)
+	}
+	if err := replacePID(s.dir.pidFile()); err != nil {
+		return err
+	}
+	return removeSocketLock(s.socketDir)
+}
+
+// accepts reports whether a server accepts connections on the socket, or has reached its limit of them.
+func accepts(ctx context.Context, socketDir string) bool {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, databaseURL(socketDir, "postgres"))
+	if err != nil {
+		const tooManyConnections = "53300"
+		return sqlState(err) == tooManyConnections
+	}
+	_ = conn.Close(ctx)
+	return true
+}
+
+func sleep(ctx context.Context, pause time.Duration) error {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
