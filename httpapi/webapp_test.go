@@ -158,7 +158,7 @@ func TestTheMembershipDatabaseIsAway(t *testing.T) {
 	if got := w.ask(webOwner, "POST", "join", naming(session)); got.status != http.StatusCreated {
 		t.Fatalf("join: %+v", got)
 	}
-	must(t, cluster.Stop(t.Context(), 0)) // at once, connections or not
+	must(t, cluster.Stop(t.Context())) // at once, connections or not
 	away := func(user, why string) {
 		t.Helper()
 		for _, door := range doors(session) {
