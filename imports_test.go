@@ -45,7 +45,7 @@ func imports() map[string][]string {
 		"realtime":              {"api", "domain", "eventstore", "commands", "presence", "membership", "auth", "language", "socketio", "websocket", "closecode", "rawjson", "postgres"},
 		"realtime/realtimetest": {"rawjson"},
 		// Programs.
-		"bench/fanout": {"realtime", "websocket"},
+		"bench/fanout": nil,
 		"cmd/studycall": append(core, "api", "httpapi", "realtime", "seed", "migrations", "postgres/embedded", "bench/fanout",
 			"socketio", "websocket", "feed"),
 		// Tests only.

@@ -10,15 +10,14 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// What the first byte of a message says to the bare server.
+// The first byte of a message to the bare server.
 const (
-	toOthers = '*' // a copy for each of the room's others
-	toFirst  = '+' // and the bytes after it: a copy for the member with that seat
+	toOthers = '*' // copy to all other members of the room
+	toFirst  = '+' // this and the bytes after it: copy to the member with seat 0, 1, 2 …
 )
 
-// Bare answers as the bare server: it copies frames as they come between the members of a room, and looks at nothing but their
-// first byte. It writes at once, from the goroutine that reads, with no queue, no timeout and no limit: less than any
-// server can do with, and nothing that costs CPU time.
+// Bare returns the bare server. It copies messages between the members of a room and reads only their first byte. The goroutine that
+// reads a message writes the copies, without a queue, a timeout or a limit. No server can do with less CPU time.
 func Bare() http.Handler {
 	b := &bareServer{rooms: map[string]*bareRoom{}}
 	return http.HandlerFunc(b.serve)
@@ -59,7 +58,7 @@ func (b *bareServer) serve(w http.ResponseWriter, r *http.Request) {
 		if err != nil || len(message) == 0 {
 			return
 		}
-		room.pass(message, c)
+		room.relay(message, c)
 	}
 }
 
@@ -78,7 +77,7 @@ func (r *bareRoom) enter(seat int, c *bareConn) {
 	r.seats[seat] = c
 }
 
-func (r *bareRoom) pass(message []byte, from *bareConn) {
+func (r *bareRoom) relay(message []byte, from *bareConn) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	if message[0] != toOthers {
@@ -94,17 +93,17 @@ func (r *bareRoom) pass(message []byte, from *bareConn) {
 	}
 }
 
-// write leaves it to the clients to find out what was lost.
+// write ignores errors: the clients notice lost messages.
 func (c *bareConn) write(message []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	_ = c.conn.WriteMessage(websocket.TextMessage, message)
 }
 
-// welcome tells a client that it is in its room.
+// welcome is the bare server's first message to a client.
 const welcome = "welcome"
 
-// bare is how clients speak to the bare server: they send what others are to be told.
+// bare is the protocol of the bare server: clients send the deliveries themselves, except for the first byte.
 type bare struct{}
 
 func (bare) open(ctx context.Context, address string, r *room, seat int) (*peer, error) {
@@ -120,15 +119,15 @@ func (bare) open(ctx context.Context, address string, r *room, seat int) (*peer,
 	return p, nil
 }
 
-func (bare) join(*peer, *room) error  { return nil } // it is in, once open
+func (bare) join(*peer, *room) error  { return nil } // open joins
 func (bare) leave(*peer, *room) error { return nil }
 
 func (bare) appendMessage(text []byte, l Load, r *room, sender, receiver int, content string, _ bool) []byte {
-	at := len(text)
-	text = l.appendTold(text, r.peers[sender], content)
-	text[at] = toOthers
+	start := len(text)
+	text = l.appendDelivery(text, r.peers[sender], content)
+	text[start] = toOthers
 	if l.relayed() {
-		text[at] = toFirst + byte(receiver) //nolint:gosec // less than MaxPeers
+		text[start] = toFirst + byte(receiver) //nolint:gosec // less than MaxPeers
 	}
 	return text
 }

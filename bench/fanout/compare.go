@@ -3,36 +3,77 @@ package fanout
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
 // Plan is what to measure.
 type Plan struct {
 	Shape  Shape
-	Rounds int           // of which medians are taken
-	Each   time.Duration // how long each server is loaded in a round
-	// Done is told how many rounds are done of all loads together.
-	Done func(rounds int)
+	Rounds int             // medians are taken over the rounds
+	Each   time.Duration   // of load per server and round
+	Done   func(round int) // called with 1 after each round of a load
 }
 
-// Servers are the two that are compared.
+// Servers are the two servers that are compared. The program's database must hold the users and studies of UserID and StudyID.
 type Servers struct{ Bare, Program *Process }
+
+// Result is the result of a run.
+type Result struct {
+	Shape  Shape        `json:"shape"`
+	Loads  []LoadResult `json:"loads"`
+	Memory Memory       `json:"memory"`
+}
+
+// Memory is the resident memory of an idle connection, in bytes.
+type Memory struct {
+	Bare      int64 `json:"bare"`
+	Connected int64 `json:"connected"` // to the program, in no room
+	InRoom    int64 `json:"inRoom"`
+}
+
+// LoadResult is the result of one load. Bare and Program are medians over the rounds, of deliveries per second of the server's CPU
+// time. Ratio is the median of the rounds' ratios.
+type LoadResult struct {
+	Load
+	Rounds     []Round `json:"rounds"`
+	Bare       float64 `json:"bare"`
+	Program    float64 `json:"program"`
+	Ratio      float64 `json:"ratio"`
+	Deliveries int64   `json:"deliveries"` // of both servers in all rounds
+}
+
+// Round holds the samples of one round.
+type Round struct {
+	Bare    Sample `json:"bare"`
+	Program Sample `json:"program"`
+}
+
+// Sample is the work of one server in a round, and its CPU time.
+type Sample struct {
+	Sent       int64         `json:"sent"`
+	Deliveries int64         `json:"deliveries"`
+	CPU        time.Duration `json:"cpuNs"`
+	Took       time.Duration `json:"tookNs"`
+}
+
+// rate is deliveries per second of CPU time.
+func (s Sample) rate() float64 { return float64(s.Deliveries) / s.CPU.Seconds() }
 
 // side is one of the servers with its clients.
 type side struct {
 	*fleet
 	process *Process
-	opened  int64 // bytes that an idle connection takes
-	joined  int64 // the same in a room
+	opened  int64 // memory of a connection, in bytes
+	joined  int64 // memory of a connection in a room
 }
 
-// Compare measures both servers. Of the program's, the users and studies that UserID and StudyID name must exist. The error
-// says which delivery was lost, if one was.
+// Compare measures both servers. A lost, duplicate or reordered delivery is an error.
 func Compare(ctx context.Context, servers Servers, plan Plan) (Result, error) {
 	bareSide := &side{fleet: newFleet(bare{}, plan.Shape), process: servers.Bare}
 	programSide := &side{fleet: newFleet(program{}, plan.Shape), process: servers.Program}
 	for _, s := range []*side{bareSide, programSide} {
-		defer s.hangUp()
+		defer s.close()
 		if err := s.connect(ctx, plan.Shape); err != nil {
 			return Result{}, err
 		}
@@ -51,7 +92,7 @@ func Compare(ctx context.Context, servers Servers, plan Plan) (Result, error) {
 	return result, programSide.leave(ctx)
 }
 
-// connect brings all clients into their rooms, and sees what that takes of memory.
+// connect connects all clients, makes them join their rooms, and measures the memory of both.
 func (s *side) connect(ctx context.Context, shape Shape) error {
 	var memory [3]int64
 	for i, step := range []func() error{
@@ -73,9 +114,9 @@ func (s *side) connect(ctx context.Context, shape Shape) error {
 	return nil
 }
 
-// compare loads the servers in turn; which comes first alternates, so that what else the machine does meanwhile falls on both.
+// compare loads the servers in turn. The order alternates from round to round, so that other work on the machine affects both.
 func compare(ctx context.Context, l Load, bareSide, programSide *side, plan Plan) ([]Round, error) {
-	for _, s := range []*side{bareSide, programSide} { // to warm up
+	for _, s := range []*side{bareSide, programSide} { // warm up
 		if _, _, err := s.run(ctx, l, plan.Each/4); err != nil {
 			return nil, err
 		}
@@ -84,7 +125,7 @@ func compare(ctx context.Context, l Load, bareSide, programSide *side, plan Plan
 	for i := range rounds {
 		order := []*side{bareSide, programSide}
 		if i%2 == 1 {
-			order[0], order[1] = order[1], order[0]
+			slices.Reverse(order)
 		}
 		for _, s := range order {
 			sample, err := s.sample(ctx, l, plan.Each)
@@ -102,17 +143,58 @@ func compare(ctx context.Context, l Load, bareSide, programSide *side, plan Plan
 	return rounds, nil
 }
 
-func (s *side) sample(ctx context.Context, l Load, long time.Duration) (Sample, error) {
+func (s *side) sample(ctx context.Context, l Load, duration time.Duration) (Sample, error) {
 	before, err := s.process.used(askCPU)
 	if err != nil {
 		return Sample{}, err
 	}
-	began := time.Now()
-	sent, deliveries, err := s.run(ctx, l, long)
+	start := time.Now()
+	sent, deliveries, err := s.run(ctx, l, duration)
 	if err != nil {
 		return Sample{}, err
 	}
-	took := time.Since(began)
+	took := time.Since(start)
 	after, err := s.process.used(askCPU)
 	return Sample{Sent: sent, Deliveries: deliveries, CPU: after.CPU - before.CPU, Took: took}, err
+}
+
+func newLoadResult(l Load, rounds []Round) LoadResult {
+	result := LoadResult{Load: l, Rounds: rounds}
+	var bare, program, ratios []float64
+	for _, r := range rounds {
+		bare, program = append(bare, r.Bare.rate()), append(program, r.Program.rate())
+		ratios = append(ratios, r.Program.rate()/r.Bare.rate())
+		result.Deliveries += r.Bare.Deliveries + r.Program.Deliveries
+	}
+	result.Bare, result.Program, result.Ratio = median(bare), median(program), median(ratios)
+	return result
+}
+
+// Load returns the result of the load with the name and the burst, or nil.
+func (r *Result) Load(name string, burst int) *LoadResult {
+	for i := range r.Loads {
+		if r.Loads[i].Name == name && r.Loads[i].Burst == burst {
+			return &r.Loads[i]
+		}
+	}
+	return nil
+}
+
+// PerMessage is the median over the rounds of the program's CPU time per message sent.
+func (l *LoadResult) PerMessage() time.Duration {
+	times := make([]float64, len(l.Rounds))
+	for i, r := range l.Rounds {
+		times[i] = float64(r.Program.CPU / time.Duration(max(r.Program.Sent, 1)))
+	}
+	return time.Duration(median(times))
+}
+
+// median is the middle value, or the mean of the two middle values. It sorts the values.
+func median(values []float64) float64 {
+	slices.Sort(values)
+	middle := len(values) / 2
+	if len(values)%2 == 1 {
+		return values[middle]
+	}
+	return (values[middle-1] + values[middle]) / 2
 }

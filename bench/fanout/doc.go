@@ -1,14 +1,14 @@
-// Package fanout measures what it costs a server to pass on what the people in calls send each other, beside a bare
-// gorilla/websocket server that only copies frames. Both are processes of their own, so that their CPU time and memory are
-// theirs alone, and are loaded in turn, in one run, by the same clients.
+// Package fanout measures the CPU time and memory that a server needs to relay the messages of people in calls, beside a bare
+// gorilla/websocket server that only copies frames. Both servers are processes of their own. The same clients load them in turn, in
+// one run.
 //
 // # The load
 //
-// A room's clients take turns together: every one of them sends a burst, of one message or some, then all wait for what is
-// due to them, and then the next turn begins. So no queue ever holds more than a turn, rooms do not wait for one another, and
-// a turn is a room at its busiest: all speak at once. No member sends more than maxRate messages a second, which is below what
-// one socket may send. Every delivery is compared byte for byte with what is due next from its sender, and messages are
-// numbered or alternate: what is lost, doubled or out of order fails the run.
+// The clients of a room work in turns: all of them send a burst of messages, then all wait for their deliveries, then the next turn
+// begins. So no queue holds more than one turn, rooms do not wait for each other, and in a turn a room is at its busiest. No
+// client sends more than maxRate messages a second, which is below the program's limit for a socket. Every delivery is compared byte
+// by byte with the next one expected from its sender. Messages are numbered or alternate, so a lost, duplicate or reordered message
+// fails the run.
 //
-// It speaks to the servers over sockets alone, and knows nothing of the program but what clients are told.
+// The package speaks to the servers over sockets only. It knows nothing of the program but what clients see.
 package fanout

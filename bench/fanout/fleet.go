@@ -9,59 +9,59 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Shape is how many people are in calls.
+// Shape is the number of calls and of people in them.
 type Shape struct {
 	Rooms int `json:"rooms"`
 	Peers int `json:"peers"` // in each room, MinPeers to MaxPeers
 }
 
-// A room has two members at least, and no more than the bare server has bytes for.
+// The bounds of Shape.Peers. The upper bound is that of the bare server's first byte.
 const (
 	MinPeers = 2
 	MaxPeers = 64
 )
 
-// Connections is how many there are in all.
+// Connections is the number of connections to a server.
 func (s Shape) Connections() int { return s.Rooms * s.Peers }
 
-// StudyID is the study whose room has the number, from 0.
+// StudyID is the id of the study with the room, counted from 0.
 func StudyID(room int) string { return fmt.Sprintf("fanout-%d", room) }
 
-// UserID is who has a seat there, from 0.
+// UserID is the id of the user with the seat in the room, both counted from 0.
 func UserID(room, seat int) string { return fmt.Sprintf("fanout-%d-%d", room, seat) }
 
-// atOnce is how many rooms come and go at once, so that no backlog of a listener overflows.
-const atOnce = 16
+// parallel is how many rooms open or close connections at the same time, so that no listener's backlog overflows.
+const parallel = 16
 
-// fleet is all the clients of one server.
+// fleet is all clients of one server.
 type fleet struct{ rooms []*room }
 
-// newFleet connects nobody yet.
-func newFleet(w wire, shape Shape) *fleet {
+// newFleet creates clients that are not connected.
+func newFleet(protocol protocol, shape Shape) *fleet {
 	f := &fleet{}
 	for number := range shape.Rooms {
 		f.rooms = append(f.rooms, &room{
-			number: number, id: "study-" + StudyID(number) + "-main", wire: w, patience: patience, sent: map[string]uint64{},
+			number: number, id: "study-" + StudyID(number) + "-main", protocol: protocol, patience: patience, sent: map[string]uint64{},
 		})
 	}
 	return f
 }
 
 func (f *fleet) open(ctx context.Context, address string, seats int) error {
-	return f.all(ctx, atOnce, func(ctx context.Context, r *room) error { return r.open(ctx, address, seats) })
+	return f.forEach(ctx, parallel, func(ctx context.Context, r *room) error { return r.open(ctx, address, seats) })
 }
 
 func (f *fleet) join(ctx context.Context) error {
-	return f.all(ctx, atOnce, func(ctx context.Context, r *room) error { return r.each(ctx, r.wire.join) })
+	return f.forEach(ctx, parallel, func(ctx context.Context, r *room) error { return r.each(ctx, r.protocol.join) })
 }
 
-// leave takes all out of their rooms, so that nobody counts as lost, and hangs up.
+// leave makes all clients leave their rooms, so that none counts as lost, and closes the connections.
 func (f *fleet) leave(ctx context.Context) error {
-	defer f.hangUp()
-	return f.all(ctx, atOnce, func(ctx context.Context, r *room) error { return r.each(ctx, r.wire.leave) })
+	defer f.close()
+	return f.forEach(ctx, parallel, func(ctx context.Context, r *room) error { return r.each(ctx, r.protocol.leave) })
 }
 
-func (f *fleet) hangUp() {
+func (f *fleet) close() {
 	for _, r := range f.rooms {
 		for _, p := range r.peers {
 			_ = p.conn.Close()
@@ -69,11 +69,11 @@ func (f *fleet) hangUp() {
 	}
 }
 
-// run loads the server for a while, and gives how many messages were sent, and how many deliveries that made.
-func (f *fleet) run(ctx context.Context, l Load, long time.Duration) (sent, deliveries int64, err error) {
+// run loads the server for the duration. It returns the numbers of messages and of deliveries.
+func (f *fleet) run(ctx context.Context, l Load, duration time.Duration) (sent, deliveries int64, err error) {
 	var turns atomic.Int64
-	until := time.Now().Add(long)
-	err = f.all(ctx, len(f.rooms), func(ctx context.Context, r *room) error {
+	until := time.Now().Add(duration)
+	err = f.forEach(ctx, len(f.rooms), func(ctx context.Context, r *room) error {
 		n, err := r.run(ctx, l, until)
 		turns.Add(int64(n))
 		return err
@@ -87,10 +87,10 @@ func (f *fleet) run(ctx context.Context, l Load, long time.Duration) (sent, deli
 	return sent, deliveries, err
 }
 
-// all does something with all rooms, some at once.
-func (f *fleet) all(ctx context.Context, some int, do func(ctx context.Context, r *room) error) error {
+// forEach calls do for every room, for at most limit rooms at the same time.
+func (f *fleet) forEach(ctx context.Context, limit int, do func(ctx context.Context, r *room) error) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(some)
+	group.SetLimit(limit)
 	for _, r := range f.rooms {
 		group.Go(func() error { return do(ctx, r) })
 	}

@@ -10,29 +10,29 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"github.com/studycall/studycall/check"
 )
 
-// connected is a fleet of the bare server's protocol.
+// connected opens a fleet that speaks the protocol of the bare server.
 func connected(t *testing.T, handler http.Handler, shape Shape) *fleet {
 	t.Helper()
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
 	f := newFleet(bare{}, shape)
-	t.Cleanup(f.hangUp)
-	if err := f.open(t.Context(), strings.TrimPrefix(server.URL, "http://"), shape.Peers); err != nil {
-		t.Fatal(err)
-	}
+	t.Cleanup(f.close)
+	check.NoError(t, f.open(t.Context(), strings.TrimPrefix(server.URL, "http://"), shape.Peers))
 	return f
 }
 
-func TestEveryDeliveryOfTheBareServerIsCounted(t *testing.T) {
+func TestDeliveriesAreCounted(t *testing.T) {
 	t.Parallel()
 	perMessage := map[string]int64{"relay": 1, "speaking": 3, "toggles": 3}
 	for _, l := range Loads() {
 		t.Run(fmt.Sprint(l.Name, l.Burst), func(t *testing.T) {
 			t.Parallel()
 			f, turn := connected(t, Bare(), Shape{Rooms: 3, Peers: 4}), int64(4*l.Burst)
-			for range 2 { // the second run goes on where the first one ended
+			for range 2 { // the second run continues the numbers of the first
 				sent, deliveries, err := f.run(t.Context(), l, 50*time.Millisecond)
 				if err != nil || sent < 3*turn || sent%turn != 0 || deliveries != sent*perMessage[l.Name] {
 					t.Errorf("%d sent, %d deliveries: %v", sent, deliveries, err)
@@ -42,11 +42,12 @@ func TestEveryDeliveryOfTheBareServerIsCounted(t *testing.T) {
 	}
 }
 
-// fault is what a server does wrong with a message. It may look at the sender's next one, which is empty once that is gone.
+// fault is what a faulty server does instead of passing a message on. next reads the sender's next message, which is empty once the
+// sender is gone.
 type fault func(pass func([]byte), message []byte, next func() []byte)
 
-// faulty is a bare server for one room of two, that does a fault to the tenth message of the first seat: in bursts of 4, the
-// second of the third burst.
+// faulty is a bare server for one room of two, with a fault at message 10 of the first seat: in bursts of 4, the second message of the
+// third burst.
 func faulty(wrong fault) http.Handler {
 	var conns [2]atomic.Pointer[bareConn]
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -59,7 +60,7 @@ func faulty(wrong fault) http.Handler {
 		conns[seat].Store(&bareConn{conn: conn})
 		conns[seat].Load().write([]byte(welcome))
 		next := func() []byte {
-			_, message, _ := conn.ReadMessage() // nothing, when the client is gone
+			_, message, _ := conn.ReadMessage() // empty when the client is gone
 			return message
 		}
 		for number := 1; ; number++ {
@@ -76,18 +77,18 @@ func faulty(wrong fault) http.Handler {
 	})
 }
 
-func TestWhatAServerDoesWrongIsFound(t *testing.T) {
+func TestFaultsOfAServerAreFound(t *testing.T) {
 	t.Parallel()
 	for name, wrong := range map[string]fault{
-		"it loses a message":   func(func([]byte), []byte, func() []byte) {},
-		"it doubles a message": func(pass func([]byte), message []byte, _ func() []byte) { pass(message); pass(message) },
-		"it changes a byte": func(pass func([]byte), message []byte, _ func() []byte) {
+		"a lost message":      func(func([]byte), []byte, func() []byte) {},
+		"a duplicate message": func(pass func([]byte), message []byte, _ func() []byte) { pass(message); pass(message) },
+		"a changed byte": func(pass func([]byte), message []byte, _ func() []byte) {
 			message[len(message)-4]++
 			pass(message)
 		},
-		"it cuts a message": func(pass func([]byte), message []byte, _ func() []byte) { pass(message[:len(message)-1]) },
-		"it swaps two": func(pass func([]byte), message []byte, next func() []byte) {
-			pass(next()) // of a burst of one there is none, and the turn never ends
+		"a cut message": func(pass func([]byte), message []byte, _ func() []byte) { pass(message[:len(message)-1]) },
+		"swapped messages": func(pass func([]byte), message []byte, next func() []byte) {
+			pass(next()) // in bursts of one there is none, and the turn never ends
 			pass(message)
 		},
 	} {
@@ -97,7 +98,7 @@ func TestWhatAServerDoesWrongIsFound(t *testing.T) {
 				f := connected(t, faulty(wrong), Shape{Rooms: 1, Peers: 2})
 				f.rooms[0].patience = 200 * time.Millisecond
 				var err error
-				for turns := 0; turns < 10 && err == nil; turns++ { // at least: each run takes one
+				for turns := 0; turns < 10 && err == nil; turns++ { // each run makes at least one turn
 					_, _, err = f.run(t.Context(), l, 300*time.Millisecond)
 				}
 				if err == nil || !strings.Contains(err.Error(), "of "+l.Name) {

@@ -6,26 +6,48 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"syscall"
 	"time"
 )
 
-// stopTimeout is how long a server's process may take to end by itself.
+// stopTimeout is how long a server's process may take to end.
 const stopTimeout = 15 * time.Second
 
-// Process is a server in a process of its own, which answers with Report.
+// The questions to a server's process, one per line.
+const (
+	askCPU    = "cpu"
+	askMemory = "memory" // after a garbage collection
+)
+
+// usage is what a process has used.
+type usage struct {
+	CPU    time.Duration `json:"cpu"`    // since its start, user and system
+	Memory int64         `json:"memory"` // resident bytes; 0 unless asked for
+}
+
+// ready is the first line of a server's process.
+type ready struct {
+	Address string `json:"address"`
+}
+
+// Process is a server in a process of its own, which calls Report.
 type Process struct {
 	command *exec.Cmd
 	address string
 	ask     io.WriteCloser
 	answers *bufio.Scanner
-	said    bytes.Buffer // on its standard error
+	stderr  bytes.Buffer
 }
 
 // Start starts a server's process and waits until it serves. The command's context should not end before Stop.
 func Start(command *exec.Cmd) (*Process, error) {
 	p := &Process{command: command}
-	command.Stderr = &p.said
+	command.Stderr = &p.stderr
 	command.WaitDelay = stopTimeout
 	var err error
 	if p.ask, err = command.StdinPipe(); err != nil {
@@ -40,33 +62,33 @@ func Start(command *exec.Cmd) (*Process, error) {
 		return nil, err
 	}
 	var first ready
-	if err := p.answer(&first); err != nil {
+	if err := p.readAnswer(&first); err != nil {
 		p.Stop()
-		return nil, fmt.Errorf("start %s: %w; it said: %s", command, err, &p.said)
+		return nil, fmt.Errorf("start %s: %w; its standard error: %s", command, err, &p.stderr)
 	}
 	p.address = first.Address
 	return p, nil
 }
 
-// Stop has the process end, and waits for that.
+// Stop ends the process and waits for its end.
 func (p *Process) Stop() {
 	_ = p.ask.Close()
-	end := time.AfterFunc(stopTimeout, func() { _ = p.command.Process.Kill() })
-	defer end.Stop()
-	_ = p.command.Wait() // it measured all that it had to, however it ended
+	kill := time.AfterFunc(stopTimeout, func() { _ = p.command.Process.Kill() })
+	defer kill.Stop()
+	_ = p.command.Wait() // the measurement is over, so the exit status does not matter
 }
 
-// used asks what the process has used.
+// used asks the process for its usage.
 func (p *Process) used(question string) (usage, error) {
 	var used usage
 	if _, err := io.WriteString(p.ask, question+"\n"); err != nil {
 		return used, err
 	}
-	err := p.answer(&used)
+	err := p.readAnswer(&used)
 	return used, err
 }
 
-func (p *Process) answer(into any) error {
+func (p *Process) readAnswer(into any) error {
 	if !p.answers.Scan() {
 		if err := p.answers.Err(); err != nil {
 			return err
@@ -74,4 +96,56 @@ func (p *Process) answer(into any) error {
 		return fmt.Errorf("the server's process ended: %w", io.ErrUnexpectedEOF)
 	}
 	return json.Unmarshal(p.answers.Bytes(), into)
+}
+
+// Report writes the address of this process's server to out, and answers questions on in with the usage of this process, until in
+// ends, which it does when the parent process ends.
+func Report(address string, in io.Reader, out io.Writer) error {
+	encoder := json.NewEncoder(out)
+	if err := encoder.Encode(ready{address}); err != nil {
+		return err
+	}
+	questions := bufio.NewScanner(in)
+	for questions.Scan() {
+		used, err := measure(questions.Text() == askMemory)
+		if err != nil {
+			return err
+		}
+		if err := encoder.Encode(used); err != nil {
+			return err
+		}
+	}
+	return questions.Err()
+}
+
+func measure(memory bool) (usage, error) {
+	var used usage
+	if memory {
+		debug.FreeOSMemory()
+		debug.FreeOSMemory() // buffers in pools survive one collection
+		var err error
+		if used.Memory, err = resident(); err != nil {
+			return used, err
+		}
+	}
+	var spent syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &spent); err != nil {
+		return used, err
+	}
+	used.CPU = time.Duration(spent.Utime.Nano() + spent.Stime.Nano())
+	return used, nil
+}
+
+// resident is the resident memory of this process in bytes (proc(5), statm).
+func resident() (int64, error) {
+	text, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0, fmt.Errorf("resident memory can be read on Linux only: %w", err)
+	}
+	fields := strings.Fields(string(text))
+	if len(fields) < 2 {
+		return 0, fmt.Errorf("/proc/self/statm is %q", text)
+	}
+	pages, err := strconv.ParseInt(fields[1], 10, 64)
+	return pages * int64(os.Getpagesize()), err
 }

@@ -11,10 +11,10 @@ const (
 	ping  = "2"
 	pong  = "3"
 	ackID = "7"
-	done  = `43` + ackID + `[{"ok":true}]`
+	okAck = `43` + ackID + `[{"ok":true}]`
 )
 
-// program is how clients speak to the program: Socket.IO over a WebSocket.
+// program is the protocol of the program: Socket.IO over a WebSocket.
 type program struct{}
 
 func (program) open(ctx context.Context, address string, r *room, seat int) (*peer, error) {
@@ -30,7 +30,7 @@ func (program) open(ctx context.Context, address string, r *room, seat int) (*pe
 	return p, nil
 }
 
-// connect says who it is, and learns its id.
+// connect connects to the main namespace and sets the client's id.
 func (p *peer) connect() error {
 	if err := p.send([]byte(`40{"userId":"` + p.user + `"}`)); err != nil {
 		return err
@@ -48,31 +48,31 @@ func (p *peer) connect() error {
 }
 
 func (program) join(p *peer, r *room) error {
-	return p.ask(`42` + ackID + `["video:join-room",{"studyId":"` + StudyID(r.number) + `","roomId":"` + r.id + `"}]`)
+	return p.request(`42` + ackID + `["video:join-room",{"studyId":"` + StudyID(r.number) + `","roomId":"` + r.id + `"}]`)
 }
 
 func (program) leave(p *peer, r *room) error {
-	return p.ask(`42` + ackID + `["video:leave-room",{"roomId":"` + r.id + `"}]`)
+	return p.request(`42` + ackID + `["video:leave-room",{"roomId":"` + r.id + `"}]`)
 }
 
-// ask sends what asks for an ack, and waits for that.
-func (p *peer) ask(text string) error {
+// request sends an event that asks for an ack, and waits for the ack.
+func (p *peer) request(text string) error {
 	if err := p.send([]byte(text)); err != nil {
 		return err
 	}
-	answer, err := p.await("43" + ackID)
-	if err == nil && string(answer) != done {
-		err = fmt.Errorf("%s was answered %s", text, answer)
+	ack, err := p.await("43" + ackID)
+	if err == nil && string(ack) != okAck {
+		err = fmt.Errorf("the ack of %s is %s", text, ack)
 	}
 	return err
 }
 
 func (program) appendMessage(text []byte, l Load, r *room, _, receiver int, content string, ack bool) []byte {
-	to := r.id
+	address := r.id
 	if l.relayed() {
-		to = r.peers[receiver].id
+		address = r.peers[receiver].id
 	}
-	return l.appendAsk(text, to, content, ack)
+	return l.appendMessage(text, address, content, ack)
 }
 
 func (program) acks() bool { return true }

@@ -9,45 +9,44 @@ import (
 )
 
 const (
-	// maxRate is how many messages a member sends in a second at most: the program takes 200 from a socket.
+	// maxRate is how many messages a client sends per second at most. The program accepts 200 from a socket.
 	maxRate = 150
-	// ackEvery is after how many messages, and the rest of the turn's, members ask for an ack of what is recorded, and wait for
-	// it, so that no more of each ever waits to be recorded: 10, or 12 in bursts of 4.
+	// ackEvery is after how many messages of a recorded load clients ask for an ack and wait for it, rounded up to whole turns. So
+	// never more messages of a client wait to be recorded: 10, or 12 in bursts of 4.
 	ackEvery = 10
 )
 
-// wire is how clients speak to one of the two servers.
-type wire interface {
-	// open connects the client with the seat in a room, and says who it is.
+// protocol is how clients speak to one of the two servers.
+type protocol interface {
+	// open connects the client with the seat in a room.
 	open(ctx context.Context, address string, r *room, seat int) (*peer, error)
-	// join brings it into its room, and leave out again.
+	// join makes it a member of its room, and leave ends that.
 	join(p *peer, r *room) error
 	leave(p *peer, r *room) error
-	// appendMessage appends what a sender sends, to the receiver if the load is relayed. They are given by their seats.
+	// appendMessage appends a message. Sender and receiver are seats; the receiver matters only if the load is relayed.
 	appendMessage(text []byte, l Load, r *room, sender, receiver int, content string, ack bool) []byte
-	// acks says whether the server answers what asks for an ack.
+	// acks reports whether the server sends acks.
 	acks() bool
 }
 
-// room is a room's clients. It belongs to one goroutine at a time.
+// room is the clients of a room. It belongs to one goroutine at a time.
 type room struct {
-	number int
-	id     string
-	wire   wire
-	// patience is how long what is due may take before it counts as lost.
-	patience time.Duration
+	number   int
+	id       string
+	protocol protocol
+	patience time.Duration     // after which a delivery counts as lost
 	peers    []*peer           // by seat
-	sent     map[string]uint64 // how many messages each member sent, by the load's name
-	text     []byte            // for what is sent
-	due      [][][]byte        // what is due from each seat in this turn, in order
-	heard    []int             // how much of it came to the member that is looked at
+	sent     map[string]uint64 // messages that each client sent, by the load's name
+	text     []byte            // the last message, for reuse
+	expected [][][]byte        // the deliveries of this turn, by the sender's seat, in order
+	received []int             // how many of them the current client received, by the sender's seat
 }
 
-// open connects all members, one after the other.
+// open connects all clients, one after the other.
 func (r *room) open(ctx context.Context, address string, seats int) error {
-	r.due, r.heard = make([][][]byte, seats), make([]int, seats)
+	r.expected, r.received = make([][][]byte, seats), make([]int, seats)
 	for seat := range seats {
-		p, err := r.wire.open(ctx, address, r, seat)
+		p, err := r.protocol.open(ctx, address, r, seat)
 		if err != nil {
 			return err
 		}
@@ -56,7 +55,7 @@ func (r *room) open(ctx context.Context, address string, seats int) error {
 	return nil
 }
 
-// each does something with one member after the other.
+// each calls do for one client after the other.
 func (r *room) each(ctx context.Context, do func(p *peer, r *room) error) error {
 	for _, p := range r.peers {
 		if err := errors.Join(ctx.Err(), do(p, r)); err != nil {
@@ -66,15 +65,15 @@ func (r *room) each(ctx context.Context, do func(p *peer, r *room) error) error 
 	return nil
 }
 
-// run takes turns until the time is over, and one more, which ends with acks. It gives how many.
+// run makes turns until the time is over, and one more, which ends with acks. It returns the number of turns.
 func (r *room) run(ctx context.Context, l Load, until time.Time) (turns int, err error) {
 	for seat, p := range r.peers {
-		p.expectBy(until.Add(r.patience))
-		r.due[seat] = make([][]byte, l.Burst)
+		p.setDeadline(until.Add(r.patience))
+		r.expected[seat] = make([][]byte, l.Burst)
 	}
 	turnsPerAck := (ackEvery + l.Burst - 1) / l.Burst
 	for next, last := time.Now(), false; !last; turns++ {
-		if err := waitUntil(ctx, next); err != nil {
+		if err := sleepUntil(ctx, next); err != nil {
 			return turns, err
 		}
 		now := time.Now()
@@ -87,8 +86,8 @@ func (r *room) run(ctx context.Context, l Load, until time.Time) (turns int, err
 	return turns, nil
 }
 
-// waitUntil sets no timer when it is late already, as it mostly is.
-func waitUntil(ctx context.Context, at time.Time) error {
+// sleepUntil mostly returns at once, without a timer, because turns are mostly late.
+func sleepUntil(ctx context.Context, at time.Time) error {
 	if wait := time.Until(at); wait > 0 {
 		select {
 		case <-time.After(wait):
@@ -98,68 +97,68 @@ func waitUntil(ctx context.Context, at time.Time) error {
 	return ctx.Err()
 }
 
-// turn has every member send its burst, the last of which may ask for an ack, and waits for what is due. Relayed messages go
-// to the next seat but some, so that in some turns everybody sends to everybody else.
+// turn sends the burst of every client, of which the last message may ask for an ack, and waits for the deliveries. The receiver of a
+// relayed message is some seats after the sender; the distance changes from turn to turn.
 func (r *room) turn(l Load, first uint64, ack bool) error {
 	contents := make([]string, l.Burst)
 	for i := range contents {
 		r.sent[l.Name]++
 		contents[i] = l.content(r.sent[l.Name])
 	}
-	ack = ack && l.recorded && r.wire.acks()
-	step := 1 + int(first/uint64(l.Burst)%uint64(len(r.peers)-1)) //nolint:gosec // a few dozens at most
+	ack = ack && l.recorded && r.protocol.acks()
+	step := 1 + int(first/uint64(l.Burst)%uint64(len(r.peers)-1)) //nolint:gosec // less than MaxPeers
 	for sender, p := range r.peers {
 		for i, content := range contents {
-			r.text = r.wire.appendMessage(r.text[:0], l, r, sender, (sender+step)%len(r.peers), content, ack && i == l.Burst-1)
+			r.text = r.protocol.appendMessage(r.text[:0], l, r, sender, (sender+step)%len(r.peers), content, ack && i == l.Burst-1)
 			if err := p.send(r.text); err != nil {
 				return err
 			}
-			r.due[sender][i] = l.appendTold(r.due[sender][i][:0], p, content)
+			r.expected[sender][i] = l.appendDelivery(r.expected[sender][i][:0], p, content)
 		}
 	}
 	for seat, p := range r.peers {
 		for sender := range r.peers {
-			r.heard[sender] = 0
+			r.received[sender] = 0
 			if sender == seat || l.relayed() && (sender+step)%len(r.peers) != seat {
-				r.heard[sender] = l.Burst // nothing is due
+				r.received[sender] = l.Burst // this sender sends nothing to this seat
 			}
 		}
-		if err := r.take(p, ack); err != nil {
+		if err := r.receive(p, ack); err != nil {
 			return fmt.Errorf("%s: %w", p.user, err)
 		}
 	}
 	return nil
 }
 
-// take reads what is due to a member: all that was not heard yet, once and from each sender in order, and the ack.
-func (r *room) take(p *peer, ack bool) error {
-	waiting := 0
-	for sender, heard := range r.heard {
-		waiting += len(r.due[sender]) - heard
+// receive reads the deliveries to a client: each once, those of a sender in order, and the ack.
+func (r *room) receive(p *peer, ack bool) error {
+	missing := 0
+	for sender, received := range r.received {
+		missing += len(r.expected[sender]) - received
 	}
-	for waiting > 0 || ack {
+	for missing > 0 || ack {
 		text, err := p.next()
 		if err != nil {
-			return fmt.Errorf("%d deliveries are lost (an ack too: %t): %w", waiting, ack, err)
+			return fmt.Errorf("%d deliveries are lost (an ack as well: %t): %w", missing, ack, err)
 		}
-		switch sender := r.sender(text); {
+		switch sender := r.senderOf(text); {
 		case sender >= 0:
-			r.heard[sender]++
-			waiting--
-		case ack && string(text) == done:
+			r.received[sender]++
+			missing--
+		case ack && string(text) == okAck:
 			ack = false
-		case !bytes.HasPrefix(text, []byte(`42["video:user-joined"`)): // of those who came after it
+		case !bytes.HasPrefix(text, []byte(`42["video:user-joined"`)): // clients that joined after this one
 			return fmt.Errorf("%w: %s", errFrame, text)
 		}
 	}
 	return nil
 }
 
-// sender is the seat of whom the text is due next from, -1 if it is from nobody. To the bare server the first byte says
-// something else.
-func (r *room) sender(text []byte) int {
-	for seat, due := range r.due {
-		if due = due[r.heard[seat]:]; len(due) > 0 && len(text) == len(due[0]) && bytes.Equal(text[1:], due[0][1:]) {
+// senderOf is the seat whose next delivery the text is, or -1. The first byte is not compared: the bare server's differs.
+func (r *room) senderOf(text []byte) int {
+	for seat, expected := range r.expected {
+		expected = expected[r.received[seat]:]
+		if len(expected) > 0 && len(text) == len(expected[0]) && bytes.Equal(text[1:], expected[0][1:]) {
 			return seat
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// FuzzPeekText: whatever a server sends, a client reads no more than came, and nothing of another kind as text.
+// Given any bytes, peekText returns only text frames, and reads no more than was sent.
 func FuzzPeekText(f *testing.F) {
 	f.Add([]byte{0x81, 2, 'h', 'i'})
 	f.Add([]byte{0x81, 126, 0, 130})
@@ -19,28 +19,28 @@ func FuzzPeekText(f *testing.F) {
 	f.Fuzz(func(t *testing.T, sent []byte) {
 		text, frame, err := peekText(bufio.NewReaderSize(bytes.NewReader(sent), 256))
 		if err == nil && (sent[0] != textFrame || frame > len(sent) || !bytes.HasSuffix(sent[:frame], text)) {
-			t.Errorf("%x gave %q, of %d bytes", sent, text, frame)
+			t.Errorf("%x: got %q, with a frame of %d bytes", sent, text, frame)
 		}
 	})
 }
 
-func TestFramesThatNoClientExpects(t *testing.T) {
+func TestUnexpectedFrames(t *testing.T) {
 	t.Parallel()
 	for name, given := range map[string]struct {
 		sent string
 		want error
-		says string
+		text string
 	}{
-		"a close frame":        {"\x88\x04\x03\xf4no", nil, "1012: no"},
-		"a ping":               {"\x89\x00", errFrame, "0x89"},
-		"more than the buffer": {"\x81\x7e\x10\x00", errFrame, "more than"},
-		"half a frame":         {"\x81\x05hi", io.EOF, ""},
+		"a close frame": {"\x88\x04\x03\xf4no", nil, "1012: no"},
+		"a ping":        {"\x89\x00", errFrame, "0x89"},
+		"a large frame": {"\x81\x7e\x10\x00", errFrame, "more than"},
+		"half a frame":  {"\x81\x05hi", io.EOF, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, _, err := peekText(bufio.NewReaderSize(strings.NewReader(given.sent), 256))
-			if err == nil || given.want != nil && !errors.Is(err, given.want) || !strings.Contains(err.Error(), given.says) {
-				t.Errorf("got %v, want %v with %q", err, given.want, given.says)
+			if err == nil || given.want != nil && !errors.Is(err, given.want) || !strings.Contains(err.Error(), given.text) {
+				t.Errorf("got %v, want %v with %q", err, given.want, given.text)
 			}
 		})
 	}
