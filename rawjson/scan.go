@@ -59,45 +59,18 @@ func literal(data []byte, i int, text string) int {
 
 // array scans an array, and gives each its elements.
 func array(data []byte, i, depth int, each func(element []byte)) int {
-	if depth == 0 {
-		return bad
-	}
-	i = space(data, i+1)
-	if i < len(data) && data[i] == ']' {
-		return i + 1
-	}
-	for {
+	return sequence(data, i, depth, ']', func(i int) int {
 		end := value(data, i, depth-1)
-		if end == bad {
-			return bad
-		}
-		if each != nil {
+		if end != bad && each != nil {
 			each(data[i:end:end])
 		}
-		i = space(data, end)
-		if i >= len(data) {
-			return bad
-		}
-		if data[i] == ']' {
-			return i + 1
-		}
-		if data[i] != ',' {
-			return bad
-		}
-		i = space(data, i+1)
-	}
+		return end
+	})
 }
 
 // object scans an object, and gives each its members: the quoted name, and the value.
 func object(data []byte, i, depth int, each func(name, value []byte)) int {
-	if depth == 0 {
-		return bad
-	}
-	i = space(data, i+1)
-	if i < len(data) && data[i] == '}' {
-		return i + 1
-	}
-	for {
+	return sequence(data, i, depth, '}', func(i int) int {
 		if i >= len(data) || data[i] != '"' {
 			return bad
 		}
@@ -105,27 +78,40 @@ func object(data []byte, i, depth int, each func(name, value []byte)) int {
 		if nameEnd == bad {
 			return bad
 		}
-		name := data[i:nameEnd:nameEnd]
-		i = space(data, nameEnd)
-		if i >= len(data) || data[i] != ':' {
+		colon := space(data, nameEnd)
+		if colon >= len(data) || data[colon] != ':' {
 			return bad
 		}
-		i = space(data, i+1)
-		end := value(data, i, depth-1)
-		if end == bad {
+		start := space(data, colon+1)
+		end := value(data, start, depth-1)
+		if end != bad && each != nil {
+			each(data[i:nameEnd:nameEnd], data[start:end:end])
+		}
+		return end
+	})
+}
+
+// sequence scans elements that are separated by commas, from the opening to the closing byte.
+func sequence(data []byte, i, depth int, closing byte, element func(i int) int) int {
+	if depth == 0 {
+		return bad
+	}
+	i = space(data, i+1)
+	if i < len(data) && data[i] == closing {
+		return i + 1
+	}
+	for {
+		i = element(i)
+		if i == bad {
 			return bad
 		}
-		if each != nil {
-			each(name, data[i:end:end])
-		}
-		i = space(data, end)
-		if i >= len(data) {
+		i = space(data, i)
+		switch {
+		case i >= len(data):
 			return bad
-		}
-		if data[i] == '}' {
+		case data[i] == closing:
 			return i + 1
-		}
-		if data[i] != ',' {
+		case data[i] != ',':
 			return bad
 		}
 		i = space(data, i+1)

@@ -182,7 +182,7 @@ func (c *client) refuse(namespace string, err error) {
 func (c *client) Closed(conn *engineio.Conn, reason engineio.Reason) {
 	c.timer.Stop()
 	for _, s := range c.sockets {
-		s.disconnect(conn.LastAlive(), reasonOf(reason))
+		s.disconnect(conn.LastAlive(), Reason(reason))
 		s.notify()
 	}
 }

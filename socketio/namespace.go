@@ -48,44 +48,17 @@ type Reason uint8
 
 // The reasons. socket.io-client does not reconnect after ClientDisconnect and ServerDisconnect, and does after the others.
 const (
-	ClientDisconnect Reason = iota + 1 // the client sent DISCONNECT
-	ServerDisconnect                   // Socket.Disconnect
-	TransportClose                     // the connection was closed by the client or broke
-	PingTimeout                        // the client did not answer a ping in time
-	ServerClose                        // this side closed the connection
-	ParseError                         // the client sent what is not a packet, or is too large
+	TransportClose   = Reason(engineio.TransportClose) // the connection was closed by the client or broke
+	PingTimeout      = Reason(engineio.PingTimeout)    // the client did not answer a ping in time
+	ServerClose      = Reason(engineio.ServerClose)    // this side closed the connection
+	ParseError       = Reason(engineio.ParseError)     // the client sent what is not a packet, or is too large
+	ClientDisconnect = ParseError + 1                  // the client sent DISCONNECT
+	ServerDisconnect = ParseError + 2                  // Socket.Disconnect
 )
 
 // String is the name of the reason in logs.
 func (r Reason) String() string {
-	switch r {
-	case ClientDisconnect:
-		return "client disconnect"
-	case ServerDisconnect:
-		return "server disconnect"
-	case TransportClose:
-		return "transport close"
-	case PingTimeout:
-		return "ping timeout"
-	case ServerClose:
-		return "server close"
-	case ParseError:
-		return "parse error"
-	default:
-		return "unknown"
-	}
-}
-
-// reasonOf is the reason of the sockets of a connection that ended.
-func reasonOf(reason engineio.Reason) Reason {
-	switch reason {
-	case engineio.PingTimeout:
-		return PingTimeout
-	case engineio.ServerClose:
-		return ServerClose
-	case engineio.ParseError:
-		return ParseError
-	default:
-		return TransportClose
-	}
+	return [...]string{
+		"unknown", "transport close", "ping timeout", "server close", "parse error", "client disconnect", "server disconnect",
+	}[r]
 }

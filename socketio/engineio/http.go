@@ -27,9 +27,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveConn(w, r, id, upgrade)
 	case r.Method != http.MethodGet:
 		badMethod.write(w)
-	case !s.config.CheckOrigin(r):
+	case !s.allowsOrigin(r):
 		forbidden.write(w)
-	case s.config.Admit(r) != nil:
+	case s.config.Admit != nil && s.config.Admit(r) != nil:
 		unavailable.write(w)
 	case upgrade:
 		_ = s.sockets.Serve(w, r, &directSocket{newConn(s, r)}) // on an error, Serve has answered
@@ -50,7 +50,7 @@ func (s *Server) serveConn(w http.ResponseWriter, r *http.Request, id string, up
 	switch {
 	case c == nil:
 		unknownSession.write(w)
-	case upgrade && !s.config.CheckOrigin(r):
+	case upgrade && !s.allowsOrigin(r):
 		forbidden.write(w)
 	case upgrade:
 		s.serveCandidate(w, r, c)
@@ -61,6 +61,10 @@ func (s *Server) serveConn(w http.ResponseWriter, r *http.Request, id string, up
 	default:
 		badRequest.write(w)
 	}
+}
+
+func (s *Server) allowsOrigin(r *http.Request) bool {
+	return s.config.CheckOrigin == nil || s.config.CheckOrigin(r)
 }
 
 // trimmed copies what is kept of a connection's first request: who is calling, from which page, in which language. The whole
@@ -88,50 +92,29 @@ func isKept(name string) bool {
 	}
 }
 
-// refusal is an error answer (Engine.IO protocol, "Errors"). The zero value is none.
-type refusal uint8
-
-const (
-	unknownTransport refusal = iota + 1
-	unknownSession
-	badMethod
-	badRequest
-	forbidden
-	badVersion
-	tooLarge
-	headersTooLarge
-	unavailable
-)
-
-// parts are the HTTP status, the code of the protocol, which is 3 where it has none of its own, and the message of the reference
-// server.
-func (f refusal) parts() (status, code int, message string) {
-	switch f {
-	case unknownTransport:
-		return http.StatusBadRequest, 0, "Transport unknown"
-	case unknownSession:
-		return http.StatusBadRequest, 1, "Session ID unknown"
-	case badMethod:
-		return http.StatusBadRequest, 2, "Bad handshake method"
-	case forbidden:
-		return http.StatusForbidden, 4, "Forbidden"
-	case badVersion:
-		return http.StatusBadRequest, 5, "Unsupported protocol version"
-	case tooLarge:
-		return http.StatusRequestEntityTooLarge, 3, "Payload too large"
-	case headersTooLarge:
-		return http.StatusRequestHeaderFieldsTooLarge, 3, "Headers too large"
-	case unavailable:
-		return http.StatusServiceUnavailable, 3, "Service unavailable"
-	default:
-		return http.StatusBadRequest, 3, "Bad request"
-	}
+// refusal is an error answer (Engine.IO protocol, "Errors"): the HTTP status, the code of the protocol, which is 3 where it has none of
+// its own, and the message of the reference server.
+type refusal struct {
+	status, code int
+	message      string
 }
 
-func (f refusal) write(w http.ResponseWriter) {
-	status, code, message := f.parts()
+//nolint:gochecknoglobals // constants: Go has none of struct types
+var (
+	unknownTransport = &refusal{http.StatusBadRequest, 0, "Transport unknown"}
+	unknownSession   = &refusal{http.StatusBadRequest, 1, "Session ID unknown"}
+	badMethod        = &refusal{http.StatusBadRequest, 2, "Bad handshake method"}
+	badRequest       = &refusal{http.StatusBadRequest, 3, "Bad request"}
+	forbidden        = &refusal{http.StatusForbidden, 4, "Forbidden"}
+	badVersion       = &refusal{http.StatusBadRequest, 5, "Unsupported protocol version"}
+	tooLarge         = &refusal{http.StatusRequestEntityTooLarge, 3, "Payload too large"}
+	headersTooLarge  = &refusal{http.StatusRequestHeaderFieldsTooLarge, 3, "Headers too large"}
+	unavailable      = &refusal{http.StatusServiceUnavailable, 3, "Service unavailable"}
+)
+
+func (f *refusal) write(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_, _ = fmt.Fprintf(w, `{"code":%d,"message":%q}`, code, message) // fails when the peer is gone
+	w.WriteHeader(f.status)
+	_, _ = fmt.Fprintf(w, `{"code":%d,"message":%q}`, f.code, f.message) // fails when the peer is gone
 }

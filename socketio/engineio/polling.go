@@ -91,7 +91,7 @@ func (p *polling) takeBody() []byte {
 func (c *Conn) poll(w http.ResponseWriter, r *http.Request) {
 	c.lastRequest.Store(time.Now().UnixNano())
 	beforeUpgrade, refused := c.startPoll()
-	if refused != 0 {
+	if refused != nil {
 		refused.write(w)
 		return
 	}
@@ -102,7 +102,7 @@ func (c *Conn) poll(w http.ResponseWriter, r *http.Request) {
 	for r.Context().Err() == nil { // a peer that is gone must not take the queue
 		body, wait, refused := c.pollResult(beforeUpgrade)
 		switch {
-		case refused != 0:
+		case refused != nil:
 			refused.write(w)
 			return
 		case body != nil:
@@ -127,7 +127,7 @@ func (c *Conn) poll(w http.ResponseWriter, r *http.Request) {
 }
 
 // startPoll checks whether the poll may wait, and reports whether it came before an upgrade began.
-func (c *Conn) startPoll() (beforeUpgrade bool, refused refusal) {
+func (c *Conn) startPoll() (beforeUpgrade bool, refused *refusal) {
 	c.mu.Lock()
 	p := c.polling
 	switch {
@@ -146,11 +146,11 @@ func (c *Conn) startPoll() (beforeUpgrade bool, refused refusal) {
 	p.stopGapTimer()
 	beforeUpgrade = p.candidate == nil
 	c.mu.Unlock()
-	return beforeUpgrade, 0
+	return beforeUpgrade, nil
 }
 
 // pollResult returns the answer to the waiting poll, or how long to wait before the next call.
-func (c *Conn) pollResult(beforeUpgrade bool) (body []byte, wait time.Duration, refused refusal) {
+func (c *Conn) pollResult(beforeUpgrade bool) (body []byte, wait time.Duration, refused *refusal) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p := c.polling
@@ -173,9 +173,9 @@ func (c *Conn) pollResult(beforeUpgrade bool) (body []byte, wait time.Duration, 
 	case !p.probed.IsZero() && time.Since(p.probed) >= probeHold:
 		body = []byte{kindNoop}
 	case !p.probed.IsZero():
-		return nil, probeHold - time.Since(p.probed), 0
+		return nil, probeHold - time.Since(p.probed), nil
 	default:
-		return nil, time.Hour, 0
+		return nil, time.Hour, nil
 	}
 	p.inPoll = false
 	return body, 0, refused
@@ -242,7 +242,7 @@ func (c *Conn) pollBroke(err error) {
 // post handles the packets of a POST, and answers afterwards.
 func (c *Conn) post(w http.ResponseWriter, r *http.Request) {
 	c.lastRequest.Store(time.Now().UnixNano())
-	if refused := c.startPost(r); refused != 0 {
+	if refused := c.startPost(r); refused != nil {
 		refused.write(w)
 		return
 	}
@@ -275,7 +275,7 @@ func (c *Conn) post(w http.ResponseWriter, r *http.Request) {
 }
 
 // startPost checks whether the post may be read. There may be one at a time.
-func (c *Conn) startPost(r *http.Request) refusal {
+func (c *Conn) startPost(r *http.Request) *refusal {
 	c.mu.Lock()
 	p := c.polling
 	switch {
@@ -292,7 +292,7 @@ func (c *Conn) startPost(r *http.Request) refusal {
 	}
 	p.inPost = true
 	c.mu.Unlock()
-	return 0
+	return nil
 }
 
 func (c *Conn) stopPost() {

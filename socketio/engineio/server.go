@@ -42,12 +42,6 @@ func (c Config) withDefaults() Config {
 	c.Queue = cmp.Or(c.Queue, 1024)
 	c.QueueBytes = cmp.Or(c.QueueBytes, 4<<20)
 	c.Codes = c.Codes.WithDefaults()
-	if c.CheckOrigin == nil {
-		c.CheckOrigin = func(*http.Request) bool { return true }
-	}
-	if c.Admit == nil {
-		c.Admit = func(*http.Request) error { return nil }
-	}
 	c.Log = cmp.Or(c.Log, slog.Default())
 	return c
 }
