@@ -42,7 +42,8 @@ func imports() map[string][]string {
 		"api":                   {"domain", "eventstore", "membership"},
 		"httpapi":               append(core, "api", "feed", "websocket"),
 		"feed":                  {"api", "eventstore", "websocket", "closecode"},
-		"realtime":              {"api", "domain", "eventstore", "commands", "presence", "membership", "auth", "language", "socketio", "websocket", "closecode", "rawjson", "postgres"},
+		"realtime":              {"api", "domain", "eventstore", "commands", "presence", "membership", "auth", "language", "socketio", "websocket", "closecode", "rawjson", "postgres", "realtime/recording"},
+		"realtime/recording":    {"pacing"},
 		"realtime/realtimetest": {"rawjson"},
 		// Programs.
 		"bench/fanout": nil,

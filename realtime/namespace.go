@@ -27,7 +27,7 @@ func (l socketLink) close(code websocket.CloseCode) { l.socket.CloseTransport(co
 func (n namespace) Connect(ctx context.Context, socket *socketio.Socket, r *http.Request, payload json.RawMessage) error {
 	s := n.server
 	limits := s.limitsOf(socket.Connection())
-	if limits.take(time.Now(), len(payload), true) != pass {
+	if limits.take(time.Now(), len(payload), true) != admit {
 		return &socketio.ConnectError{Message: "Too many connects"}
 	}
 	claimed, err := auth.ParseClaims(payload)
@@ -60,7 +60,7 @@ func (s *Server) limitsOf(connection *socketio.Connection) *limits {
 }
 
 // Connected implements socketio.Namespace.
-func (n namespace) Connected(socket *socketio.Socket) { n.server.clients.add(clientOf(socket)) }
+func (n namespace) Connected(socket *socketio.Socket) { n.server.connected(clientOf(socket)) }
 
 // Event implements socketio.Namespace. Our events have one argument.
 func (n namespace) Event(socket *socketio.Socket, event string, args socketio.Args, ack socketio.Ack) {
@@ -84,9 +84,8 @@ func (n namespace) Event(socket *socketio.Socket, event string, args socketio.Ar
 
 // Disconnected implements socketio.Namespace.
 func (n namespace) Disconnected(socket *socketio.Socket, _ socketio.Reason, lastThere time.Time) {
-	s, c := n.server, clientOf(socket)
-	s.clients.remove(c)
-	s.gone(c, s.Now().Add(-time.Since(lastThere)))
+	s := n.server
+	s.disconnected(clientOf(socket), s.Now().Add(-time.Since(lastThere)))
 }
 
 // clientOf is what Connect made of the socket.

@@ -5,18 +5,19 @@ import (
 	"fmt"
 
 	"github.com/studycall/studycall/api"
+	"github.com/studycall/studycall/membership"
 	"github.com/studycall/studycall/rawjson"
 )
 
 const (
-	// socketIDLimit is longer than any id of ours, in bytes.
+	// socketIDLimit is longer than any socket id that this server makes, in bytes.
 	socketIDLimit = 64
-	// roomIDLimit is longer than any room's: see membership.PossibleID.
+	// roomIDLimit is longer than any room id, in bytes: see membership.PossibleID.
 	roomIDLimit = 256
 )
 
-// fields gives the members of a message's data that have the names, in their order, as they came; nil for one that is not
-// there. Others are ignored; of several with one name the last counts, as in JavaScript.
+// fields returns the raw values of the named fields of a message's data, in the order of the names; nil for a missing field. Other
+// fields are ignored. If a name repeats, the last value counts, as in JavaScript.
 func fields(data json.RawMessage, names ...string) ([]json.RawMessage, error) {
 	values := make([]json.RawMessage, len(names))
 	err := rawjson.Object(data, func(name string, value json.RawMessage) {
@@ -32,7 +33,7 @@ func fields(data json.RawMessage, names ...string) ([]json.RawMessage, error) {
 	return values, nil
 }
 
-// text wants a string of 1 to limit bytes in a field.
+// text parses the string of 1 to limit bytes in a field.
 func text(field string, value json.RawMessage, limit int) (string, error) {
 	content, err := rawjson.String(value)
 	if err != nil || content == "" || len(content) > limit {
@@ -41,7 +42,7 @@ func text(field string, value json.RawMessage, limit int) (string, error) {
 	return content, nil
 }
 
-// parseRoom wants a room's id. Whether there is such a room, and the client in it, is another question.
+// parseRoom parses a room's id. It does not check that the room exists, or that the client is in it.
 func parseRoom(data json.RawMessage) (string, error) {
 	values, err := fields(data, "roomId")
 	if err != nil {
@@ -50,7 +51,16 @@ func parseRoom(data json.RawMessage) (string, error) {
 	return text("roomId", values[0], roomIDLimit)
 }
 
-// parseToggle wants a room, and true or false in the field.
+// parseStudyID parses a study's id.
+func parseStudyID(value json.RawMessage) (string, error) {
+	studyID, err := rawjson.String(value)
+	if err != nil || !membership.PossibleID(studyID) {
+		return "", api.Invalid("studyId", "must be a string of 1 to 200 bytes without control characters")
+	}
+	return studyID, nil
+}
+
+// parseToggle parses a room, and true or false in the field.
 func parseToggle(data json.RawMessage, field string) (roomID string, on bool, err error) {
 	values, err := fields(data, "roomId", field)
 	if err != nil {

@@ -56,7 +56,7 @@ func (s *Server) ServePlain(w http.ResponseWriter, r *http.Request) error {
 func (p *plain) Open(conn *websocket.Conn) {
 	p.client.link = plainLink{conn}
 	p.client.send(newMessage(eventConnected, connected{p.client.id}))
-	p.server.clients.add(p.client)
+	p.server.connected(p.client)
 }
 
 // Message implements websocket.Handler.
@@ -79,6 +79,5 @@ func (p *plain) Message(conn *websocket.Conn, data []byte, binary bool) {
 // Closed implements websocket.Handler.
 func (p *plain) Closed(conn *websocket.Conn, _ error) {
 	s := p.server
-	s.clients.remove(p.client)
-	s.gone(p.client, s.Now().Add(-time.Since(conn.LastAlive())))
+	s.disconnected(p.client, s.Now().Add(-time.Since(conn.LastAlive())))
 }

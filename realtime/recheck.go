@@ -3,74 +3,96 @@ package realtime
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/studycall/studycall/closecode"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/membership"
 )
 
-// lookAtPeople puts out whoever may no longer be here: who is no member of a study any more, and who has no account. Each is
-// asked about once, however many rooms and sockets they have. While it cannot be asked, nobody is put out for it.
-func (s *Server) lookAtPeople(ctx context.Context) error {
-	return errors.Join(s.lookAtMembers(ctx), s.lookAtAccounts(ctx))
+// checkTimeout bounds one of the checks that Run repeats.
+const checkTimeout = 10 * time.Second
+
+// every calls check at each RecheckInterval until ctx ends. Members and leases are in different databases, as a rule, and so have
+// loops of their own: while the database of the leases hangs, a removed member is still taken out.
+func (s *Server) every(ctx context.Context, check func(context.Context) error) {
+	ticker := time.NewTicker(s.RecheckInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+		bounded, cancel := context.WithTimeout(ctx, checkTimeout)
+		if err := check(bounded); err != nil && ctx.Err() == nil {
+			s.Log.LogAttrs(ctx, slog.LevelDebug, "a check of the connected users failed", slog.Any("error", err))
+		}
+		cancel()
+	}
 }
 
-// lookAtMembers puts out who is no longer an active member of the study.
-func (s *Server) lookAtMembers(ctx context.Context) error {
-	rooms, studyIDs := s.rooms.all(), s.studies.ids()
-	asked := map[membership.Place]bool{}
+// recheckUsers takes out the users who are no longer members of their study, and closes the sockets of accounts that are no longer
+// active. It queries each once, whatever the number of rooms and sockets. While the database of members is unavailable, all stay.
+func (s *Server) recheckUsers(ctx context.Context) error {
+	return errors.Join(s.recheckMembers(ctx), s.recheckAccounts(ctx))
+}
+
+func (s *Server) recheckMembers(ctx context.Context) error {
+	rooms, studyIDs := s.rooms.list(), s.lobbies.ids()
+	places := map[membership.Place]bool{}
 	for _, r := range rooms {
 		for _, m := range r.list() {
-			asked[membership.Place{StudyID: r.studyID, UserID: m.client.user.ID}] = true
+			places[membership.Place{StudyID: r.studyID, UserID: m.client.user.ID}] = true
 		}
 	}
 	for _, studyID := range studyIDs {
-		for _, c := range s.studies.in(studyID) {
-			asked[membership.Place{StudyID: studyID, UserID: c.user.ID}] = true
+		for _, c := range s.lobbies.clients(studyID) {
+			places[membership.Place{StudyID: studyID, UserID: c.user.ID}] = true
 		}
 	}
-	if len(asked) == 0 {
+	if len(places) == 0 {
 		return nil
 	}
-	active, err := s.Recheck.ActiveMembers(ctx, slices.Collect(maps.Keys(asked)))
+	active, err := s.Recheck.ActiveMembers(ctx, slices.Collect(maps.Keys(places)))
 	if err != nil {
 		return err
 	}
-	out := func(studyID, userID string) bool {
-		is, known := active[membership.Place{StudyID: studyID, UserID: userID}]
-		return known && !is
+	removed := func(studyID, userID string) bool {
+		isActive, known := active[membership.Place{StudyID: studyID, UserID: userID}]
+		return known && !isActive
 	}
 	for _, r := range rooms {
 		for _, m := range r.list() {
-			if out(r.studyID, m.client.user.ID) {
+			if removed(r.studyID, m.client.user.ID) {
 				s.refuse(m.client, domain.ErrNotStudyMember, nil)
-				s.removed(m.client, r, s.Now())
+				s.remove(m.client, r, s.Now())
 			}
 		}
 	}
 	for _, studyID := range studyIDs {
-		for _, c := range s.studies.in(studyID) {
-			if out(studyID, c.user.ID) {
-				s.studies.leave(c, studyID, s.Now())
+		for _, c := range s.lobbies.clients(studyID) {
+			if removed(studyID, c.user.ID) {
+				s.lobbies.leave(c, studyID, s.Now())
 			}
 		}
 	}
 	return nil
 }
 
-// lookAtAccounts closes the sockets of accounts that may no longer be used.
-func (s *Server) lookAtAccounts(ctx context.Context) error {
+func (s *Server) recheckAccounts(ctx context.Context) error {
 	clients := s.clients.list()
-	asked := make(map[string]bool, len(clients))
+	users := make(map[string]bool, len(clients))
 	for _, c := range clients {
-		asked[c.user.ID] = true
+		users[c.user.ID] = true
 	}
-	if len(asked) == 0 {
+	if len(users) == 0 {
 		return nil
 	}
-	active, err := s.Recheck.ActiveAccounts(ctx, slices.Collect(maps.Keys(asked)))
+	active, err := s.Recheck.ActiveAccounts(ctx, slices.Collect(maps.Keys(users)))
 	if err != nil {
 		return err
 	}
@@ -79,7 +101,7 @@ func (s *Server) lookAtAccounts(ctx context.Context) error {
 			continue
 		}
 		for _, r := range c.in() {
-			s.removed(c, r, s.Now())
+			s.remove(c, r, s.Now())
 		}
 		s.hangUp(c, closecode.Removed)
 	}

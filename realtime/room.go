@@ -2,196 +2,204 @@ package realtime
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/studycall/studycall/api"
 	"github.com/studycall/studycall/domain"
+	"github.com/studycall/studycall/presence"
 )
 
-// room is the live group of a study: this server's sockets in its call.
+// room is a study's call on this server: the sockets in it, the state of their users, and what is published to them. id and
+// studyID are immutable. All other fields change under the lock, and in the files room*.go alone.
 type room struct {
 	id, studyID string
-	elsewhere   Elsewhere
+	broker      Broker
 
-	mu      sync.Mutex
-	members map[string]*member // by socket id
-	people  map[string]*person // by user id; those who have a member
-	order   uint64             // of the next member
+	mu        sync.Mutex
+	members   map[string]*member // by socket id
+	people    map[string]*person // by user id; the users of the members
+	nextOrder uint64             // of the next member
 
-	// away are the sockets that other servers have in the room, as of the latest look or join, by id.
-	away map[string]awayPeer
-
-	// lastShare is closed when the latest change of who shares is on record, or refused; nil where there was none.
-	lastShare chan struct{}
+	remote    map[string]remotePeer // by socket id; see room_remote.go
+	lastShare chan struct{}         // the end of the latest shareTicket; nil if there was none
 
 	outbox outbox
 }
 
-// member is one socket in the room.
+// member is one socket in a room. Its fields are immutable.
 type member struct {
 	client    *client
 	room      *room
 	person    *person
 	sessionID string
-	joinedAt  time.Time // of the participant's record
-	since     time.Time // when the socket entered the room, by the monotonic clock
-	order     uint64
+	joinedAt  time.Time // as recorded
+	enteredAt time.Time // when the socket entered the room, by the monotonic clock
+	order     uint64    // of entering
 }
 
-// person is a participant, by however many sockets.
+// person is a participant, with one or more sockets.
 type person struct {
 	userID  string
 	sockets int
-	muted   toggle
-	off     toggle // the camera
-	sharing toggle
-	// sharer is the socket that shares the screen. While sharing is on and there is none, it is another server's, or was a killed
-	// one's: see refreshAway.
+	toggles [fieldCount]toggle
+	// sharer is the socket that shares the screen. It is empty while another server's socket shares, and after that server was
+	// killed: see refreshRemote.
 	sharer string
 }
 
-// toggle is what the room was told, and how often it changed, so that a refusal that comes late takes back only what it
-// is about; and what the record has by now, which is what it is taken back to.
-type toggle struct {
-	on, recorded bool
-	changes      uint64
+// entry is what a socket brings into a room.
+type entry struct {
+	client      *client
+	sessionID   string
+	participant domain.Participant // as recorded
+	remote      []remotePeer
 }
 
-// recordedAs is a toggle as the record has it.
-func recordedAs(on bool) toggle { return toggle{on: on, recorded: on} }
-
-func (t *toggle) set(on bool) uint64 {
-	t.on = on
-	t.changes++
-	return t.changes
+// lease identifies the member's lease.
+func (m *member) lease() presence.Lease {
+	return presence.Lease{StudyID: m.room.studyID, UserID: m.person.userID, SocketID: m.client.id}
 }
 
-// tell queues a message for every member but the one with the socket id (""; for all). The caller holds the lock, and calls
-// flush when it has let it go.
-func (r *room) tell(m *message, except string) {
+func (m *member) peer() peer { return peer{m.client.id, m.person.userID} }
+
+// enter adds a member, publishes it to the others, and sends it the room's state. The caller holds the lock.
+func (r *room) enter(e entry) {
+	p := r.people[e.participant.UserID]
+	if p == nil {
+		p = newPerson(e.participant)
+		r.people[p.userID] = p
+	}
+	p.sockets++
+	m := &member{
+		client: e.client, room: r, person: p, sessionID: e.sessionID, joinedAt: e.participant.JoinedAt,
+		enteredAt: time.Now(), order: r.nextOrder,
+	}
+	r.nextOrder++
+	r.members[m.client.id] = m
+	r.remote = remoteByID(e.remote)
+	r.publish(newMessage(eventUserJoined, userJoined{
+		m.client.id, p.userID, api.NewPersonWithEmail(p.userID, m.client.user),
+	}), m.client.id)
+	r.queueState(m.client)
+	// Peers and the client itself assume that a new socket has its microphone and camera on. A user who reconnects within the
+	// grace time may have neither.
+	for _, f := range []toggleField{fieldMuted, fieldCameraOff} {
+		if p.toggles[f].on {
+			r.publish(m.changed(f), m.client.id)
+			r.queue(m.client, m.changed(f))
+		}
+	}
+}
+
+// remove takes a socket out and publishes that. It returns nil if the socket is not in the room. If the socket shares its screen,
+// the share ends first: a user who comes back has to pick a screen again. recordStop then records the end, under the lock, so
+// that no other socket of the user can share before it. The caller holds the lock.
+func (r *room) remove(c *client, recordStop func(change)) *member {
+	m := r.members[c.id]
+	if m == nil {
+		return nil
+	}
+	if m.person.sharer == c.id {
+		r.unshare(m.person)
+		recordStop(change{member: m, field: fieldSharing, ticket: r.nextShareTicket()})
+	}
+	delete(r.members, c.id)
+	m.person.sockets--
+	if m.person.sockets == 0 {
+		delete(r.people, m.person.userID)
+	}
+	r.publish(newMessage(eventUserLeft, m.peer()), c.id)
+	return m
+}
+
+// broadcast publishes a message to every member except the socket with the id ("": to all).
+func (r *room) broadcast(m *message, except string) {
+	r.mu.Lock()
+	r.publish(m, except)
+	r.mu.Unlock()
+	r.flush()
+}
+
+// sendState sends the room's state to a member. It reports whether the client is one.
+func (r *room) sendState(c *client) bool {
+	r.mu.Lock()
+	_, in := r.members[c.id]
+	if in {
+		r.queueState(c)
+	}
+	r.mu.Unlock()
+	r.flush()
+	return in
+}
+
+// client returns the member with the socket id; nil if there is none.
+func (r *room) client(socketID string) *client {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if m := r.members[socketID]; m != nil {
+		return m.client
+	}
+	return nil
+}
+
+// list returns the members at this moment.
+func (r *room) list() []*member {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Collect(maps.Values(r.members))
+}
+
+// sockets returns how many members a user has.
+func (r *room) sockets(userID string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p := r.people[userID]; p != nil {
+		return p.sockets
+	}
+	return 0
+}
+
+// queueState queues the state of the room for a client: its members in the order in which they entered, then the sockets on other
+// servers. The caller holds the lock.
+func (r *room) queueState(c *client) {
+	members := slices.SortedFunc(maps.Values(r.members), func(a, b *member) int { return cmp.Compare(a.order, b.order) })
+	peers := make([]peerShape, 0, len(members)+len(r.remote))
+	for _, m := range members {
+		if m.client != c {
+			peers = append(peers, peerShape{
+				SocketID: m.client.id, UserID: m.person.userID, User: api.NewPersonWithEmail(m.person.userID, m.client.user),
+				IsMuted: m.person.toggles[fieldMuted].on, IsVideoOff: m.person.toggles[fieldCameraOff].on,
+				IsSharingScreen: m.person.sharer == m.client.id, JoinedAt: api.Time(m.joinedAt),
+			})
+		}
+	}
+	r.queue(c, newMessage(eventRoomState, roomState{append(peers, r.remotePeers()...)}))
+}
+
+// publish queues a message for every member except the socket with the id, and for the sockets on other servers. The caller holds
+// the lock, and calls flush when it has released it.
+func (r *room) publish(m *message, except string) {
 	to := make([]*client, 0, len(r.members))
 	for id, member := range r.members {
 		if id != except {
 			to = append(to, member.client)
 		}
 	}
-	r.outbox.add(delivery{m, to, true})
+	r.outbox.add(delivery{message: m, to: to, remote: true})
 }
 
-// tellOnly is tell for one client.
-func (r *room) tellOnly(c *client, m *message) {
-	r.outbox.add(delivery{message: m, to: []*client{c}})
-}
+// queue is publish to one client.
+func (r *room) queue(c *client, m *message) { r.outbox.add(delivery{message: m, to: []*client{c}}) }
 
-// flush sends what was told to the room, in order, without holding the lock.
+// flush sends the queued messages in order, without holding the lock.
 func (r *room) flush() {
 	r.outbox.send(&r.mu, func(d delivery) {
 		d.toClients()
-		if d.room {
-			r.elsewhere.Tell(r.id, d.message.event, d.message.data())
+		if d.remote {
+			r.broker.Publish(r.id, d.message.event, d.message.data())
 		}
 	})
-}
-
-// member is the one with the socket id, nil if there is none.
-func (r *room) member(socketID string) *member {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.members[socketID]
-}
-
-// isAway reports whether another server has the socket in this room.
-func (r *room) isAway(socketID string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	_, away := r.away[socketID]
-	return away
-}
-
-// entered puts a member in, and tells the others. p is what the record says of the participant.
-func (r *room) entered(m *member, p domain.Participant) {
-	m.room = r
-	known := r.people[p.UserID]
-	if known == nil {
-		known = &person{
-			userID: p.UserID, muted: recordedAs(p.Muted.Running()), off: recordedAs(p.CameraOff.Running()),
-			sharing: recordedAs(p.Sharing.Running()),
-		}
-		r.people[p.UserID] = known
-	}
-	known.sockets++
-	m.person, m.order = known, r.order
-	r.order++
-	r.members[m.client.id] = m
-	r.tell(newMessage(eventUserJoined, userJoined{m.client.id, p.UserID, api.NewPersonWithEmail(p.UserID, m.client.user)}), m.client.id)
-	// Its peers take a new socket for one with microphone and camera on: who comes back within the grace may have neither.
-	if known.muted.on {
-		r.tell(m.audioChanged(), m.client.id)
-	}
-	if known.off.on {
-		r.tell(m.videoChanged(), m.client.id)
-	}
-}
-
-// tellOwn tells a new member in which state it is, where that is not the one in which everybody begins: who comes back within
-// the grace would else show a microphone as on that the record has as muted. The caller holds the lock.
-func (r *room) tellOwn(m *member) {
-	if m.person.muted.on {
-		r.tellOnly(m.client, m.audioChanged())
-	}
-	if m.person.off.on {
-		r.tellOnly(m.client, m.videoChanged())
-	}
-}
-
-// left takes a member out and tells the others. The caller holds the lock.
-func (r *room) left(m *member) {
-	delete(r.members, m.client.id)
-	m.person.sockets--
-	if m.person.sockets == 0 {
-		delete(r.people, m.person.userID)
-	}
-	r.tell(newMessage(eventUserLeft, m.peer()), m.client.id)
-}
-
-// peers are the members but the one with the socket id, in the order in which they came.
-func (r *room) peers(socketID string) []peerShape {
-	members := make([]*member, 0, len(r.members))
-	for id, m := range r.members {
-		if id != socketID {
-			members = append(members, m)
-		}
-	}
-	slices.SortFunc(members, func(a, b *member) int { return cmp.Compare(a.order, b.order) })
-	shapes := make([]peerShape, 0, len(members))
-	for _, m := range members {
-		shapes = append(shapes, peerShape{
-			SocketID: m.client.id, UserID: m.person.userID, User: api.NewPersonWithEmail(m.person.userID, m.client.user),
-			IsMuted: m.person.muted.on, IsVideoOff: m.person.off.on, IsSharingScreen: m.person.sharer == m.client.id,
-			JoinedAt: api.Time(m.joinedAt),
-		})
-	}
-	return shapes
-}
-
-func (m *member) peer() peer { return peer{m.client.id, m.person.userID} }
-
-func (m *member) audioChanged() *message {
-	return peerMessage(eventAudioChanged, m.client.asPeer, "isMuted", m.person.muted.on)
-}
-
-func (m *member) videoChanged() *message {
-	return peerMessage(eventVideoChanged, m.client.asPeer, "isVideoOff", m.person.off.on)
-}
-
-// tellShare tells that a socket shares its screen, or does no longer: as documented, and as the web app also listens.
-func (r *room) tellShare(socketID, userID string, is bool) {
-	who, event := peer{socketID, userID}, eventScreenShareStopped
-	if is {
-		event = eventScreenShareStarted
-	}
-	r.tell(newMessage(eventPeerScreenShare, screenShare{who, is}), socketID)
-	r.tell(newMessage(event, who), socketID)
 }

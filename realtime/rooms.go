@@ -1,47 +1,46 @@
 package realtime
 
-import "sync"
+import (
+	"maps"
+	"slices"
+	"sync"
+)
 
-// rooms are the rooms that somebody is in, by id.
+// rooms are the rooms with members. Its lock is taken before that of a room.
 type rooms struct {
-	elsewhere Elsewhere
+	broker Broker
 
 	mu   sync.Mutex
 	byID map[string]*room
 }
 
-func newRooms(elsewhere Elsewhere) *rooms {
-	return &rooms{elsewhere: elsewhere, byID: map[string]*room{}}
-}
+func newRooms(broker Broker) *rooms { return &rooms{broker: broker, byID: map[string]*room{}} }
 
-// enter has do put a client into a room, which is made if need be.
-func (rs *rooms) enter(c *client, id, studyID string, do func(*room)) {
+// enter brings a client into a room, and makes the room if there is none.
+func (rs *rooms) enter(id, studyID string, e entry) {
 	rs.mu.Lock()
 	r := rs.byID[id]
 	if r == nil {
 		r = &room{
-			id: id, studyID: studyID, elsewhere: rs.elsewhere,
+			id: id, studyID: studyID, broker: rs.broker,
 			members: map[string]*member{}, people: map[string]*person{},
 		}
 		rs.byID[id] = r
 	}
 	r.mu.Lock()
 	rs.mu.Unlock()
-	do(r)
-	c.enter(r)
+	r.enter(e)
+	e.client.enter(r)
 	r.mu.Unlock()
 	r.flush()
 }
 
-// leave takes a client out of a room, tells the others, and gives what it was there; nil if it was not in. first does what
-// has to be done, and told, before that.
-func (rs *rooms) leave(c *client, r *room, first func(*member)) *member {
+// leave takes a client out of a room. See room.remove.
+func (rs *rooms) leave(c *client, r *room, recordStop func(change)) *member {
 	rs.mu.Lock()
 	r.mu.Lock()
-	m := r.members[c.id]
+	m := r.remove(c, recordStop)
 	if m != nil {
-		first(m)
-		r.left(m)
 		if len(r.members) == 0 && rs.byID[r.id] == r {
 			delete(rs.byID, r.id)
 		}
@@ -53,29 +52,19 @@ func (rs *rooms) leave(c *client, r *room, first func(*member)) *member {
 	return m
 }
 
-// sockets is how many of a user's sockets are in a room.
+// sockets returns how many of a user's sockets are in a room.
 func (rs *rooms) sockets(id, userID string) int {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	r := rs.byID[id]
-	if r == nil {
-		return 0
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if p := r.people[userID]; p != nil {
-		return p.sockets
+	if r := rs.byID[id]; r != nil {
+		return r.sockets(userID)
 	}
 	return 0
 }
 
-// all are the rooms at this moment.
-func (rs *rooms) all() []*room {
+// list returns the rooms at this moment.
+func (rs *rooms) list() []*room {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	all := make([]*room, 0, len(rs.byID))
-	for _, r := range rs.byID {
-		all = append(all, r)
-	}
-	return all
+	return slices.Collect(maps.Values(rs.byID))
 }

@@ -17,98 +17,105 @@ import (
 	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/membership"
 	"github.com/studycall/studycall/presence"
+	"github.com/studycall/studycall/realtime/recording"
 	"github.com/studycall/studycall/socketio"
 	"github.com/studycall/studycall/websocket"
 )
 
-// Commands are the commands that messages carry out. See commands.Handlers.
+// Commands are the commands that messages issue directly; those of joining and leaving are presence's. See commands.Handlers.
 type Commands interface {
 	SetAudio(ctx context.Context, cmd commands.SetAudio) (int64, error)
 	SetVideo(ctx context.Context, cmd commands.SetVideo) (int64, error)
 	SetScreenShare(ctx context.Context, cmd commands.SetScreenShare) (int64, error)
 }
 
-// Access says who may. See membership.Access.
+// Access checks permissions. See membership.Access.
 type Access interface {
-	// ActiveMember's error is domain.ErrNotStudyMember for whoever is not one.
+	// ActiveMember returns domain.ErrNotStudyMember if the user is not an active member of the study.
 	ActiveMember(ctx context.Context, studyID, userID string) error
-	// Account's error is domain.ErrUserNotFound when there is no such user.
+	// Account returns domain.ErrUserNotFound if there is no such user.
 	Account(ctx context.Context, userID string) (membership.User, error)
 }
 
-// Recheck says of those who are connected whether they still may be. See membership.Access.
+// Recheck checks the permissions of connected users. See membership.Access.
 type Recheck interface {
-	// ActiveMembers tells of each place whether its user is an active member of the study.
+	// ActiveMembers reports for each place whether its user is an active member of the study.
 	ActiveMembers(ctx context.Context, places []membership.Place) (map[membership.Place]bool, error)
-	// ActiveAccounts tells of each user whether there is an account that may be used.
+	// ActiveAccounts reports for each user whether the account is active.
 	ActiveAccounts(ctx context.Context, userIDs []string) (map[string]bool, error)
 }
 
-// Calls are the queries of sessions. See projections.SessionQueries.
+// Calls queries sessions. See projections.SessionQueries.
 type Calls interface {
-	// Open gives a study's open session, as fresh as the log, and the position of the latest event in it; its ID is empty when
+	// Open returns a study's open session, which is as fresh as the log, and the position of its latest event. The ID is empty if
 	// there is none.
 	Open(ctx context.Context, studyID string) (domain.Session, int64, error)
 }
 
-// Users are looked up for their names and accounts; unknown ids are missing from the answer. See membership.Directory.
+// Users looks up users by id. Unknown ids are missing from the result. See membership.Directory.
 type Users interface {
 	Users(ctx context.Context, ids []string) (map[string]membership.User, error)
 }
 
-// Config is what the server is made of. Everything must be safe for concurrent use.
+// Config holds the parts of the server. All of them must be safe for concurrent use.
 type Config struct {
 	Commands Commands
 	Access   Access
-	// Recheck is asked once in Look. What it knows from before has to be younger by that than what Access may know.
+	// Recheck is called once per RecheckInterval. Its cached results must be younger by that interval than those of Access.
 	Recheck Recheck
 	Users   Users
-	// Calls tell in what state people on other servers are.
+	// Calls returns the state of participants on other servers.
 	Calls         Calls
 	Authenticator auth.Authenticator
-	// Origins are the web pages that may connect with their user's cookies; nil lists none.
+	// Origins are the origins of the web pages that may connect with their user's cookies; nil lists none.
 	Origins *auth.Origins
 	// Presence holds the leases of this server's sockets. The server runs it.
 	Presence *presence.Registry
-	// Elsewhere reaches sockets on other servers.
-	Elsewhere Elsewhere
-	// Now is the business time of what happens; NewID makes ids that nobody else makes.
+	// Broker reaches sockets on other servers.
+	Broker Broker
+	// Now is the business time. NewID returns an id that is unique among all servers.
 	Now   func() time.Time
 	NewID func() string
-	// Look is how often memberships, accounts and leases of those who are connected are looked at again.
-	Look time.Duration
+	// RecheckInterval is how often the memberships, accounts and leases of connected users are checked.
+	RecheckInterval time.Duration
 	// Rates are what one socket may send.
 	Rates Rates
-	// PingInterval, PingTimeout and ConnectTimeout are those of both transports; zero values take the web app's server's:
-	// 25 s, 60 s and 45 s.
+	// PingInterval, PingTimeout and ConnectTimeout apply to both transports. Zero values are the web app's: 25 s, 60 s and 45 s.
 	PingInterval, PingTimeout, ConnectTimeout time.Duration
 	Log                                       *slog.Logger
 }
 
-// Server is the live side of the service. Its methods may be called concurrently.
+// Server is the live side of the service. Its methods are safe for concurrent use.
 type Server struct {
 	Config
 
-	handlers map[string]handler
+	handlers map[string]handler // by event
 	clients  *clients
 	rooms    *rooms
-	studies  *studies
-	recorder *recorder
+	lobbies  *lobbies
+	queue    *recording.Queue
+	tail     *tail
 	socketIO *socketio.Server
 	plain    *websocket.Server
-	announce *announcer
 	draining atomic.Bool
 
-	// stray are the leases without a member that the latest look found, and when; lookAtLeases alone has it.
+	// ctx is the parent of the connections' contexts. Close ends it.
+	//nolint:containedctx // the lifetime of the server
+	ctx    context.Context
+	cancel context.CancelFunc
+
+	// stray are the leases without a member that the latest reconcileLeases found, with the time. Only reconcileLeases uses it.
 	stray map[presence.Lease]time.Time
 }
 
-// New makes the server. Run it, and when it is over, Drain and Close it.
+// New makes the server. Call Run, then Drain and Close.
 func New(config Config) *Server {
 	s := &Server{
-		Config: config, handlers: handlers(), clients: newClients(), rooms: newRooms(config.Elsewhere),
-		studies: newStudies(), recorder: newRecorder(config.Log),
+		Config: config, clients: newClients(), rooms: newRooms(config.Broker), lobbies: newLobbies(),
+		queue: recording.New(recording.Config{Retryable: retryable, Final: final, Log: config.Log}),
 	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.handlers, s.tail = s.newHandlers(), newTail(s)
 	s.socketIO = socketio.NewServer(socketio.Config{
 		PingInterval: config.PingInterval, PingTimeout: config.PingTimeout, ConnectTimeout: config.ConnectTimeout,
 		KeepHeaders: []string{auth.DevHeader}, Codes: closecode.Codes(), Admit: s.admit,
@@ -118,7 +125,6 @@ func New(config Config) *Server {
 		interval, timeout = 25*time.Second, time.Minute
 	}
 	s.plain = websocket.New(websocket.Config{PingPeriod: interval, PongWait: interval + timeout, Codes: closecode.Codes()})
-	s.announce = newAnnouncer(s)
 	return s
 }
 
@@ -126,12 +132,12 @@ func New(config Config) *Server {
 func (s *Server) ServeSocketIO(w http.ResponseWriter, r *http.Request) { s.socketIO.ServeHTTP(w, r) }
 
 // Observe takes every new event of the log, in order, from one goroutine. It does not block.
-func (s *Server) Observe(event eventstore.Recorded) { s.announce.heard(event) }
+func (s *Server) Observe(event eventstore.Recorded) { s.tail.observe(event) }
 
 const (
-	// closeTimeout is how long sockets may take to go when the server drains, of which one that takes nothing takes all.
+	// closeTimeout bounds the closing of the sockets in Drain. A client that reads nothing takes all of it.
 	closeTimeout = 10 * time.Second
-	// loseTimeout bounds noting that the connections are lost.
+	// loseTimeout bounds marking all leases as lost.
 	loseTimeout = 3 * time.Second
 )
 
@@ -146,54 +152,53 @@ func (s *Server) admit(*http.Request) error {
 	return nil
 }
 
-// Run holds leases and looks at them, at memberships and at accounts again and again, until ctx ends.
+// Run keeps the leases, repeats the checks of connected users and handles the log's new events, until ctx ends.
 func (s *Server) Run(ctx context.Context) {
 	var loops sync.WaitGroup
 	loops.Go(func() { s.Presence.Run(ctx) })
-	loops.Go(func() { s.lookAgain(ctx, s.lookAtPeople) })
-	loops.Go(func() { s.lookAgain(ctx, s.lookAtLeases) })
-	loops.Go(func() { s.lookAgain(ctx, s.lookElsewhere) })
-	loops.Go(func() { s.announce.run(ctx) })
+	loops.Go(func() { s.every(ctx, s.recheckUsers) })
+	loops.Go(func() { s.every(ctx, s.reconcileLeases) })
+	loops.Go(func() { s.every(ctx, s.refreshRemotePeers) })
+	loops.Go(func() { s.tail.run(ctx) })
 	loops.Wait()
 }
 
-// Drain lets no one in any more, tells everybody who is connected to reconnect elsewhere, and writes what waits to be recorded.
-// Nobody has left by that: who reconnects in time goes on. Run should go on until it returns; then what is left to do is to
-// take this server away, which Close does. The error is ctx's, when it ends first, or the database's.
+// Drain refuses new connections, closes all sockets with the code to reconnect, and writes the queued records. No user leaves a call
+// by that: who reconnects within the grace time is still in it. Run should go on until Drain returns. The error is that of ctx if ctx
+// ends first, or the database's.
 func (s *Server) Drain(ctx context.Context) error {
 	s.draining.Store(true)
-	// At once, so that who has come back to another server and leaves there, leaves; and again, for joins that were under way.
+	// At once, so that a user who has reconnected to another server and leaves there leaves the call; and again at the end, for the
+	// joins that were in flight.
 	lost := s.loseAll(ctx, s.Now())
 	closing, cancel := context.WithTimeout(ctx, closeTimeout)
 	defer cancel()
-	err := errors.Join(lost, s.closeAll(closing), s.recorder.flush(ctx))
+	err := errors.Join(lost, s.closeAll(closing), s.queue.Flush(ctx))
 	return errors.Join(err, s.loseAll(ctx, s.Now()))
 }
 
-// loseAll notes that this server's connections are lost, however little time is left.
+// loseAll marks this server's leases as lost, even after ctx has ended.
 func (s *Server) loseAll(ctx context.Context, at time.Time) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loseTimeout)
 	defer cancel()
 	return s.Presence.LoseAll(ctx, at)
 }
 
-// closeAll tells all who are connected to come back elsewhere, and waits until they have gone: of one who does not, nobody else
-// has to hear later.
+// closeAll closes all sockets with the code to reconnect, both transports at the same time, and waits until they have ended.
 func (s *Server) closeAll(ctx context.Context) error {
 	var group sync.WaitGroup
-	errs := make([]error, 2)
-	for i, end := range []func(context.Context, websocket.CloseCode) error{s.socketIO.Close, s.plain.Close} {
-		group.Go(func() { errs[i] = end(ctx, websocket.Restart) })
-	}
+	var socketIO, plain error
+	group.Go(func() { socketIO = s.socketIO.Close(ctx, websocket.Restart) })
+	group.Go(func() { plain = s.plain.Close(ctx, websocket.Restart) })
 	group.Wait()
-	return errors.Join(errs...)
+	return errors.Join(socketIO, plain)
 }
 
-// Close takes this server away, after Drain and Run. What could not be recorded by now is given up: other servers
-// find it by the leases.
+// Close ends the server, after Drain and Run. It drops the records that are not written: other servers find the leases.
 func (s *Server) Close(ctx context.Context) error {
 	s.draining.Store(true)
 	err := s.closeAll(ctx)
-	s.recorder.close()
+	s.cancel()
+	s.queue.Close()
 	return errors.Join(err, s.Presence.Deregister(ctx))
 }

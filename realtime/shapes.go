@@ -6,7 +6,7 @@ import (
 	"github.com/studycall/studycall/api"
 )
 
-// roomState is everybody in the room but the receiver, in the order in which they came.
+// roomState lists the sockets in the room except the receiver's, in the order in which they entered.
 type roomState struct {
 	Participants []peerShape `json:"participants"`
 }
@@ -27,7 +27,7 @@ type userJoined struct {
 	User     api.PersonWithEmail `json:"user"`
 }
 
-// peer names a socket and its user: the whole of user-left, screen-share-started and screen-share-stopped.
+// peer identifies a socket and its user. It is all the data of user-left, screen-share-started and screen-share-stopped.
 type peer struct {
 	SocketID string `json:"socketId"`
 	UserID   string `json:"userId"`
@@ -38,8 +38,8 @@ type screenShare struct {
 	IsSharing bool `json:"isSharing"`
 }
 
-// saidInRoom is a message, or a file, that a member says something about: the other one is left out.
-type saidInRoom struct {
+// chatShape is a chat message or the description of a file. The absent one is left out.
+type chatShape struct {
 	ID        string              `json:"id"`
 	RoomID    string              `json:"roomId"`
 	UserID    string              `json:"userId"`

@@ -32,7 +32,7 @@ func TestAJoinRightAfterALeaveOverREST(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	n := w.server(func(c *realtime.Config, _ *presence.Settings, _ *commands.Settings) {
-		c.Look = time.Hour // nobody else notices the leave
+		c.RecheckInterval = time.Hour // nobody else notices the leave
 	})
 	kim, park := n.in("kim"), n.in("park")
 	kim.Told()

@@ -39,7 +39,7 @@ const (
 	brief  = 500 * time.Millisecond
 	inTime = 5 * time.Second
 
-	look     = 50 * time.Millisecond
+	recheck  = 50 * time.Millisecond
 	patience = realtimetest.Patience
 )
 
@@ -131,8 +131,8 @@ func (w *world) server(tunes ...tune) *node {
 		ServerID: rand.Text(), Grace: grace, EmptyTimeout: time.Hour, Beat: 50 * time.Millisecond, Now: time.Now,
 	}
 	config := realtime.Config{
-		Access: access, Recheck: membership.NewAccess(members.Younger(look)), Users: members, Authenticator: auth.Dev{}, Elsewhere: realtime.Unconnected{},
-		Now: time.Now, NewID: rand.Text, Look: look, Rates: realtime.DefaultRates(), Log: log,
+		Access: access, Recheck: membership.NewAccess(members.Younger(recheck)), Users: members, Authenticator: auth.Dev{}, Broker: realtime.LocalOnly{},
+		Now: time.Now, NewID: rand.Text, RecheckInterval: recheck, Rates: realtime.DefaultRates(), Log: log,
 	}
 	for _, change := range tunes {
 		change(&config, &settings, &rules)

@@ -111,20 +111,20 @@ func (p *program) seedExample(ctx context.Context, c serveCommand) error {
 // newLive makes the server of the sockets.
 func (p *program) newLive(c serveCommand, shared core) *realtime.Server {
 	return realtime.New(realtime.Config{
-		Commands:      shared.commands,
-		Access:        shared.access,
-		Recheck:       shared.recheck,
-		Users:         shared.members,
-		Calls:         shared.sessions,
-		Authenticator: shared.callers,
-		Origins:       c.AllowedOrigins.Origins,
-		Presence:      shared.presence,
-		Elsewhere:     realtime.Unconnected{},
-		Now:           time.Now,
-		NewID:         rand.Text,
-		Look:          recheck,
-		Rates:         realtime.DefaultRates(),
-		Log:           p.log,
+		Commands:        shared.commands,
+		Access:          shared.access,
+		Recheck:         shared.recheck,
+		Users:           shared.members,
+		Calls:           shared.sessions,
+		Authenticator:   shared.callers,
+		Origins:         c.AllowedOrigins.Origins,
+		Presence:        shared.presence,
+		Broker:          realtime.LocalOnly{},
+		Now:             time.Now,
+		NewID:           rand.Text,
+		RecheckInterval: recheck,
+		Rates:           realtime.DefaultRates(),
+		Log:             p.log,
 	})
 }
 

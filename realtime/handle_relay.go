@@ -7,15 +7,15 @@ import (
 	"github.com/studycall/studycall/api"
 )
 
-// relayed makes the handler of an event that goes from one member of a room to another. What the field holds is passed on
-// byte for byte, whatever it is, also null; where the field is absent it stays so.
-func relayed(event, field string) handler {
-	return func(s *Server, c *client, data json.RawMessage, ack answer) error {
+// relayed makes the handler of an event that goes from one member of a room to another. The value of the field is relayed byte for
+// byte, whatever it is, null included. An absent field stays absent.
+func (s *Server) relayed(event, field string) handler {
+	return func(ctx context.Context, c *client, data json.RawMessage, ack answer) error {
 		to, content, err := parseRelay(data, field)
 		if err != nil {
 			return err
 		}
-		if err := s.relay(c, to, relayedMessage(event, field, c.id, content)); err != nil {
+		if err := s.relay(ctx, c, to, relayedMessage(event, field, c.id, content)); err != nil {
 			return err
 		}
 		acknowledge(c, ack, nil)
@@ -23,15 +23,15 @@ func relayed(event, field string) handler {
 	}
 }
 
-// relay sends a message to a socket that is in a room of the sender's.
-func (s *Server) relay(c *client, to string, m *message) error {
+// relay sends a message to a socket in one of the sender's rooms.
+func (s *Server) relay(ctx context.Context, c *client, to string, m *message) error {
 	for _, r := range c.in() {
-		if peer := r.member(to); peer != nil {
-			peer.client.send(m)
+		if peer := r.client(to); peer != nil {
+			peer.send(m)
 			return nil
 		}
-		if r.isAway(to) {
-			return s.Elsewhere.Deliver(context.Background(), r.id, to, m.event, m.data())
+		if r.hasRemote(to) {
+			return s.Broker.Send(ctx, r.id, to, m.event, m.data())
 		}
 	}
 	return api.Invalid("to", "must be a socket in a room that the sender is in")
@@ -46,7 +46,7 @@ func parseRelay(data json.RawMessage, field string) (to string, content json.Raw
 	return to, values[1], err
 }
 
-// relayedMessage is what the receiver gets. The content is not copied until it goes out.
+// relayedMessage makes the message to the receiver. It does not copy the content.
 func relayedMessage(event, field, from string, content json.RawMessage) *message {
 	head := `{"from":"` + from + `"`
 	if content == nil {

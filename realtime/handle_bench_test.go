@@ -12,24 +12,23 @@ import (
 	"github.com/studycall/studycall/websocket"
 )
 
-// encoding is a link that only encodes, as the Socket.IO one does before it queues.
+// encoding is a link that encodes messages and drops them.
 type encoding struct{}
 
 func (encoding) send(m *message)           { m.forSocketIO() }
 func (encoding) close(websocket.CloseCode) {}
 
-// BenchmarkHandle is what a message costs between the transport that reads it and those that write it: an offer with 2.5 KB
-// of SDP to one, and what somebody says with the voice to eleven others.
+// BenchmarkHandle measures a message between the transport that reads it and those that write it: an offer with 2.5 KB of SDP to one
+// peer, and "speaking" to eleven peers.
 func BenchmarkHandle(b *testing.B) {
-	s := New(Config{Elsewhere: Unconnected{}, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
-	defer s.recorder.close()
+	s := New(Config{Broker: LocalOnly{}, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	defer s.queue.Close()
 	members := make([]*client, 12)
 	for i := range members {
 		id := strings.Repeat(string(rune('a'+i)), 20)
 		members[i] = newClient(id, membership.User{ID: id}, domain.Korean, encoding{}, newLimits(Rates{}))
-		s.rooms.enter(members[i], "study-go-main", "go", func(r *room) {
-			r.entered(&member{client: members[i], since: time.Now()}, domain.Participant{UserID: id})
-		})
+		s.connected(members[i])
+		s.rooms.enter("study-go-main", "go", entry{client: members[i], participant: domain.Participant{UserID: id}})
 	}
 	for name, c := range map[string]struct{ event, data string }{
 		"offer":    {eventOffer, `{"to":"` + members[1].id + `","offer":{"type":"offer","sdp":"` + strings.Repeat(`a=candidate:1 1 udp\r\n`, 120) + `"}}`},

@@ -2,25 +2,24 @@ package realtime
 
 import "sync"
 
-// delivery is a message on its way to some clients.
+// delivery is a message for some clients.
 type delivery struct {
 	message *message
 	to      []*client
-	room    bool // and to the room's sockets on other servers
+	remote  bool // the room's sockets on other servers get it too
 }
 
-// outbox is what was told and is not sent yet. Whoever decides what to tell adds it under the lock of what it is about, and
-// sends when it has let that go: so all are told in the order in which it was decided, and nothing waits for a socket
-// under the lock.
+// outbox holds the messages that are decided and not sent yet. Messages are added under the lock of their room or lobby, and sent
+// after it is released: so all clients get them in the order of the changes, and no socket is written to under the lock.
 type outbox struct {
 	waiting []delivery
-	sending bool // whoever is sending goes on until nothing waits
+	sending bool // a goroutine sends until nothing waits
 }
 
 // add queues a message. The caller holds the lock.
 func (o *outbox) add(d delivery) { o.waiting = append(o.waiting, d) }
 
-// send has do send what waits, in order. The caller does not hold the lock, which mu is.
+// send passes the waiting messages to do, in order, unless another goroutine is sending. The caller does not hold the lock mu.
 func (o *outbox) send(mu *sync.Mutex, do func(delivery)) {
 	for {
 		mu.Lock()
@@ -40,7 +39,6 @@ func (o *outbox) send(mu *sync.Mutex, do func(delivery)) {
 	}
 }
 
-// toClients sends a message to its clients.
 func (d delivery) toClients() {
 	for _, c := range d.to {
 		c.send(d.message)

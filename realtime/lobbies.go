@@ -1,0 +1,107 @@
+package realtime
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/studycall/studycall/api"
+)
+
+// lobbies are the clients of this server that subscribe to the studies' presence: which members have a page of the study open, and
+// which calls start and end.
+type lobbies struct {
+	mu   sync.Mutex
+	byID map[string]*lobby // by study
+}
+
+// lobby are the subscribers to one study.
+type lobby struct {
+	clients map[*client]struct{}
+	sockets map[string]int // by user id
+	outbox  outbox         // under the lock of lobbies
+}
+
+func newLobbies() *lobbies { return &lobbies{byID: map[string]*lobby{}} }
+
+// join subscribes a client, and sends it how many users are subscribed. The first socket of a user is published to the others.
+func (ls *lobbies) join(c *client, studyID string, at time.Time) {
+	ls.mu.Lock()
+	l := ls.byID[studyID]
+	if l == nil {
+		l = &lobby{clients: map[*client]struct{}{}, sockets: map[string]int{}}
+		ls.byID[studyID] = l
+	}
+	if _, in := l.clients[c]; !in {
+		l.clients[c] = struct{}{}
+		c.enterLobby(studyID)
+		l.sockets[c.user.ID]++
+		if l.sockets[c.user.ID] == 1 {
+			l.publish(eventUserOnline, c, at)
+		}
+	}
+	l.outbox.add(delivery{message: newMessage(eventStudyJoined, studyJoined{studyID, len(l.sockets)}), to: []*client{c}})
+	ls.mu.Unlock()
+	l.outbox.send(&ls.mu, delivery.toClients)
+}
+
+// leave unsubscribes a client. The end of the user's last socket is published to the others.
+func (ls *lobbies) leave(c *client, studyID string, at time.Time) {
+	ls.mu.Lock()
+	l := ls.byID[studyID]
+	if l == nil {
+		ls.mu.Unlock()
+		return
+	}
+	if _, in := l.clients[c]; in {
+		delete(l.clients, c)
+		c.leaveLobby(studyID)
+		l.sockets[c.user.ID]--
+		if l.sockets[c.user.ID] == 0 {
+			delete(l.sockets, c.user.ID)
+			l.publish(eventUserOffline, c, at)
+		}
+		if len(l.clients) == 0 {
+			delete(ls.byID, studyID)
+		}
+	}
+	ls.mu.Unlock()
+	l.outbox.send(&ls.mu, delivery.toClients)
+}
+
+// publish queues the presence of a client's user for all other clients. The caller holds the lock.
+func (l *lobby) publish(event string, c *client, at time.Time) {
+	others := make([]*client, 0, len(l.clients))
+	for other := range l.clients {
+		if other != c {
+			others = append(others, other)
+		}
+	}
+	m := newMessage(event, userPresence{c.user.ID, api.NewPersonWithEmail(c.user.ID, c.user), api.Time(at)})
+	l.outbox.add(delivery{message: m, to: others})
+}
+
+// clients returns the subscribers to a study.
+func (ls *lobbies) clients(studyID string) []*client {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	if l := ls.byID[studyID]; l != nil {
+		return slices.Collect(maps.Keys(l.clients))
+	}
+	return nil
+}
+
+// has reports whether a study has a subscriber.
+func (ls *lobbies) has(studyID string) bool {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	return ls.byID[studyID] != nil
+}
+
+// ids returns the studies with subscribers.
+func (ls *lobbies) ids() []string {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	return slices.Collect(maps.Keys(ls.byID))
+}

@@ -1,0 +1,82 @@
+package realtime
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/studycall/studycall/presence"
+)
+
+// remotePeer is a socket that another server has in the room.
+type remotePeer struct {
+	peerShape
+	lastSeen time.Time // business time of its server's latest heartbeat
+}
+
+func remoteByID(peers []remotePeer) map[string]remotePeer {
+	byID := make(map[string]remotePeer, len(peers))
+	for _, p := range peers {
+		byID[p.SocketID] = p
+	}
+	return byID
+}
+
+// hasRemote reports whether another server has the socket in this room.
+func (r *room) hasRemote(socketID string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, has := r.remote[socketID]
+	return has
+}
+
+// remotePeers returns the sockets on other servers, sorted by id. If a socket of the same person shares on this server, they do
+// not: the log knows only that the person shares. The caller holds the lock.
+func (r *room) remotePeers() []peerShape {
+	peers := make([]peerShape, 0, len(r.remote))
+	for _, id := range slices.Sorted(maps.Keys(r.remote)) {
+		shape := r.remote[id].peerShape
+		if p := r.people[shape.UserID]; p != nil && p.sharer != "" {
+			shape.IsSharingScreen = false
+		}
+		peers = append(peers, shape)
+	}
+	return peers
+}
+
+// staleShare is a share whose socket was on a server that was killed.
+type staleShare struct {
+	change
+	lastSeen time.Time // of the sharing socket
+}
+
+// refreshRemote replaces the sockets on other servers by peers. leases are all leases that other servers have in the room, read at
+// readAt of the monotonic clock. It ends and returns the shares of people who share by no socket on this server and have no
+// lease on another one.
+func (r *room) refreshRemote(peers []remotePeer, leases []presence.Peer, readAt, now time.Time) []staleShare {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	before := r.remote
+	r.remote = remoteByID(peers)
+	var stale []staleShare
+	for _, m := range r.members {
+		p := m.person
+		if !p.toggles[fieldSharing].on || p.sharer != "" || !m.enteredAt.Before(readAt) ||
+			slices.ContainsFunc(leases, func(l presence.Peer) bool { return l.UserID == p.userID }) {
+			continue
+		}
+		lastSeen := time.Time{}
+		for _, other := range before {
+			if other.UserID == p.userID && other.lastSeen.After(lastSeen) {
+				lastSeen = other.lastSeen
+			}
+		}
+		if lastSeen.IsZero() {
+			lastSeen = now // the other server was killed before this one could read its lease
+		}
+		p.toggles[fieldSharing].set(false)
+		ch := change{member: m, field: fieldSharing, ticket: r.nextShareTicket()}
+		stale = append(stale, staleShare{ch, lastSeen})
+	}
+	return stale
+}
