@@ -15,8 +15,8 @@ import (
 // has to bound each. The longest texts are what the service's own tables take, in bytes, an avatar's twice: half an address
 // shows nothing, so a longer one is none.
 const (
-	longestKept       = longestText
-	longestKeptAvatar = 2 * longestAvatar
+	longestKept       = maxTextBytes
+	longestKeptAvatar = 2 * maxAvatarBytes
 )
 
 // CacheSettings are the bounds of a Cached. All are needed.

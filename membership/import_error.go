@@ -2,22 +2,23 @@ package membership
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// toldMistakes is how many of a file's mistakes are told; a file of the wrong kind has as many as rows.
-const toldMistakes = 10
+// maxMistakes is the number of mistakes in an ImportError: a file of another kind has as many as rows.
+const maxMistakes = 10
 
-// ImportError is what is wrong with an import file.
+// ImportError lists the mistakes in an import file.
 type ImportError struct {
-	// Mistakes are the first ten, as "members[3].role: what is wrong".
+	// Mistakes are the first ten: "members[3].role: " and what is wrong.
 	Mistakes []string
-	// Total is how many there are.
+	// Total is the number of all mistakes.
 	Total int
 }
 
-// Error names the mistakes, each on a line of its own if there are several.
+// Error returns the mistakes, each on a line of its own if there are several.
 func (e *ImportError) Error() string {
 	if e.Total == 1 {
 		return e.Mistakes[0]
@@ -29,24 +30,21 @@ func (e *ImportError) Error() string {
 	return text
 }
 
-// add notes a mistake at a path in the file.
+// add appends a mistake at a path in the file.
 func (e *ImportError) add(path, format string, args ...any) {
 	e.Total++
-	if len(e.Mistakes) < toldMistakes {
+	if len(e.Mistakes) < maxMistakes {
 		e.Mistakes = append(e.Mistakes, path+": "+fmt.Sprintf(format, args...))
 	}
 }
 
-// addFirst notes a mistake before all others, at a path or, if that is "", in the file as such.
-func (e *ImportError) addFirst(path, mistake string) {
-	if path != "" {
-		mistake = path + ": " + mistake
-	}
+// addFirst puts the mistake that ended the reading before the others, which may be consequences of it.
+func (e *ImportError) addFirst(mistake string) {
 	e.Total++
-	e.Mistakes = append([]string{mistake}, e.Mistakes[:min(len(e.Mistakes), toldMistakes-1)]...)
+	e.Mistakes = slices.Insert(e.Mistakes, 0, mistake)[:min(len(e.Mistakes)+1, maxMistakes)]
 }
 
-// orNil is the error, or nil if nothing is wrong.
+// orNil returns the error, or nil if there is no mistake.
 func (e *ImportError) orNil() error {
 	if e.Total == 0 {
 		return nil
@@ -54,11 +52,10 @@ func (e *ImportError) orNil() error {
 	return e
 }
 
-// quoted is a text from the file, not too long, for a message.
+// quoted returns a text of the file for a message, cut to 60 characters.
 func quoted(text string) string {
 	const longest = 60
-	runes := []rune(text)
-	if len(runes) > longest {
+	if runes := []rune(text); len(runes) > longest {
 		return strconv.Quote(string(runes[:longest])) + "…"
 	}
 	return strconv.Quote(text)

@@ -6,17 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"unicode/utf8"
-
-	"github.com/studycall/studycall/domain"
 )
 
 const (
-	// maxImportBytes and maxImportRows bound the memory of an import, to 440 MB (measured), as the text and what is
-	// read of it are there at once. Whatever is larger can be split: imports add up.
+	// maxImportBytes and maxImportRows bound the memory of an import, to 440 MB (measured), because the text and its rows are
+	// in memory together. A larger file can be split: imports add up.
 	maxImportBytes = 64 << 20
 	maxImportRows  = 1_000_000
-	// byteOrderMark is what some editors put before a text.
+	// byteOrderMark is written before the text by some editors.
 	byteOrderMark = "\ufeff"
 )
 
@@ -28,176 +28,159 @@ const (
 //	  "members": [{"studyId": "…", "userId": "…", "role": "OWNER", "status": "ACTIVE"}]
 //	}
 //
-// Each list may be left out, and of a row only the avatar may, for a row says all of what there is to be. No key may be
-// there twice, or be any other; no id may be twice in its list, nor a user twice in a study. Roles are OWNER, ADMIN and
-// MEMBER, statuses of members ACTIVE, PENDING, KICKED and LEFT, those of users any of the web app's. Avatars that are
-// pictures themselves (data: URLs) are taken for none, as they are never shown.
+// Each list may be left out; of a row, only the avatar may, because a row replaces the whole stored row. Unknown and repeated
+// keys are mistakes, and so are an id twice in its list and a user twice in a study. Roles are OWNER, ADMIN and MEMBER,
+// statuses of members ACTIVE, PENDING, KICKED and LEFT, those of users any of the web app's. An avatar that is a data: URL is
+// read as none.
 //
-// The file is UTF-8 of up to 64 MiB, with up to a million rows in all. The error is an *ImportError about what is wrong
-// with it, and else the reader's.
+// The file is UTF-8 of up to 64 MiB, with up to a million rows in all. The error is an *ImportError about the file's content,
+// otherwise the reader's.
 func ReadImport(r io.Reader) (*Import, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxImportBytes+1))
 	if err != nil {
 		return nil, fmt.Errorf("read the import file: %w", err)
 	}
-	text = bytes.TrimPrefix(text, []byte(byteOrderMark))
-	file := &importFile{text: text, json: json.NewDecoder(bytes.NewReader(text)), seen: map[[2]string]int{}}
-	if err := file.read(); err != nil {
-		file.wrong.addFirst(file.at, file.reason(err)) // others may be for its sake
+	var f importFile
+	if err := f.read(bytes.TrimPrefix(text, []byte(byteOrderMark))); err != nil {
+		f.mistakes.addFirst(err.Error())
 	}
-	if err := file.wrong.orNil(); err != nil {
+	if err := f.mistakes.orNil(); err != nil {
 		return nil, err
 	}
-	return &file.rows, nil
+	return &f.rows, nil
 }
 
 // importFile is a file being read.
 type importFile struct {
-	text  []byte
-	json  *json.Decoder
-	at    string // the path to where it is
-	rows  Import
-	count int
-	seen  map[[2]string]int // the place of each key in the list being read
-	wrong ImportError
+	rows     Import
+	count    int // rows so far, with and without mistakes
+	mistakes ImportError
 }
 
-// formError is a file that is not of the form at all; what follows would be misread.
-type formError string
+// read reads the file and collects the mistakes in its rows. The error is a mistake that ends the reading.
+func (f *importFile) read(text []byte) error {
+	if err := checkText(text); err != nil {
+		return err
+	}
+	// The text is valid JSON from here on, so that no call of a decoder fails.
+	file := json.NewDecoder(bytes.NewReader(text))
+	if token, _ := file.Token(); token != json.Delim('{') {
+		return errors.New("the file must be an object, {…}")
+	}
+	seen := map[string]bool{}
+	for file.More() {
+		token, _ := file.Token()
+		name, _ := token.(string)
+		list, known := importLists()[name]
+		if !known {
+			return errors.New(quoted(name) + " is unknown: there are users, studies and members")
+		}
+		if seen[name] {
+			return errors.New(name + ": the key is repeated")
+		}
+		seen[name] = true
+		if err := f.readList(file, name, list); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
-func (e formError) Error() string { return string(e) }
-
-// reason is what is told of an error that ended the reading.
-func (f *importFile) reason(err error) string {
-	var syntax *json.SyntaxError
+// checkText checks everything that is not about single rows.
+func checkText(text []byte) error {
 	switch {
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return "the file ends in the middle"
-	case errors.As(err, &syntax):
-		return fmt.Sprintf("%v, in line %d or soon after", syntax, f.line(int(f.json.InputOffset())))
-	default:
-		return err.Error()
+	case len(text) > maxImportBytes:
+		return errors.New("the file is longer than 64 MiB: split it")
+	case len(bytes.TrimSpace(text)) == 0:
+		return errors.New("the file is empty")
+	case !utf8.Valid(text): // the decoder would replace invalid bytes by U+FFFD
+		return errors.New("the file is not UTF-8")
 	}
+	err := json.Unmarshal(text, &validJSON{})
+	if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
+		before := text[:max(0, syntax.Offset-1)]
+		line, column := 1+bytes.Count(before, []byte("\n")), len(before)-bytes.LastIndexByte(before, '\n')
+		return fmt.Errorf("line %d, column %d: %w", line, column, err)
+	}
+	return err
 }
 
-// line is the number of the line in which a byte is.
-func (f *importFile) line(offset int) int { return 1 + bytes.Count(f.text[:offset], []byte("\n")) }
+// validJSON accepts any JSON value and does not copy it.
+type validJSON struct{}
 
-func (f *importFile) read() error {
-	if len(f.text) > maxImportBytes {
-		return formError("the file is longer than 64 MiB: split it")
-	}
-	if len(bytes.TrimSpace(f.text)) == 0 {
-		return formError("the file is empty")
-	}
-	if !utf8.Valid(f.text) { // the decoder would put U+FFFD in the place of what is not
-		return formError("the file is not UTF-8")
-	}
-	if err := f.delimiter('{', "the file has to be an object, {…}"); err != nil {
-		return err
-	}
-	lists := map[string]bool{}
-	for f.json.More() {
-		token, err := f.json.Token()
-		if err != nil {
-			return err
-		}
-		name, _ := token.(string) // keys are nothing else
-		if lists[name] {
-			return formError(quoted(name) + " is there twice")
-		}
-		lists[name] = true
-		if err := f.list(name); err != nil {
-			return err
-		}
-		f.at = ""
-	}
-	if err := f.delimiter('}', ""); err != nil {
-		return err
-	}
-	if _, err := f.json.Token(); !errors.Is(err, io.EOF) {
-		return formError("something follows the end of the object")
-	}
-	return nil
-}
+func (*validJSON) UnmarshalJSON([]byte) error { return nil }
 
-// list reads the list with a name.
-func (f *importFile) list(name string) error {
-	switch name {
-	case "users":
-		return f.each(name, userFields(), 1, func(v []*string) {
-			avatar := v[3]
-			if avatar != nil && isPicture(*avatar) {
-				avatar = nil
-			}
-			f.rows.Users = append(f.rows.Users, User{*v[0], *v[1], *v[2], avatar, *v[4]})
-		})
-	case "studies":
-		return f.each(name, studyFields(), 1, func(v []*string) {
-			f.rows.Studies = append(f.rows.Studies, Study{*v[0], *v[1]})
-		})
-	case "members":
-		return f.each(name, memberFields(), 2, func(v []*string) {
-			place := domain.Membership{Role: domain.Role(*v[2]), Status: domain.MemberStatus(*v[3])}
-			f.rows.Members = append(f.rows.Members, Member{*v[0], *v[1], place})
-		})
-	default:
-		return formError(quoted(name) + " is unknown: there are users, studies and members")
+// readList reads a list and keeps the rows without mistakes.
+func (f *importFile) readList(file *json.Decoder, name string, list importList) error {
+	if token, _ := file.Token(); token != json.Delim('[') {
+		return errors.New(name + ": must be a list, […]")
 	}
-}
-
-// each reads a list's rows, of which the first fields are the key, and takes those in which nothing is wrong.
-func (f *importFile) each(list string, fields []field, key int, take func(values []*string)) error {
-	f.at = list
-	if err := f.delimiter('[', "has to be a list, […]"); err != nil {
-		return err
-	}
-	clear(f.seen)
-	for n := 0; f.json.More(); n++ {
-		f.at = fmt.Sprintf("%s[%d]", list, n)
+	seen := map[[2]string]int{} // the index of each key
+	var raw json.RawMessage     // used again for each row
+	for n := 0; file.More(); n++ {
+		path := fmt.Sprintf("%s[%d]", name, n)
 		if f.count++; f.count > maxImportRows {
-			return formError(fmt.Sprintf("the file has more than %d rows: split it", maxImportRows))
+			return fmt.Errorf("%s: the file has more than %d rows: split it", path, maxImportRows)
 		}
-		var raw json.RawMessage
-		if err := f.json.Decode(&raw); err != nil {
-			return err
-		}
-		before := f.wrong.Total
-		values := f.row(raw, fields)
-		if f.wrong.Total > before {
+		_ = file.Decode(&raw)
+		before := f.mistakes.Total
+		values := f.readRow(path, raw, list.fields)
+		if f.mistakes.Total > before {
 			continue
 		}
-		if other, twice := f.known(values[:key], n); twice {
-			f.wrong.add(f.at, "is of the same %s as %s[%d]", named(fields[:key]), list, other)
+		var key [2]string
+		for i := range list.keys {
+			key[i] = *values[i]
+		}
+		if other, repeated := seen[key]; repeated {
+			f.mistakes.add(path, "has the same %s as %s[%d]", names(list.fields[:list.keys]), name, other)
 			continue
 		}
-		take(values)
+		seen[key] = n
+		list.add(&f.rows, values)
 	}
-	f.at = list
-	return f.delimiter(']', "")
-}
-
-// known is the place at which the key was seen before.
-func (f *importFile) known(key []*string, n int) (other int, twice bool) {
-	var text [2]string
-	for i, part := range key {
-		text[i] = *part
-	}
-	other, twice = f.seen[text]
-	if !twice {
-		f.seen[text] = n
-	}
-	return other, twice
-}
-
-// delimiter reads a bracket; the message is for when something else is there.
-func (f *importFile) delimiter(want json.Delim, message string) error {
-	token, err := f.json.Token()
-	if err != nil {
-		return err
-	}
-	if token != want {
-		return formError(message)
-	}
+	_, _ = file.Token()
 	return nil
+}
+
+// readRow returns the values in the order of the fields, and adds the mistakes in the row.
+func (f *importFile) readRow(path string, raw []byte, fields []field) []*string {
+	values, given := make([]*string, len(fields)), make([]bool, len(fields))
+	if raw[0] != '{' {
+		f.mistakes.add(path, "must be an object, {…}")
+		return values
+	}
+	row := json.NewDecoder(bytes.NewReader(raw))
+	_, _ = row.Token() // {
+	for row.More() {
+		token, _ := row.Token()
+		key, _ := token.(string)
+		var value json.RawMessage
+		_ = row.Decode(&value)
+		i := slices.IndexFunc(fields, func(f field) bool { return f.name == key })
+		switch {
+		case i < 0:
+			f.mistakes.add(path, "%s is unknown: there are %s", quoted(key), names(fields))
+			continue
+		case given[i]:
+			f.mistakes.add(path+"."+key, "the key is repeated")
+			continue
+		}
+		given[i] = true
+		var mistake string
+		if values[i], mistake = fields[i].read(value); mistake != "" {
+			f.mistakes.add(path+"."+key, "%s", mistake)
+		}
+	}
+	for i, field := range fields {
+		if !given[i] && !field.optional {
+			f.mistakes.add(path+"."+field.name, "is missing")
+		}
+	}
+	return values
+}
+
+// names lists the fields' names.
+func names(fields []field) string {
+	return strings.Join(column(fields, func(f field) string { return f.name }), ", ")
 }

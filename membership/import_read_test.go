@@ -26,7 +26,7 @@ const importFile = `{
 	]
 }`
 
-func TestAnImportFileIsRead(t *testing.T) {
+func TestReadImportReturnsTheRows(t *testing.T) {
 	t.Parallel()
 	avatar := "https://example.com/1.png"
 	want := &membership.Import{
@@ -55,8 +55,7 @@ func TestAnImportFileIsRead(t *testing.T) {
 	}
 }
 
-// Only what is no character at all is refused.
-func TestCharactersOfTwoHalvesAreFine(t *testing.T) {
+func TestSurrogatePairsAndReplacementCharactersAreAccepted(t *testing.T) {
 	t.Parallel()
 	got, err := membership.ReadImport(strings.NewReader(
 		`{"studies": [{"id": "\ud83e\uDD8A\ud83d\ude00 \\ud83d \u202f\ufffd\u2065", "name": "\u202e \\\ud83d\ude00"}]}`))
@@ -66,69 +65,70 @@ func TestCharactersOfTwoHalvesAreFine(t *testing.T) {
 	}
 }
 
-func TestMistakesInAnImportFileAreNamedByTheirPath(t *testing.T) {
+func TestReadImportNamesTheElementAndFieldOfAMistake(t *testing.T) {
 	t.Parallel()
 	const user = `"id": "u", "name": "U", "email": "e", "status": "ACTIVE"`
 	member := func(role, status string) string {
 		return `{"studyId": "s", "userId": "u", "role": "` + role + `", "status": "` + status + `"}`
 	}
 	long := strings.Repeat("x", 2000)
-	for _, c := range []struct{ file, says string }{
+	for _, c := range []struct{ file, message string }{
 		{"", `the file is empty`},
 		{"\ufeff \n", `the file is empty`},
 		{`{"members": [` + member("OWNER", "ACTIVE") + `, ` + member("BOSS", "ACTIVE") + `]}`, `members[1].role: "BOSS" is none of OWNER, ADMIN, MEMBER`},
 		{`{"members": [` + member("owner", "ACTIVE") + `]}`, `members[0].role: "owner" is none of OWNER, ADMIN, MEMBER`},
 		{`{"members": [` + member("ADMIN", "GONE") + `]}`, `members[0].status: "GONE" is none of ACTIVE, PENDING, KICKED, LEFT`},
-		{`{"members": [` + member("ADMIN", "LEFT") + `, ` + member("OWNER", "ACTIVE") + `]}`, `members[1]: is of the same studyId, userId as members[0]`},
+		{`{"members": [` + member("ADMIN", "LEFT") + `, ` + member("OWNER", "ACTIVE") + `]}`, `members[1]: has the same studyId, userId as members[0]`},
 		{`{"members": [{"studyId": "s", "userId": "u", "status": "ACTIVE"}]}`, `members[0].role: is missing`},
 		{`{"members": [{"studyId": "", "userId": "u", "role": "ADMIN", "status": "LEFT"}]}`, `members[0].studyId: "" cannot be an id`},
-		{`{"studies": [{"id": "s", "name": "S"}, {"id": "t", "name": "T"}, {"id": "s", "name": "S"}]}`, `studies[2]: is of the same id as studies[0]`},
+		{`{"studies": [{"id": "s", "name": "S"}, {"id": "t", "name": "T"}, {"id": "s", "name": "S"}]}`, `studies[2]: has the same id as studies[0]`},
 		{`{"studies": [{"id": "s", "name": ""}]}`, `studies[0].name: "" is empty`},
 		{`{"studies": [{"id": "s"}]}`, `studies[0].name: is missing`},
-		{`{"studies": [{"id": "a\u0000b", "name": "S"}]}`, `studies[0].id: "a\x00b" cannot be an id: those have 1 to 200 bytes and no control characters`},
-		{`{"studies": [{"id": "s", "name": "S"}, {"id": "\ud83d", "name": "S"}]}`, `studies[1].id: has half a character: an unpaired surrogate`},
-		{`{"studies": [{"id": "s\ude00\ud83d", "name": "S"}]}`, `studies[0].id: has half a character`},
-		{`{"studies": [{"id": "\ud83d\u0041", "name": "S"}]}`, `studies[0].id: has half a character`},
-		{`{"studies": [{"id": "s", "name": "\ud83d\ude00\uD83D\\ude00"}]}`, `studies[0].name: has half a character`},
-		{`{"studies": [{"id": "s\u202e1", "name": "S"}]}`, `studies[0].id: "s\u202e1" has characters that turn the direction of text`},
-		{"{\"members\": [{\"studyId\": \"s\", \"userId\": \"\u2066u\", \"role\": \"ADMIN\", \"status\": \"LEFT\"}]}", `members[0].userId: "\u2066u" has characters that turn`},
+		{`{"studies": [{"id": "a\u0000b", "name": "S"}]}`, `studies[0].id: "a\x00b" cannot be an id: ids have 1 to 200 bytes and no control characters`},
+		{`{"studies": [{"id": "s", "name": "S"}, {"id": "\ud83d", "name": "S"}]}`, `studies[1].id: has an unpaired surrogate`},
+		{`{"studies": [{"id": "s\ude00\ud83d", "name": "S"}]}`, `studies[0].id: has an unpaired surrogate`},
+		{`{"studies": [{"id": "\ud83d\u0041", "name": "S"}]}`, `studies[0].id: has an unpaired surrogate`},
+		{`{"studies": [{"id": "s", "name": "\ud83d\ude00\uD83D\\ude00"}]}`, `studies[0].name: has an unpaired surrogate`},
+		{`{"studies": [{"id": "s\u202e1", "name": "S"}]}`, `studies[0].id: "s\u202e1" has characters that change the direction of text`},
+		{"{\"members\": [{\"studyId\": \"s\", \"userId\": \"\u2066u\", \"role\": \"ADMIN\", \"status\": \"LEFT\"}]}", `members[0].userId: "\u2066u" has characters that change`},
 		{`{"users": [{` + user + `, "Avatar": null}]}`, `users[0]: "Avatar" is unknown: there are id, name, email, avatar, status`},
 		{`{"users": [{` + user + `, "role": "ADMIN"}]}`, `users[0]: "role" is unknown`},
-		{`{"users": [{` + user + `, "name": "V"}]}`, `users[0].name: is there twice`},
-		{`{"users": [{"id": 7, "name": "U", "email": "e", "status": "ACTIVE"}]}`, `users[0].id: has to be a text, not a number`},
-		{`{"users": [{"id": "u", "name": null, "email": "e", "status": "ACTIVE"}]}`, `users[0].name: has to be a text, not null`},
-		{`{"users": [{` + user + `, "avatar": {"url": "x"}}]}`, `users[0].avatar: has to be a text, not an object`},
-		{`{"users": [{` + user + `, "avatar": ["x"]}]}`, `users[0].avatar: has to be a text, not a list`},
-		{`{"users": [{` + user + `, "avatar": false}]}`, `users[0].avatar: has to be a text, not false`},
+		{`{"users": [{` + user + `, "name": "V"}]}`, `users[0].name: the key is repeated`},
+		{`{"users": [{"id": 7, "name": "U", "email": "e", "status": "ACTIVE"}]}`, `users[0].id: must be a string, not number`},
+		{`{"users": [{"id": "u", "name": null, "email": "e", "status": "ACTIVE"}]}`, `users[0].name: must be a string, not null`},
+		{`{"users": [{` + user + `, "avatar": {"url": "x"}}]}`, `users[0].avatar: must be a string, not object`},
+		{`{"users": [{` + user + `, "avatar": ["x"]}]}`, `users[0].avatar: must be a string, not array`},
+		{`{"users": [{` + user + `, "avatar": false}]}`, `users[0].avatar: must be a string, not bool`},
 		{`{"users": [{` + user + `, "avatar": "http://e.com/` + long + long + `"}]}`, `… is longer than 2048 bytes`},
 		{`{"users": [{"id": "u", "name": "` + long + `", "email": "e", "status": "ACTIVE"}]}`, `… is longer than 1000 bytes`},
 		{`{"users": [{"id": "u", "name": "U\n", "email": "e", "status": "ACTIVE"}]}`, `users[0].name: "U\n" has control characters`},
 		{`{"users": [{"id": "u", "name": "U", "email": "e", "status": "active"}]}`, `users[0].status: "active" is no status such as ACTIVE, SUSPENDED or DELETED`},
-		{`{"users": [null]}`, `users[0]: has to be an object, {…}`},
-		{`{"users": {}}`, `users: has to be a list, […]`},
-		{`{"users": null}`, `users: has to be a list, […]`},
+		{`{"users": [null]}`, `users[0]: must be an object, {…}`},
+		{`{"users": {}}`, `users: must be a list, […]`},
+		{`{"users": null}`, `users: must be a list, […]`},
 		{`{"user": []}`, `"user" is unknown: there are users, studies and members`},
-		{`{"users": [], "users": []}`, `"users" is there twice`},
-		{`[]`, `the file has to be an object, {…}`},
-		{`{"users": [{` + user + `}`, `users: the file ends in the middle`},
-		{`{"users": [{` + user, `users[0]: the file ends in the middle`},
-		{`{"users": [{` + user + `},]}`, `users`},
-		{`{"users": [{"id": 'u'}]}`, `users[0]: invalid character '\'' looking for beginning of value, in line 1 or soon after`},
-		{`{} {}`, `something follows the end`},
-		{`{}]`, `something follows the end`},
+		{`{"users": [], "users": []}`, `users: the key is repeated`},
+		{`[]`, `the file must be an object, {…}`},
+		{`{"users": [{` + user + `}`, `line 1, column 69: unexpected end of JSON input`},
+		{`{"users": [{` + user, `line 1, column 68: unexpected end of JSON input`},
+		{`{"users": [{` + user + `},]}`, `line 1, column 71: invalid character ']' looking for beginning of value`},
+		{"{\n\t\"users\": [\n\t\t{},\n\t]\n}", `line 4, column 2: invalid character ']'`},
+		{`{"users": [{"id": 'u'}]}`, `line 1, column 19: invalid character '\'' looking for beginning of value`},
+		{`{} {}`, `line 1, column 4: invalid character '{' after top-level value`},
+		{`{}]`, `line 1, column 3: invalid character ']' after top-level value`},
 		{"{\"users\": [{\"id\": \"\xff\"}]}", `the file is not UTF-8`},
 		{"\xff\xfe{\x00}\x00", `the file is not UTF-8`},
-		{`{"users": [` + strings.Repeat("[", 20_000), `users[0]: invalid character '[' exceeded max depth`},
+		{`{"users": [` + strings.Repeat("[", 20_000), `line 1, column 10010: invalid character '[' exceeded max depth`},
 	} {
 		got, err := membership.ReadImport(strings.NewReader(c.file))
 		if wrong := (*membership.ImportError)(nil); got != nil || !errors.As(err, &wrong) || wrong.Total != 1 ||
-			!strings.Contains(err.Error(), c.says) || len(err.Error()) > 250 || strings.Contains(err.Error(), "\n") {
-			t.Errorf("%.200s\n%v, want %s", c.file, err, c.says)
+			!strings.Contains(err.Error(), c.message) || len(err.Error()) > 250 || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%.200s\n%v, want %s", c.file, err, c.message)
 		}
 	}
 }
 
-func TestSeveralMistakesAreToldAtOnce(t *testing.T) {
+func TestAllMistakesOfAFileAreReported(t *testing.T) {
 	t.Parallel()
 	_, err := membership.ReadImport(strings.NewReader(`{"studies": [{"name": ""}, {"id": "s", "name": "S", "x": 1}]}`))
 	if err == nil || err.Error() != "3 mistakes\n  studies[0].name: \"\" is empty\n  studies[0].id: is missing\n  studies[1]: \"x\" is unknown: there are id, name" {
@@ -147,7 +147,7 @@ func TestAnImportHasLimits(t *testing.T) {
 	if _, err := membership.ReadImport(io.MultiReader(strings.NewReader(`{"users": [`), iotest.ErrReader(broken))); !errors.Is(err, broken) {
 		t.Errorf("a reader that fails: %v", err)
 	}
-	rows := strings.NewReader(`{"users": [` + strings.Repeat(`1,`, 1_000_001))
+	rows := strings.NewReader(`{"users": [` + strings.Repeat(`1,`, 1_000_000) + `1]}`)
 	if _, err := membership.ReadImport(rows); err == nil || !strings.Contains(err.Error(), " mistakes\n  users[1000000]: the file has more than 1000000 rows: split it\n  users[0]") {
 		t.Errorf("too many rows: %v", err)
 	}
@@ -172,7 +172,7 @@ func (e *endless) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// FuzzReadImport shows that whatever is read keeps the rules, and is the same when it is read again.
+// Whatever ReadImport returns keeps the rules.
 func FuzzReadImport(f *testing.F) {
 	for _, text := range []string{
 		importFile, `{}`, `{"users": [{"id": "\ud800", "name": "x", "email": "y", "status": "A"}]}`, `{"users":[{}]}`, `[[[`, "\ufeff{}",
@@ -191,7 +191,7 @@ func FuzzReadImport(f *testing.F) {
 		seen := map[string]bool{}
 		once := func(key string) {
 			if seen[key] {
-				t.Errorf("%q is there twice", key)
+				t.Errorf("%q is repeated", key)
 			}
 			seen[key] = true
 		}
