@@ -15,6 +15,7 @@ import (
 // TestBenchFanout runs the whole benchmark, tiny: it ends by itself only if every delivery came as it was due.
 func TestBenchFanout(t *testing.T) {
 	t.Parallel()
+	skipInShort(t, "15 s")
 	folder := t.TempDir()
 	if err := os.Chmod(filepath.Dir(folder), 0o755); err != nil { // the user that Postgres runs as must get through
 		t.Fatal(err)
@@ -77,7 +78,7 @@ func TestBenchHelp(t *testing.T) {
 
 func TestBenchFanoutRefusesWhatCannotBeMeant(t *testing.T) {
 	t.Parallel()
-	for args, says := range map[string]string{
+	for args, want := range map[string]string{
 		"--rooms=2":            "and --peers go together",
 		"--rooms=2 --peers=1":  "--peers (STUDYCALL_PEERS) must be",
 		"--rooms=-1 --peers=2": "--rooms (STUDYCALL_ROOMS) must be",
@@ -85,7 +86,7 @@ func TestBenchFanoutRefusesWhatCannotBeMeant(t *testing.T) {
 		"--each=0s":            "--each (STUDYCALL_EACH) must be",
 	} {
 		code, _, stderr := studycall(t, append([]string{"bench", "fanout"}, strings.Fields(args)...)...)
-		if code != exitUsage || !strings.Contains(stderr, says) {
+		if code != exitUsage || !strings.Contains(stderr, want) {
 			t.Errorf("%s: exit %d, %q", args, code, stderr)
 		}
 	}

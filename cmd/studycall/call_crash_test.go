@@ -5,12 +5,15 @@ import (
 	"net/http"
 	"testing"
 	"time"
+
+	"github.com/studycall/studycall/check"
 )
 
 // TestABrowserCrashes in a call: the other one is told at once, and after the grace it is on record that its user left when
 // it crashed.
 func TestABrowserCrashes(t *testing.T) {
 	t.Parallel()
+	skipInShort(t, "20 s")
 	for name, crash := range map[string]func(*chromium){
 		"the browser": (*chromium).kill,
 		"the page":    (*chromium).killPage,
@@ -18,28 +21,28 @@ func TestABrowserCrashes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			const grace = 10 * time.Second // longer than kim takes to be told, on a slow machine too
-			c := newPair(t, "--disconnect-grace="+grace.String(), "--rate-limit=0")
+			c := newBrowserCall(t, "--disconnect-grace="+grace.String(), "--rate-limit=0")
 			mark := c.kim.now()
-			c.leeIn.ends(func() {
+			c.leeIn.end(func() {
 				crash(c.lees)
-				c.kim.hears(mark, "video:user-left", fmt.Sprintf(`{"userId": %q}`, lee))
+				c.kim.receives(mark, "video:user-left", fmt.Sprintf(`{"userId": %q}`, lee))
 			})
-			crashed := c.leeIn.ending
-			if told := c.leeIn.over.Sub(crashed); told >= grace {
+			crashed := c.leeIn.endAfter
+			if told := c.leeIn.endBefore.Sub(crashed); told >= grace {
 				t.Errorf("kim is told %v after the crash", told)
 			}
 			if l := c.api.session(c.sessionID).of(t, lee); l.LeftAt != nil && time.Since(crashed) < grace {
 				t.Errorf("within the grace lee has left: %+v", l)
 			}
 			var lees participantRecord
-			eventually(t, callPatience, "lee has left", func() bool {
+			check.Eventually(t, "lee has left", func() bool {
 				lees = c.api.session(c.sessionID).of(t, lee)
 				return lees.LeftAt != nil
 			})
 			if recorded := time.Since(crashed); recorded < grace {
 				t.Errorf("lee is on record as gone %v after the crash, before the grace ended", recorded)
 			}
-			if crash := (span{crashed, c.leeIn.over}); !crash.holds(*lees.LeftAt) {
+			if crash := (timeRange{crashed, c.leeIn.endBefore}); !crash.contains(*lees.LeftAt) {
 				t.Errorf("on record, lee left at %v, and the crash was within %v", lees.LeftAt, crash)
 			}
 			c.leeIn.mustBe(t, "lee's stay", *lees.Duration)

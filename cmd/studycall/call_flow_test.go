@@ -24,12 +24,13 @@ func transports() map[string]struct{ options, are []string } {
 // message of a call, and finds it on record.
 func TestACallByTheWebAppsClient(t *testing.T) {
 	t.Parallel()
+	skipInShort(t, "20 s")
 	folder := webPackages(t)
 	for name, transport := range transports() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			address := serveHere(t, t.Output(), nil, callArgs(callDatabase(t))...)
-			m := &meeting{
+			address := serveInProcess(t, t.Output(), nil, callArgs(callDatabase(t))...)
+			m := &webCall{
 				t: t, api: &callAPI{t: t, client: newClient(t), address: address},
 				clients: startWebClients(t, folder), transports: transport.options,
 			}
@@ -37,7 +38,7 @@ func TestACallByTheWebAppsClient(t *testing.T) {
 			m.negotiate()
 			m.toggle()
 			for _, s := range []*webSocket{m.kim, m.lee, m.park} {
-				if got := s.went(); !slices.Equal(got, transport.are) {
+				if got := s.transportStates(); !slices.Equal(got, transport.are) {
 					t.Errorf("%s went by %v, not %v", s.who, got, transport.are)
 				}
 			}
@@ -47,8 +48,8 @@ func TestACallByTheWebAppsClient(t *testing.T) {
 	}
 }
 
-// meeting is a call of three, and when what happened in it.
-type meeting struct {
+// webCall is a call of three, and when what happened in it.
+type webCall struct {
 	t          *testing.T
 	api        *callAPI
 	clients    *webClients
@@ -56,15 +57,15 @@ type meeting struct {
 
 	sessionID              string
 	kim, lee, park         *webSocket
-	kimID, leeID, parkID   string     // of their sockets
-	stays                  [3]stretch // kim's, lee's, park's
-	muted, hidden, sharing stretch
+	kimID, leeID, parkID   string      // of their sockets
+	stays                  [3]interval // kim's, lee's, park's
+	muted, hidden, sharing interval
 }
 
 // join is section 7.1: the status, a start if there is no session, a join, and then the room.
-func (m *meeting) join(user string, options map[string]any) (s *webSocket, id string, stay stretch) {
+func (m *webCall) join(user string, options map[string]any) (s *webSocket, id string, stay interval) {
 	m.t.Helper()
-	stay = beginning(func() {
+	stay = beginInterval(func() {
 		if session := m.api.ask(http.StatusOK, http.MethodGet, "status", user, "").Session; session != nil {
 			m.sessionID = session.ID
 		} else {
@@ -99,19 +100,19 @@ func inRoom(socketID, user, name string) string {
 		"isSharingScreen": false, "joinedAt": %q}`, socketID, user, person(user, name), aTime)
 }
 
-func (m *meeting) enter() {
+func (m *webCall) enter() {
 	m.kim, m.kimID, m.stays[0] = m.join(kim, byCookie(m.t, kim))
-	m.kim.isTold("video:room-state", `{"participants": []}`)
+	m.kim.receives("video:room-state", `{"participants": []}`)
 
 	m.lee, m.leeID, m.stays[1] = m.join(lee, byToken(m.t, lee))
-	m.lee.isTold("video:room-state", fmt.Sprintf(`{"participants": [%s]}`, inRoom(m.kimID, kim, kimsName)))
-	m.kim.isTold("video:user-joined", fmt.Sprintf(`{"socketId": %q, "userId": %q, "user": %s}`, m.leeID, lee, person(lee, leesName)))
+	m.lee.receives("video:room-state", fmt.Sprintf(`{"participants": [%s]}`, inRoom(m.kimID, kim, kimsName)))
+	m.kim.receives("video:user-joined", fmt.Sprintf(`{"socketId": %q, "userId": %q, "user": %s}`, m.leeID, lee, person(lee, leesName)))
 
 	m.park, m.parkID, m.stays[2] = m.join(park, byToken(m.t, park))
-	m.park.isTold("video:room-state", fmt.Sprintf(`{"participants": [%s, %s]}`,
+	m.park.receives("video:room-state", fmt.Sprintf(`{"participants": [%s, %s]}`,
 		inRoom(m.kimID, kim, kimsName), inRoom(m.leeID, lee, leesName)))
 	for _, s := range []*webSocket{m.kim, m.lee} {
-		s.isTold("video:user-joined", fmt.Sprintf(`{"socketId": %q, "userId": %q, "user": %s}`, m.parkID, park, person(park, "박민수")))
+		s.receives("video:user-joined", fmt.Sprintf(`{"socketId": %q, "userId": %q, "user": %s}`, m.parkID, park, person(park, "박민수")))
 	}
 
 	now := m.api.ask(http.StatusOK, http.MethodGet, "status", park, "").Session
@@ -121,7 +122,7 @@ func (m *meeting) enter() {
 }
 
 // negotiate relays between kim and lee; park, whose next message is a toggle, gets none of it.
-func (m *meeting) negotiate() {
+func (m *webCall) negotiate() {
 	sdp := "v=0\r\ns=화상 통화 📞 <a> & \u2028\r\n" + strings.Repeat("a=candidate:1 1 udp 2122260223 192.0.2.1 54400 typ host\r\n", 400)
 	if len(sdp) < 20<<10 {
 		m.t.Fatalf("the SDP has %d bytes only", len(sdp))
@@ -133,7 +134,7 @@ func (m *meeting) negotiate() {
 			m.t.Fatal(err)
 		}
 		from.must(event, map[string]any{"to": toID, key: value})
-		to.isTold(event, fmt.Sprintf(`{"from": %q, %q: %s}`, fromID, key, text))
+		to.receives(event, fmt.Sprintf(`{"from": %q, %q: %s}`, fromID, key, text))
 	}
 	relay(m.lee, m.kim, m.leeID, m.kimID, "video:offer", "offer", map[string]string{"type": "offer", "sdp": sdp})
 	relay(m.kim, m.lee, m.kimID, m.leeID, "video:answer", "answer", map[string]string{"type": "answer", "sdp": sdp})

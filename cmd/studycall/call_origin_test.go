@@ -9,16 +9,17 @@ import (
 // TestOriginsOfPages: a browser lets the pages of listed origins read what the service answers, and no others.
 func TestOriginsOfPages(t *testing.T) {
 	t.Parallel()
+	skipInShort(t, "5 s")
 	findChromium(t)
-	stage := newStage(t, webPackages(t))
-	stage.service = serveHere(t, t.Output(), nil, callArgs(callDatabase(t), "--allowed-origins="+stage.server.URL)...)
-	listed, stranger := stage.enter(kim, true), stage.enter(lee, false)
-	openChromium(t, stage.server.URL+"/?who="+kim, color.RGBA{A: 255})
-	openChromium(t, strings.Replace(stage.server.URL, "127.0.0.1", "localhost", 1)+"/?who="+lee, color.RGBA{A: 255})
-	if got := listed.does("knock", nil); !same(t, got, `["", ""]`) {
+	pages := newPageServer(t, webPackages(t))
+	pages.service = serveInProcess(t, t.Output(), nil, callArgs(callDatabase(t), "--allowed-origins="+pages.server.URL)...)
+	listed, stranger := pages.enter(kim, true), pages.enter(lee, false)
+	openChromium(t, pages.server.URL+"/?who="+kim, color.RGBA{A: 255})
+	openChromium(t, strings.Replace(pages.server.URL, "127.0.0.1", "localhost", 1)+"/?who="+lee, color.RGBA{A: 255})
+	if got := listed.run("knock", nil); !same(t, got, `["", ""]`) {
 		t.Errorf("a page of a listed origin gets %s", got)
 	}
-	if got := stranger.does("knock", nil); !same(t, got, `["TypeError: Failed to fetch", "xhr poll error"]`) {
+	if got := stranger.run("knock", nil); !same(t, got, `["TypeError: Failed to fetch", "xhr poll error"]`) {
 		t.Errorf("a page of another origin gets %s", got)
 	}
 }

@@ -16,7 +16,7 @@ type callPage struct {
 	numbers int
 
 	mu   sync.Mutex
-	seen []sight
+	seen []observation
 	more chan struct{} // closed when there is more to see
 }
 
@@ -27,7 +27,7 @@ type pageOrder struct {
 }
 
 // sight is what a page saw: an event of the service's, how an order went, or what somebody's video looks like.
-type sight struct {
+type observation struct {
 	what string
 	data json.RawMessage
 }
@@ -40,7 +40,7 @@ func (p *callPage) now() int {
 }
 
 // sees waits until the page sees something that is right, after a mark. It asks of each once, in order.
-func (p *callPage) sees(after int, what string, right func(data json.RawMessage) bool) {
+func (p *callPage) waitFor(after int, what string, right func(data json.RawMessage) bool) {
 	p.t.Helper()
 	last := map[string]string{} // of each kind, for whoever must find out why not
 	for timeout := time.After(callPatience); ; {
@@ -63,9 +63,9 @@ func (p *callPage) sees(after int, what string, right func(data json.RawMessage)
 }
 
 // hears waits until the page is told an event, after a mark, with just this data besides the socket's id.
-func (p *callPage) hears(mark int, event, want string) {
+func (p *callPage) receives(mark int, event, want string) {
 	p.t.Helper()
-	p.sees(mark, event, func(data json.RawMessage) bool {
+	p.waitFor(mark, event, func(data json.RawMessage) bool {
 		var told map[string]any
 		if json.Unmarshal(data, &told) != nil || told["socketId"] == nil {
 			return false
@@ -77,7 +77,7 @@ func (p *callPage) hears(mark int, event, want string) {
 }
 
 // does has the page carry out an order, and gives what came of it.
-func (p *callPage) does(name string, value any) json.RawMessage {
+func (p *callPage) run(name string, value any) json.RawMessage {
 	p.t.Helper()
 	p.numbers++
 	number := p.numbers
@@ -87,7 +87,7 @@ func (p *callPage) does(name string, value any) json.RawMessage {
 		Order  int
 		Result json.RawMessage
 	}
-	p.sees(mark, "done", func(data json.RawMessage) bool {
+	p.waitFor(mark, "done", func(data json.RawMessage) bool {
 		return json.Unmarshal(data, &done) == nil && done.Order == number
 	})
 	return done.Result

@@ -5,13 +5,16 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/studycall/studycall/check"
 )
 
 // TestTheWebAppsClientIsRefused: it is told why in the words that the web app looks for, and does not try again.
 func TestTheWebAppsClientIsRefused(t *testing.T) {
 	t.Parallel()
+	skipInShort(t, "5 s")
 	folder := webPackages(t)
-	address := serveHere(t, t.Output(), nil, callArgs(callDatabase(t))...)
+	address := serveInProcess(t, t.Output(), nil, callArgs(callDatabase(t))...)
 	clients := startWebClients(t, folder)
 	soon := map[string]any{"reconnectionDelay": 20, "reconnectionAttempts": 5}
 	connect := func(who, url, transport string, options map[string]any) *webSocket {
@@ -50,14 +53,14 @@ func TestTheWebAppsClientIsRefused(t *testing.T) {
 
 	// Whether the others would try again shows while one tries in vain, who begins last.
 	vain := connect("somebody in vain", "http://"+quietPort(t), "websocket", map[string]any{})
-	eventually(t, callPatience, "a client gives up on a server that is not there", func() bool {
-		return slices.Contains(vain.went(), "given up")
+	check.Eventually(t, "a client gives up on a server that is not there", func() bool {
+		return slices.Contains(vain.transportStates(), "given up")
 	})
-	if tries := strings.Count(strings.Join(vain.went(), ","), "retrying"); tries != 5 {
-		t.Errorf("who tries in vain went by %v", vain.went())
+	if tries := strings.Count(strings.Join(vain.transportStates(), ","), "retrying"); tries != 5 {
+		t.Errorf("who tries in vain went by %v", vain.transportStates())
 	}
 	for _, s := range refused {
-		if got := s.went(); !slices.Equal(got[1:], []string{"closed"}) {
+		if got := s.transportStates(); !slices.Equal(got[1:], []string{"closed"}) {
 			t.Errorf("%s went by %v", s.who, got)
 		}
 	}

@@ -19,6 +19,7 @@ import (
 // database. The clients connect again by themselves, and nobody is on record as having left in between.
 func TestTheWebAppsClientOutlivesARestart(t *testing.T) {
 	t.Parallel()
+	skipInShort(t, "20 s")
 	folder := webPackages(t)
 	for name, transport := range transports() {
 		t.Run(name, func(t *testing.T) {
@@ -26,13 +27,13 @@ func TestTheWebAppsClientOutlivesARestart(t *testing.T) {
 			database := callDatabase(t)
 			args := callArgs(database, "--listen", quietPort(t))
 			first := startProcess(t, args...)
-			m := &meeting{
+			m := &webCall{
 				t: t, api: &callAPI{t: t, client: newClient(t), address: first.address},
 				clients: startWebClients(t, folder), transports: transport.options,
 			}
 			m.kim, m.kimID, m.stays[0] = m.join(kim, byCookie(t, kim))
 			m.lee, m.leeID, m.stays[1] = m.join(lee, byToken(t, lee))
-			m.muted = beginning(func() {
+			m.muted = beginInterval(func() {
 				m.kim.must("video:toggle-audio", map[string]any{"roomId": callRoom, "isMuted": true})
 			})
 			m.lee.after("video:peer-audio-changed", "video:room-state")
@@ -47,8 +48,8 @@ func TestTheWebAppsClientOutlivesARestart(t *testing.T) {
 			}
 
 			leave := map[string]string{"roomId": callRoom}
-			m.stays[1].ends(func() { m.lee.must("video:leave-room", leave) })
-			m.stays[0].ends(func() { m.kim.must("video:leave-room", leave) })
+			m.stays[1].end(func() { m.lee.must("video:leave-room", leave) })
+			m.stays[0].end(func() { m.kim.must("video:leave-room", leave) })
 			m.mustHaveStayed(database)
 		})
 	}
@@ -73,7 +74,7 @@ func quietPort(t *testing.T) (address string) {
 
 // comeBack waits until the clients have connected again, and joins the room as the web app does then. The second finds
 // the first there, still muted.
-func (m *meeting) comeBack(first, second *webSocket) (ids []string) {
+func (m *webCall) comeBack(first, second *webSocket) (ids []string) {
 	m.t.Helper()
 	for _, s := range []*webSocket{first, second} {
 		lost := s.after("disconnect", "video:room-state", "video:user-joined", "video:user-left")
@@ -87,16 +88,16 @@ func (m *meeting) comeBack(first, second *webSocket) (ids []string) {
 		ids = append(ids, s.idOf(s.after("connect", "connect_error")))
 		s.must("video:join-room", map[string]string{"studyId": callStudy, "roomId": callRoom})
 	}
-	first.isTold("video:room-state", `{"participants": []}`)
-	first.isTold("video:peer-audio-changed", fmt.Sprintf(`{"socketId": %q, "userId": %q, "isMuted": true}`, ids[0], kim)) // its own
+	first.receives("video:room-state", `{"participants": []}`)
+	first.receives("video:peer-audio-changed", fmt.Sprintf(`{"socketId": %q, "userId": %q, "isMuted": true}`, ids[0], kim)) // its own
 	there := strings.Replace(inRoom(ids[0], kim, kimsName), `"isMuted": false`, `"isMuted": true`, 1)
-	second.isTold("video:room-state", fmt.Sprintf(`{"participants": [%s]}`, there))
-	first.isTold("video:user-joined", fmt.Sprintf(`{"socketId": %q, "userId": %q, "user": %s}`, ids[1], lee, person(lee, leesName)))
+	second.receives("video:room-state", fmt.Sprintf(`{"participants": [%s]}`, there))
+	first.receives("video:user-joined", fmt.Sprintf(`{"socketId": %q, "userId": %q, "user": %s}`, ids[1], lee, person(lee, leesName)))
 	return ids
 }
 
 // mustHaveStayed wants one session, one stint each, and no second in which anybody was away.
-func (m *meeting) mustHaveStayed(database string) {
+func (m *webCall) mustHaveStayed(database string) {
 	t := m.t
 	t.Helper()
 	pool, err := postgres.Connect(t.Context(), database)

@@ -8,7 +8,7 @@ import (
 )
 
 // toggle has kim mute for a second and a half, lee turn the camera off for three, and park share for four and a half.
-func (m *meeting) toggle() {
+func (m *webCall) toggle() {
 	// Time has to pass: seconds on record are floored, and none of the three is to be another's, or none.
 	const pause = 1500 * time.Millisecond
 	room := func(more ...any) map[string]any {
@@ -21,50 +21,50 @@ func (m *meeting) toggle() {
 	tell := func(event, socketID, user, key string, value bool, receivers ...*webSocket) {
 		m.t.Helper()
 		for _, s := range receivers {
-			s.isTold(event, fmt.Sprintf(`{"socketId": %q, "userId": %q, %q: %t}`, socketID, user, key, value))
+			s.receives(event, fmt.Sprintf(`{"socketId": %q, "userId": %q, %q: %t}`, socketID, user, key, value))
 		}
 	}
-	m.muted = beginning(func() { m.kim.must("video:toggle-audio", room("isMuted", true)) })
+	m.muted = beginInterval(func() { m.kim.must("video:toggle-audio", room("isMuted", true)) })
 	tell("video:peer-audio-changed", m.kimID, kim, "isMuted", true, m.lee, m.park)
-	m.hidden = beginning(func() { m.lee.must("video:toggle-video", room("isVideoOff", true)) })
+	m.hidden = beginInterval(func() { m.lee.must("video:toggle-video", room("isVideoOff", true)) })
 	tell("video:peer-video-changed", m.leeID, lee, "isVideoOff", true, m.kim, m.park)
-	m.sharing = beginning(func() { m.park.must("video:screen-share-start", room()) })
-	m.tellOfSharing("video:screen-share-started", true)
+	m.sharing = beginInterval(func() { m.park.must("video:screen-share-start", room()) })
+	m.receiveSharing("video:screen-share-started", true)
 
 	if got := m.kim.ask("video:screen-share-start", room()); !same(m.t, got, fmt.Sprintf(`{"ok": false,
 		"code": "SCREEN_SHARE_TAKEN", "message": "다른 참여자가 이미 화면을 공유하고 있습니다.",
 		"details": {"userId": %q, "name": "박민수"}}`, park)) {
 		m.t.Errorf("a second one who shares is told %s", got)
 	}
-	m.kim.isTold("error", fmt.Sprintf(`{"code": "SCREEN_SHARE_TAKEN", "message": "다른 참여자가 이미 화면을 공유하고 있습니다.",
+	m.kim.receives("error", fmt.Sprintf(`{"code": "SCREEN_SHARE_TAKEN", "message": "다른 참여자가 이미 화면을 공유하고 있습니다.",
 		"details": {"userId": %q, "name": "박민수"}}`, park))
 
 	<-time.After(pause)
-	m.muted.ends(func() { m.kim.must("video:toggle-audio", room("isMuted", false)) })
+	m.muted.end(func() { m.kim.must("video:toggle-audio", room("isMuted", false)) })
 	tell("video:peer-audio-changed", m.kimID, kim, "isMuted", false, m.lee, m.park)
 	<-time.After(pause)
-	m.hidden.ends(func() { m.lee.must("video:toggle-video", room("isVideoOff", false)) })
+	m.hidden.end(func() { m.lee.must("video:toggle-video", room("isVideoOff", false)) })
 	tell("video:peer-video-changed", m.leeID, lee, "isVideoOff", false, m.kim, m.park)
 	<-time.After(pause)
-	m.sharing.ends(func() { m.park.must("video:screen-share-stop", room()) })
-	m.tellOfSharing("video:screen-share-stopped", false)
+	m.sharing.end(func() { m.park.must("video:screen-share-stop", room()) })
+	m.receiveSharing("video:screen-share-stopped", false)
 }
 
-// tellOfSharing wants kim and lee to hear of park's sharing, by both of its names.
-func (m *meeting) tellOfSharing(event string, is bool) {
+// receiveSharing wants kim and lee to hear of park's sharing, by both of its names.
+func (m *webCall) receiveSharing(event string, is bool) {
 	m.t.Helper()
 	for _, s := range []*webSocket{m.kim, m.lee} {
-		s.isTold("video:peer-screen-share", fmt.Sprintf(`{"socketId": %q, "userId": %q, "isSharing": %t}`, m.parkID, park, is))
-		s.isTold(event, fmt.Sprintf(`{"socketId": %q, "userId": %q}`, m.parkID, park))
+		s.receives("video:peer-screen-share", fmt.Sprintf(`{"socketId": %q, "userId": %q, "isSharing": %t}`, m.parkID, park, is))
+		s.receives(event, fmt.Sprintf(`{"socketId": %q, "userId": %q}`, m.parkID, park))
 	}
 }
 
 // leave is section 7.2, of one after the other: the room, and then the record.
-func (m *meeting) leave() {
-	leave := func(s *webSocket, stay *stretch, socketID string, rest ...*webSocket) {
-		stay.ends(func() { s.must("video:leave-room", map[string]string{"roomId": callRoom}) })
+func (m *webCall) leave() {
+	leave := func(s *webSocket, stay *interval, socketID string, rest ...*webSocket) {
+		stay.end(func() { s.must("video:leave-room", map[string]string{"roomId": callRoom}) })
 		for _, other := range rest {
-			other.isTold("video:user-left", fmt.Sprintf(`{"socketId": %q, "userId": %q}`, socketID, s.who))
+			other.receives("video:user-left", fmt.Sprintf(`{"socketId": %q, "userId": %q}`, socketID, s.who))
 		}
 		if !m.api.ask(http.StatusOK, http.MethodPost, "leave", s.who, fmt.Sprintf(`{"sessionId": %q}`, m.sessionID)).Success {
 			m.t.Errorf("%s has not left", s.who)
@@ -76,8 +76,8 @@ func (m *meeting) leave() {
 }
 
 // mustBeOnRecord compares the session's detail and the history with what happened.
-func (m *meeting) mustBeOnRecord() {
-	t, detail, never := m.t, m.api.session(m.sessionID), stretch{}
+func (m *webCall) mustBeOnRecord() {
+	t, detail, never := m.t, m.api.session(m.sessionID), interval{}
 	if detail.EndedAt == nil || detail.Duration == nil || detail.StartedBy != kim || detail.RoomID != callRoom ||
 		detail.StudyID != callStudy || len(detail.Participants) != 3 {
 		t.Fatalf("the session is on record as %+v", detail)
@@ -85,7 +85,7 @@ func (m *meeting) mustBeOnRecord() {
 	m.stays[0].mustBe(t, "the session", *detail.Duration)
 	for i, want := range []struct {
 		user, name             string
-		muted, hidden, sharing stretch
+		muted, hidden, sharing interval
 	}{{kim, kimsName, m.muted, never, never}, {lee, leesName, never, m.hidden, never}, {park, "박민수", never, never, m.sharing}} {
 		p := detail.Participants[i]
 		if p.UserID != want.user || p.User.Name != want.name || p.LeftAt == nil || p.Duration == nil {

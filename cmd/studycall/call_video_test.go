@@ -10,37 +10,38 @@ import (
 // the other; and it is all on record.
 func TestTwoBrowsersCallEachOther(t *testing.T) {
 	t.Parallel()
-	c := newPair(t)
+	skipInShort(t, "20 s")
+	c := newBrowserCall(t)
 	c.kim.listens(lee, false)
 	c.lee.listens(kim, false)
 
 	mark := c.lee.now()
-	muted := beginning(func() { c.kim.does("mute", true) })
-	c.lee.hears(mark, "video:peer-audio-changed", fmt.Sprintf(`{"userId": %q, "isMuted": true}`, kim))
+	muted := beginInterval(func() { c.kim.run("mute", true) })
+	c.lee.receives(mark, "video:peer-audio-changed", fmt.Sprintf(`{"userId": %q, "isMuted": true}`, kim))
 	c.lee.listens(kim, true)
 	c.kim.listens(lee, false)
 
 	mark = c.kim.now()
-	hidden := beginning(func() { c.lee.does("hide", true) })
-	c.kim.hears(mark, "video:peer-video-changed", fmt.Sprintf(`{"userId": %q, "isVideoOff": true}`, lee))
+	hidden := beginInterval(func() { c.lee.run("hide", true) })
+	c.kim.receives(mark, "video:peer-video-changed", fmt.Sprintf(`{"userId": %q, "isVideoOff": true}`, lee))
 	c.kim.watches(lee, leesName+" · camera off", "black")
 
 	mark = c.lee.now()
-	shared := beginning(func() { c.kim.does("share", true) })
-	c.lee.hears(mark, "video:peer-screen-share", fmt.Sprintf(`{"userId": %q, "isSharing": true}`, kim))
+	shared := beginInterval(func() { c.kim.run("share", true) })
+	c.lee.receives(mark, "video:peer-screen-share", fmt.Sprintf(`{"userId": %q, "isSharing": true}`, kim))
 	c.lee.watches(kim, kimsName+" · muted · sharing", "green")
 
-	muted.ends(func() { c.kim.does("mute", false) })
+	muted.end(func() { c.kim.run("mute", false) })
 	c.lee.listens(kim, false)
 	<-time.After(1500 * time.Millisecond) // so that the seconds on record are not the mute's: time itself is what is recorded
-	hidden.ends(func() { c.lee.does("hide", false) })
+	hidden.end(func() { c.lee.run("hide", false) })
 	c.kim.watches(lee, leesName, "blue")
-	shared.ends(func() { c.kim.does("share", false) })
+	shared.end(func() { c.kim.run("share", false) })
 	c.lee.watches(kim, kimsName, "red")
 
 	mark = c.lee.now()
 	c.leaves(c.kim, &c.kimIn)
-	c.lee.hears(mark, "video:user-left", fmt.Sprintf(`{"userId": %q}`, kim))
+	c.lee.receives(mark, "video:user-left", fmt.Sprintf(`{"userId": %q}`, kim))
 	c.leaves(c.lee, &c.leeIn)
 
 	detail := c.api.session(c.sessionID)

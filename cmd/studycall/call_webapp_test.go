@@ -157,7 +157,7 @@ func (s *webSocket) after(event string, others ...string) json.RawMessage {
 }
 
 // isTold wants the event next, with just this data. See same.
-func (s *webSocket) isTold(event, want string) {
+func (s *webSocket) receives(event, want string) {
 	s.all.t.Helper()
 	if got := s.next(event); !same(s.all.t, got, want) {
 		s.all.t.Errorf("%s is told %s %s, not %s", s.who, event, got, want)
@@ -206,7 +206,7 @@ func (s *webSocket) must(event string, data any) {
 }
 
 // went are the states that the transport below the socket has been in.
-func (s *webSocket) went() []string {
+func (s *webSocket) transportStates() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.states)

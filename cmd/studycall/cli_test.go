@@ -60,7 +60,7 @@ func TestHelpAndVersionAreFoundWhereOneLooks(t *testing.T) {
 		}
 	}
 	_, ofVerify, _ := studycall(t, "verify", "--help")
-	if !strings.Contains(strings.Join(strings.Fields(ofVerify), " "), "1 on a difference") {
+	if !strings.Contains(strings.Join(strings.Fields(ofVerify), " "), "1: they differ") {
 		t.Errorf("verify --help does not tell its exit codes:\n%s", ofVerify)
 	}
 }

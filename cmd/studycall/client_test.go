@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// newClient is an HTTP client of the test's own, whose connections are closed at its end. It waits for longer than the server
+// newClient returns an HTTP client whose connections are closed at the end of the test. Its timeout is longer than the server
 // takes for any answer.
 func newClient(t *testing.T) *http.Client {
 	t.Helper()

@@ -14,9 +14,9 @@ import (
 	"github.com/studycall/studycall/realtime/realtimetest"
 )
 
-// On SIGTERM sockets are told to reconnect elsewhere, a poll that is held is answered, and the program is gone soon. Nobody
-// has left by that who reconnects.
-func TestATerminatedServerSendsItsSocketsElsewhere(t *testing.T) {
+// On SIGTERM the sockets are closed with "restart", a held poll is answered, and the program ends soon. A participant who
+// reconnects to another server stays in the call.
+func TestSIGTERMClosesSocketsForAReconnect(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.NewURL(t)
 	pool, err := postgres.Connect(t.Context(), url)
@@ -36,8 +36,8 @@ func TestATerminatedServerSendsItsSocketsElsewhere(t *testing.T) {
 	if code := server.terminate(t); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
-	if took := time.Since(began); took >= drainTimeout { // as it does where a poll is not answered
-		t.Errorf("it took %v: something was waited for in vain", took)
+	if took := time.Since(began); took >= drainTimeout { // as with an unanswered poll
+		t.Errorf("the drain took %v, its timeout", took)
 	}
 	for _, c := range []*realtimetest.Client{kim.client, lee} {
 		if code := c.Closed(); code != 1012 {
@@ -49,18 +49,18 @@ func TestATerminatedServerSendsItsSocketsElsewhere(t *testing.T) {
 	kim.server = startProcess(t, "--database-url", url, "--listen=127.0.0.1:0").address
 	kim.connect()
 	kim.client.Must("video:toggle-audio", `{"roomId":"study-truth-main","isMuted":false}`)
-	stints := map[string][]span{}
+	stints := map[string][]timeRange{}
 	call := truthCall(t, pool, stints)
 	if p := call.Session.Participant("kim"); !p.InCall() || len(stints["kim"]) != 1 {
 		t.Errorf("the stints are %v", stints)
 	}
 }
 
-// heldPoll opens a session by polling, and asks for more, which there is none of for long. It tells when that ends.
+// heldPoll opens a session by polling, and polls again. The server holds the poll; ended is closed when it is answered.
 func heldPoll(t *testing.T, address string) (ended chan struct{}) {
 	t.Helper()
-	asked := make(chan struct{}, 2)
-	tracing := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { asked <- struct{}{} }})
+	sent := make(chan struct{}, 2)
+	tracing := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { sent <- struct{}{} }})
 	get := func(query string) (string, error) {
 		request, err := http.NewRequestWithContext(tracing, http.MethodGet, address+"/socket.io/?EIO=4&transport=polling"+query, nil)
 		if err != nil {
@@ -82,12 +82,12 @@ func heldPoll(t *testing.T, address string) (ended chan struct{}) {
 	if err := json.Unmarshal([]byte(strings.TrimPrefix(opened, "0")), &handshake); err != nil {
 		t.Fatalf("%v: %s", err, opened)
 	}
-	<-asked
+	<-sent
 	ended = make(chan struct{})
 	go func() {
 		defer close(ended)
-		_, _ = get("&sid=" + handshake.SID) // whatever it is answered with
+		_, _ = get("&sid=" + handshake.SID) // any answer
 	}()
-	<-asked
+	<-sent
 	return ended
 }

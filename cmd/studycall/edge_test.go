@@ -15,6 +15,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/studycall/studycall/auth"
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/postgres/postgrestest"
 	"github.com/studycall/studycall/realtime/realtimetest"
 )
@@ -51,7 +52,7 @@ func upgrade(t *testing.T, address, path string, headers ...string) (status int,
 // is unknown is answered byte for byte alike.
 func TestOneEdgeInFrontOfAll(t *testing.T) {
 	t.Parallel()
-	address, client := serveHere(t, io.Discard, nil, "--database-url="+exampleURL(t), "--allowed-origins=https://app.example.com"), newClient(t)
+	address, client := serveInProcess(t, io.Discard, nil, "--database-url="+exampleURL(t), "--allowed-origins=https://app.example.com"), newClient(t)
 	unknown := get(t, client, address+statusURL, "Origin", "https://app.example.com")
 	wanted := func(name string, header http.Header) {
 		t.Helper()
@@ -108,7 +109,7 @@ func TestOneEdgeInFrontOfAll(t *testing.T) {
 		if got, want := fmt.Sprint(named(header)), fmt.Sprint(named(unknown.Header)); got != want {
 			t.Errorf("%s: %s, want %s", path, got, want)
 		}
-		eventually(t, callPatience, path+" is upgraded", func() bool { // the feed is 503 until the server follows the log
+		check.Eventually(t, path+" is upgraded", func() bool { // the feed is 503 until the server follows the log
 			status, header, _ = upgrade(t, address, path, "Origin", "https://app.example.com", auth.DevHeader, "user-456", "X-Request-Id", "mine-1")
 			return status == http.StatusSwitchingProtocols
 		})
@@ -137,7 +138,8 @@ func TestOneEdgeInFrontOfAll(t *testing.T) {
 // another's people notice nothing.
 func TestAFloodOfHandshakes(t *testing.T) {
 	t.Parallel()
-	address, client := serveHere(t, io.Discard, nil, "--database-url="+postgrestest.NewURL(t), "--trusted-proxies=127.0.0.1/32", "--auth=nextauth",
+	skipInShort(t, "3 s")
+	address, client := serveInProcess(t, io.Discard, nil, "--database-url="+postgrestest.NewURL(t), "--trusted-proxies=127.0.0.1/32", "--auth=nextauth",
 		"--nextauth-secret="+secretText), newClient(t)
 	as := func(from, method, path, body string) (int, http.Header, string) {
 		request, err := http.NewRequestWithContext(t.Context(), method, address+path, strings.NewReader(body))
@@ -193,7 +195,7 @@ func TestAFloodOfHandshakes(t *testing.T) {
 		}
 	}
 	// It may open 25 a second again, and asks for more, many at once; none of them knows who asks.
-	eventually(t, callPatience, "a WebSocket of the flooder's is refused", func() bool {
+	check.Eventually(t, "a WebSocket of the flooder's is refused", func() bool {
 		var refused atomic.Bool
 		for range 32 {
 			flood.Go(func() {

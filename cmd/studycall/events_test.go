@@ -55,6 +55,7 @@ func eventIn(t *testing.T, line string) string {
 // TestEventsOfAStudyAreThoseOfTheLog that are the study's: however many pages, and after whichever position.
 func TestEventsOfAStudyAreThoseOfTheLog(t *testing.T) {
 	t.Parallel()
+	skipInShort(t, "6 s")
 	url := postgrestest.NewURL(t)
 	pool, err := postgres.Connect(t.Context(), url)
 	if err != nil {

@@ -11,9 +11,9 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// serveHere runs the program in this process, as `studycall serve` with the arguments would be, and drains it at the end
-// of the test. It logs all there is to the log. Tune, unless nil, may change what has no flags.
-func serveHere(t *testing.T, log io.Writer, tune func(*serveCommand), args ...string) (address string) {
+// serveInProcess runs `studycall serve` with the arguments in this process, and drains it at the end of the test. It writes
+// all log levels to log. tune may change settings without flags; it may be nil.
+func serveInProcess(t *testing.T, log io.Writer, tune func(*serveCommand), args ...string) (address string) {
 	t.Helper()
 	var command serveCommand
 	parser, err := kong.New(&command)
@@ -46,7 +46,7 @@ func serveHere(t *testing.T, log io.Writer, tune func(*serveCommand), args ...st
 	return "http://" + p.Addr()
 }
 
-// record keeps what is written to it.
+// record is a writer that keeps the text. It is safe for concurrent use.
 type record struct {
 	mu   sync.Mutex
 	text bytes.Buffer

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -20,7 +19,7 @@ import (
 	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
-// asProgram makes the test binary be the program itself, so that tests can start it as a process and kill it.
+// asProgram is a variable with which the test binary runs as the program, so that tests can start and kill a process.
 const asProgram = "STUDYCALL_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
@@ -31,14 +30,22 @@ func TestMain(m *testing.M) {
 	postgrestest.Main(m)
 }
 
-// process is the program running as a process of its own.
+// skipInShort skips a slow test in the fast lane.
+func skipInShort(t *testing.T, takes string) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("-short: takes " + takes)
+	}
+}
+
+// process is the program in a process of its own.
 type process struct {
 	cmd     *exec.Cmd
 	address string // http://…
 	ended   chan struct{}
 }
 
-// startProcess starts the program with the arguments and waits until it says where it listens.
+// startProcess starts the program with the arguments and waits until it logs the address that it listens on.
 func startProcess(t *testing.T, args ...string) *process {
 	t.Helper()
 	p := &process{cmd: exec.Command(os.Args[0], append([]string{"--log-format=json"}, args...)...), ended: make(chan struct{})}
@@ -70,14 +77,14 @@ func startProcess(t *testing.T, args ...string) *process {
 	return p
 }
 
-// kill ends the process as a crash would.
+// kill ends the process like a crash.
 func (p *process) kill() {
 	_ = p.cmd.Process.Kill()
 	<-p.ended
 	_ = p.cmd.Wait()
 }
 
-// terminate asks the process to drain, and returns its exit code.
+// terminate makes the process drain, and returns its exit code.
 func (p *process) terminate(t *testing.T) int {
 	t.Helper()
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -88,7 +95,7 @@ func (p *process) terminate(t *testing.T) int {
 	return p.cmd.ProcessState.ExitCode()
 }
 
-// answer is what a REST route answered.
+// answer is the answer of a REST route.
 type answer struct {
 	Status   int
 	Position int64
@@ -102,7 +109,7 @@ type answer struct {
 	Raw string
 }
 
-// call sends a request to a route of a study's call, as a user.
+// call sends a request of a user to a route of a study's call.
 func call(ctx context.Context, client *http.Client, address, method, study, route, user, body string) (answer, error) {
 	request, err := http.NewRequestWithContext(ctx, method, address+"/api/my-studies/"+study+"/video-call/"+route, strings.NewReader(body))
 	if err != nil {
@@ -113,7 +120,7 @@ func call(ctx context.Context, client *http.Client, address, method, study, rout
 	return send(client, request)
 }
 
-// newMembers puts active members into studies.
+// newMembers creates studies and users, and makes every user an active member of every study.
 func newMembers(t *testing.T, pool *pgxpool.Pool, studies, users []string) {
 	t.Helper()
 	exec := func(sql string, args ...any) {
@@ -127,19 +134,7 @@ func newMembers(t *testing.T, pool *pgxpool.Pool, studies, users []string) {
 		select s, u, 'MEMBER', 'ACTIVE' from unnest($1::text[]) s, unnest($2::text[]) u`, studies, users)
 }
 
-// eventually waits for a condition, which it looks at every few milliseconds.
-func eventually(t *testing.T, within time.Duration, what string, condition func() bool) {
-	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(within); !condition(); <-tick.C {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within %v: %s", within, what)
-		}
-	}
-}
-
-// exampleURL is a database with the example study, which the program itself makes only where sign-in is development's.
+// exampleURL creates a database with the example study. The program creates that study only with development sign-in.
 func exampleURL(t *testing.T) string {
 	t.Helper()
 	url := postgrestest.NewURL(t)

@@ -14,10 +14,10 @@ import (
 	"github.com/studycall/studycall/auth"
 )
 
-// proof is a way in which a user shows who they are.
+// proof is a way to sign in.
 type proof struct {
 	name string
-	args []string // of the program that takes it
+	args []string // of a program that accepts it
 	show func(t *testing.T, r *http.Request, user string)
 }
 
@@ -52,17 +52,17 @@ func proofs() []proof {
 	}
 }
 
-// The matrix's columns: in which order each caller asks. The first word is the route; sessions are the open one's. The last
-// three are the doors of the sockets: the feed of events, and joining the room over Socket.IO and over a plain WebSocket.
+// matrixRoutes are the columns of the matrix, in the order of the requests. sessions is the open session. The last three are
+// the event feed, and joining the room over Socket.IO and over a plain WebSocket.
 const matrixRoutes = "start status history stats sessions other-session other-stats own-stats join join leave leave events socket-join plain-join"
 
-// The matrix, as the contract's table of routes has it. A session is open, in which a steward stays, so that nobody's
-// leave ends it; whoever was ever a member has joined it before and left, but for PENDING, who could not.
+// matrix has the expected statuses of each user, by column. A session is open. A steward stays in it, so that no leave ends it.
+// Every former or current member has joined the session and left it, except the pending member.
 func matrix() map[string]string {
 	const (
 		unknown  = "401 401 401 401 401 401 401 401 401 401 401 401 401 401 401"
-		stranger = "403 403 403 403 403 403 403 404 403 403 404 404 403 403 403" // own-stats: never was a member
-		former   = "403 403 403 403 403 403 403 200 403 403 200 200 403 403 403" // may see their own past, and leave
+		stranger = "403 403 403 403 403 403 403 404 403 403 404 404 403 403 403" // own-stats: no data of a user who never was a member
+		former   = "403 403 403 403 403 403 403 200 403 403 200 200 403 403 403" // may see their own statistics, and leave
 	)
 	return map[string]string{
 		"":                  unknown,
@@ -72,7 +72,7 @@ func matrix() map[string]string {
 		"user-555":          stranger,
 		"user-pending":      "403 403 403 403 403 403 403 200 403 403 404 404 403 403 403",
 		"user-kicked":       former,
-		"user-kicked-admin": former, // a role is nothing without its membership
+		"user-kicked-admin": former, // a role has no effect without an active membership
 		"user-kicked-owner": former,
 		"user-left-admin":   former,
 		"user-left-owner":   former,
@@ -84,7 +84,7 @@ func matrix() map[string]string {
 	}
 }
 
-// codeOf is the code that belongs to a refusal of the matrix.
+// codeOf returns the error code that belongs to a status in the matrix.
 func codeOf(user, route, status string) string {
 	switch {
 	case status < "300":
@@ -104,19 +104,20 @@ func codeOf(user, route, status string) string {
 	}
 }
 
-// TestEveryRouteForEverybody: on the real program, with every kind of proof, over our own tables and over the web app's.
-func TestEveryRouteForEverybody(t *testing.T) {
+// The matrix holds on the real program, with every way to sign in, with the service's own tables and the web app's.
+func TestPermissionsOfEveryRouteAndUser(t *testing.T) {
 	t.Parallel()
+	skipInShort(t, "5 s")
 	for _, how := range proofs() {
-		for name, where := range map[string]func(*testing.T) *registry{"our tables": ourRegistry, "the web app's tables": webRegistry} {
+		for name, newRegistry := range map[string]func(*testing.T) *registry{"own tables": ourRegistry, "the web app's tables": webRegistry} {
 			t.Run(how.name+", "+name, func(t *testing.T) {
 				t.Parallel()
-				people := where(t)
+				people := newRegistry(t)
 				args := slices.Concat(people.args, how.args)
-				m := &asking{t: t, how: how, client: newClient(t), address: serveHere(t, io.Discard, nil, args...)}
+				m := &matrixCaller{t: t, how: how, client: newClient(t), address: serveInProcess(t, io.Discard, nil, args...)}
 				m.populate(people)
-				// Another one, which never knew anybody as what they were before.
-				m.address = serveHere(t, io.Discard, nil, args...)
+				// A new server, which has cached no earlier membership.
+				m.address = serveInProcess(t, io.Discard, nil, args...)
 				for user, statuses := range matrix() {
 					wants := strings.Fields(statuses)
 					for i, route := range strings.Fields(matrixRoutes) {
@@ -128,8 +129,8 @@ func TestEveryRouteForEverybody(t *testing.T) {
 	}
 }
 
-// asking asks one program, with one kind of proof.
-type asking struct {
+// matrixCaller sends the requests of the matrix to one program, with one way to sign in.
+type matrixCaller struct {
 	t       *testing.T
 	how     proof
 	client  *http.Client
@@ -137,15 +138,15 @@ type asking struct {
 	session string
 }
 
-// populate has everybody join the session and leave it who once could, and then makes them what they are in the matrix.
-func (m *asking) populate(people *registry) {
+// populate lets every former member join and leave the session, and then sets the memberships of the matrix.
+func (m *matrixCaller) populate(people *registry) {
 	m.t.Helper()
-	once := map[string]string{ // roles
+	former := map[string]string{ // user to role
 		"user-steward": "MEMBER", "user-suspended": "MEMBER", "user-kicked": "MEMBER", "user-once": "MEMBER", "user-900": "MEMBER",
 		"user-789": "MEMBER", "user-100": "ADMIN", "user-456": "OWNER", "user-kicked-admin": "ADMIN", "user-kicked-owner": "OWNER",
 		"user-left-admin": "ADMIN", "user-left-owner": "OWNER",
 	}
-	for user, role := range once {
+	for user, role := range former {
 		people.account(user, "ACTIVE")
 		people.place(user, role, "ACTIVE")
 	}
@@ -161,7 +162,7 @@ func (m *asking) populate(people *registry) {
 	}
 	m.session = started.Body.Session.ID
 	m.mustGet("user-steward", "join", "201")
-	for user := range once {
+	for user := range former {
 		if user != "user-steward" {
 			m.mustGet(user, "join", "201")
 			m.mustGet(user, "leave", "200")
@@ -176,17 +177,17 @@ func (m *asking) populate(people *registry) {
 	people.place("user-left-owner", "OWNER", "LEFT")
 }
 
-func (m *asking) mustGet(user, route, want string) {
+func (m *matrixCaller) mustGet(user, route, want string) {
 	m.t.Helper()
 	got := m.ask(user, route)
 	code := codeOf(user, route, want)
 	if strconv.Itoa(got.Status) != want || got.Body.Code != code {
-		m.t.Errorf("%s of %q: %d %s, want %s %s", route, user, got.Status, got.Raw, want, code)
+		m.t.Errorf("%s as %q: %d %s, want %s %s", route, user, got.Status, got.Raw, want, code)
 	}
 }
 
-// ask asks a route of the matrix as a user, "" for nobody.
-func (m *asking) ask(user, route string) answer {
+// ask sends the request of a column as a user; "" is a request without sign-in.
+func (m *matrixCaller) ask(user, route string) answer {
 	m.t.Helper()
 	method, body := http.MethodGet, ""
 	switch route {

@@ -70,12 +70,12 @@ func TestMembersAreImported(t *testing.T) {
 	if _, err := access.Account(t.Context(), "u1"); err == nil {
 		t.Error("a part of a file with a mistake was imported")
 	}
-	for _, step := range []struct{ stdin, file, says string }{
+	for _, step := range []struct{ stdin, file, want string }{
 		{"", file, "users    2 new, 0 changed, 0 unchanged\n  studies  1 new, 0 changed, 0 unchanged\n  members  2 new, 0 changed, 0 unchanged\n"},
 		{fmt.Sprintf(twoMembers, "ADMIN"), "-", "users    0 new, 0 changed, 2 unchanged\n  studies  0 new, 0 changed, 1 unchanged\n  members  0 new, 1 changed, 1 unchanged\n"},
 	} {
 		stdout, stderr, err := importMembers(t.Context(), t, step.stdin, step.file, database)
-		if want := regexp.MustCompile(`^Imported in \S+:\n  ` + step.says + `$`); err != nil || !want.MatchString(stdout) {
+		if want := regexp.MustCompile(`^Imported in \S+:\n  ` + step.want + `$`); err != nil || !want.MatchString(stdout) {
 			t.Errorf("import prints %q and %q (%v), want %v", stdout, stderr, err, want)
 		}
 		if !strings.Contains(stderr, "msg=importing done=5 of=5") || strings.Contains(stderr, "WARN") {
@@ -97,15 +97,15 @@ func TestAnImportThatCannotBe(t *testing.T) {
 		ctx   context.Context
 		stdin string
 		args  []string
-		says  string
+		want  string
 	}{
 		"no file":     {t.Context(), "", []string{"/nonexistent.json", database}, "/nonexistent.json"},
 		"a stranger":  {t.Context(), `{"members": [{"studyId": "s", "userId": "u", "role": "OWNER", "status": "LEFT"}]}`, []string{"-", database}, "nothing is imported from -: import members: 2 mistakes\n  members[0].studyId: \"s\" is neither in the file nor in the database\n  members[0].userId: \"u\" is neither"},
 		"no tables":   {t.Context(), `{}`, []string{"-", empty}, "run studycall migrate first"},
 		"interrupted": {interrupted, fmt.Sprintf(twoMembers, "ADMIN"), []string{"-", database}, "cancel"},
 	} {
-		if _, _, err := importMembers(c.ctx, t, c.stdin, c.args...); err == nil || !strings.Contains(err.Error(), c.says) {
-			t.Errorf("%s: %v, want %s", name, err, c.says)
+		if _, _, err := importMembers(c.ctx, t, c.stdin, c.args...); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %s", name, err, c.want)
 		}
 	}
 }

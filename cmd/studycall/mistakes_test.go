@@ -12,7 +12,7 @@ func TestMistakesAreOneClearLineAndExitTwo(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		args string
-		says string
+		want string
 	}{
 		{"--listen=0.0.0.0:8080", "loopback only"},
 		{"serve --listen=nonsense", "not an address like 127.0.0.1:8080"},
@@ -53,8 +53,8 @@ func TestMistakesAreOneClearLineAndExitTwo(t *testing.T) {
 		t.Run(c.args, func(t *testing.T) {
 			t.Parallel()
 			code, stdout, stderr := studycall(t, strings.Fields(c.args)...)
-			if code != exitUsage || !strings.Contains(stderr, c.says) || strings.Count(stderr, "\n") != 1 || stdout != "" {
-				t.Errorf("exit %d, says %q and %q; want exit 2 and one line with %q", code, stdout, stderr, c.says)
+			if code != exitUsage || !strings.Contains(stderr, c.want) || strings.Count(stderr, "\n") != 1 || stdout != "" {
+				t.Errorf("exit %d, says %q and %q; want exit 2 and one line with %q", code, stdout, stderr, c.want)
 			}
 		})
 	}
@@ -66,7 +66,7 @@ func TestMistakesInVariablesNameThem(t *testing.T) {
 	for _, c := range []struct {
 		variable, args string
 		code           int
-		says           string
+		want           string
 	}{
 		{"STUDYCALL_LISTEN=foo", "", exitUsage, "--listen (STUDYCALL_LISTEN)"},
 		{"STUDYCALL_CALL_CAPACITY=many", "", exitUsage, "STUDYCALL_CALL_CAPACITY"},
@@ -77,8 +77,8 @@ func TestMistakesInVariablesNameThem(t *testing.T) {
 		command := startCommandWith(t, []string{c.variable}, strings.Fields(c.args)...)
 		<-command.ended
 		stderr := command.stderr.String()
-		if code := command.cmd.ProcessState.ExitCode(); code != c.code || !strings.Contains(stderr, c.says) || strings.Count(stderr, "\n") != 1 {
-			t.Errorf("%s %s: exit %d, %q; want %d and one line with %q", c.variable, c.args, code, stderr, c.code, c.says)
+		if code := command.cmd.ProcessState.ExitCode(); code != c.code || !strings.Contains(stderr, c.want) || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%s %s: exit %d, %q; want %d and one line with %q", c.variable, c.args, code, stderr, c.code, c.want)
 		}
 	}
 }

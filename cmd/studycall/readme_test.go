@@ -11,8 +11,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
@@ -27,6 +27,7 @@ func TestTheReadmesSession(t *testing.T) {
 // it, a second program is turned away, and the next one finds what was recorded.
 func TestTheReadmesSessionOnAServerOfItsOwn(t *testing.T) {
 	t.Parallel()
+	skipInShort(t, "15 s")
 	folder := t.TempDir()
 	if err := os.Chmod(filepath.Dir(folder), 0o755); err != nil { // the user that Postgres runs as must get through
 		t.Fatal(err)
@@ -49,7 +50,7 @@ func TestTheReadmesSessionOnAServerOfItsOwn(t *testing.T) {
 	if got := printed(t, there...); len(got) != 5 || got[4] != "5 study-123 5" {
 		t.Errorf("events beside it prints %q", got)
 	}
-	eventually(t, time.Minute, "projections beside it shows four that are live", func() bool {
+	check.Eventually(t, "projections beside it shows four that are live", func() bool {
 		_, table, _ := studycall(t, append([]string{"projections"}, there...)...)
 		return strings.Count(strings.Join(strings.Fields(table), " "), " 5 5 0 live") == 4
 	})

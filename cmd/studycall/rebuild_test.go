@@ -17,11 +17,12 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/postgres"
 	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
-// command is the program running a command, as a process of its own, that ends by itself.
+// command is a subcommand in a process of its own, which ends by itself.
 type command struct {
 	cmd            *exec.Cmd
 	stdout, stderr bytes.Buffer
@@ -33,7 +34,7 @@ func startCommand(t *testing.T, args ...string) *command {
 	return startCommandWith(t, nil, args...)
 }
 
-// startCommandWith has environment variables, NAME=value, besides.
+// startCommandWith starts a command with additional environment variables, in the form NAME=value.
 func startCommandWith(t *testing.T, variables []string, args ...string) *command {
 	t.Helper()
 	c := &command{cmd: exec.Command(os.Args[0], args...), ended: make(chan struct{})}
@@ -53,7 +54,7 @@ func startCommandWith(t *testing.T, variables []string, args ...string) *command
 	return c
 }
 
-// mustSucceed waits for its end.
+// mustSucceed waits for the end, and fails the test unless the exit code is 0.
 func (c *command) mustSucceed(t *testing.T) {
 	t.Helper()
 	<-c.ended
@@ -62,7 +63,7 @@ func (c *command) mustSucceed(t *testing.T) {
 	}
 }
 
-// killed ends it as a crash would, after so long, and reports whether it was still at it.
+// killed kills the process after a time, like a crash, and reports whether it was still running.
 func (c *command) killed(after time.Duration) bool {
 	select {
 	case <-time.After(after):
@@ -70,14 +71,14 @@ func (c *command) killed(after time.Duration) bool {
 	}
 	_ = c.cmd.Process.Kill()
 	<-c.ended
-	return c.cmd.ProcessState.ExitCode() < 0 // by a signal
+	return c.cmd.ProcessState.ExitCode() < 0 // ended by a signal
 }
 
-// sown is a database with a past and live tables, and its flag.
-func sown(t *testing.T, args ...string) (pool *pgxpool.Pool, database string) {
+// seeded returns a database with a past and current tables, and its flag.
+func seeded(t *testing.T, args ...string) (pool *pgxpool.Pool, database string) {
 	t.Helper()
-	f := newField(t)
-	if code, _, stderr := sow(t.Context(), append(args, f.url)...); code != exitOK {
+	f := newSeedDatabase(t)
+	if code, _, stderr := runSeed(t.Context(), append(args, f.url)...); code != exitOK {
 		t.Fatalf("exit %d, %q", code, stderr)
 	}
 	if code, _, stderr := studycall(t, "rebuild", f.url); code != exitOK {
@@ -89,30 +90,31 @@ func sown(t *testing.T, args ...string) (pool *pgxpool.Pool, database string) {
 func TestMistakesInRebuildAndVerify(t *testing.T) {
 	t.Parallel()
 	for _, command := range []string{"rebuild", "verify"} {
-		for _, c := range []struct{ args, says string }{
+		for _, c := range []struct{ args, want string }{
 			{"histroy", `unknown projection "histroy"; known are sessions, history, user_stats, study_stats`},
 			{"history histroy", `unknown projection "histroy"`},
 			{"--stats-timezone=Mars", `"Mars" is not a time zone like Asia/Seoul`},
 			{"--fast", "unknown flag --fast"},
 		} {
 			code, stdout, stderr := studycall(t, append([]string{command}, strings.Fields(c.args)...)...)
-			if code != exitUsage || !strings.Contains(stderr, c.says) || strings.Count(stderr, "\n") != 1 || stdout != "" {
+			if code != exitUsage || !strings.Contains(stderr, c.want) || strings.Count(stderr, "\n") != 1 || stdout != "" {
 				t.Errorf("%s %s: exit %d, says %q and %q", command, c.args, code, stdout, stderr)
 			}
 		}
-		if code, stdout, _ := studycall(t, command, "--help"); code != exitOK || !strings.Contains(stdout, "all of them if none is named") {
+		if code, stdout, _ := studycall(t, command, "--help"); code != exitOK || !strings.Contains(stdout, "default: all") {
 			t.Errorf("%s --help: exit %d\n%s", command, code, stdout)
 		}
 		code, _, stderr := studycall(t, command, "--database-url="+postgrestest.Empty(t))
 		if want := map[string]int{"rebuild": exitFailure, "verify": exitUnverified}[command]; code != want || !strings.Contains(stderr, "studycall migrate") {
-			t.Errorf("%s of a database that was never migrated: exit %d, %q", command, code, stderr)
+			t.Errorf("%s on a database without migrations: exit %d, %q", command, code, stderr)
 		}
 	}
 }
 
-func TestVerifyPrintsDifferencesAndRebuildPutsThemRight(t *testing.T) {
+func TestVerifyPrintsDifferencesAndRebuildRepairsThem(t *testing.T) {
 	t.Parallel()
-	pool, database := sown(t, "--studies=2", "--sessions=5")
+	skipInShort(t, "5 s")
+	pool, database := seeded(t, "--studies=2", "--sessions=5")
 	events := int64(0)
 	if err := pool.QueryRow(t.Context(), `update user_stats.totals set sessions = sessions + 100, muted_ms = -1
 		where user_id = 'seed-user-1-1' returning (select count(*) from events)`).Scan(&events); err != nil {
@@ -130,21 +132,21 @@ func TestVerifyPrintsDifferencesAndRebuildPutsThemRight(t *testing.T) {
 	const row = `user_stats.totals {"study_id":"seed-study-1","user_id":"seed-user-1-1"} `
 	for _, want := range []string{row + "sessions: live 10", row + "muted_ms: live -1, rebuilt ", `history.sessions {"session_id":"`, "(row): live null, rebuilt {"} {
 		if !strings.Contains(stdout, want) {
-			t.Errorf("verify prints no %q but\n%s", want, stdout)
+			t.Errorf("verify does not print %q but\n%s", want, stdout)
 		}
 	}
 	if done := fmt.Sprintf("msg=verify done=%d of=%d", events, events); !strings.Contains(stderr, done) {
-		t.Errorf("its log has no %q: %q", done, stderr)
+		t.Errorf("the log lacks %q: %q", done, stderr)
 	}
 	if code, stdout, _ := studycall(t, "verify", database, "sessions", "study_stats"); code != exitOK || stdout != "The tables agree with the log.\n" {
-		t.Errorf("verify of the others: exit %d, %q", code, stdout)
+		t.Errorf("verify of the other projections: exit %d, %q", code, stdout)
 	}
 
 	if code, _, stderr := studycall(t, "rebuild", database, "history", "history"); code != exitOK || !strings.Contains(stderr, fmt.Sprintf("msg=rebuild done=%d of=%d", events, events)) {
 		t.Errorf("rebuild: exit %d, %q", code, stderr)
 	}
 	if code, stdout, _ := studycall(t, "verify", database); code != exitFailure || strings.Count(stdout, "\n") != 2 {
-		t.Errorf("verify, of which one was rebuilt: exit %d, %q", code, stdout)
+		t.Errorf("verify after the rebuild of one projection: exit %d, %q", code, stdout)
 	}
 	if code, _, stderr := studycall(t, "rebuild", database, "user_stats"); code != exitOK {
 		t.Errorf("rebuild: exit %d, %q", code, stderr)
@@ -166,16 +168,16 @@ func mustVerify(t *testing.T, database string) {
 	}
 }
 
-// TestAnInterruptedVerificationIsNoSuccess: nobody may take its exit code for "no difference". Nor is a rebuild one.
-func TestAnInterruptedVerificationIsNoSuccess(t *testing.T) {
+// The exit code of an interrupted verify must not look like "no difference". The same is true of rebuild.
+func TestInterruptedVerifyAndRebuildFail(t *testing.T) {
 	t.Parallel()
-	pool, database := sown(t, "--studies=2", "--sessions=5")
+	pool, database := seeded(t, "--studies=2", "--sessions=5")
 	held, err := pool.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = held.Rollback(t.Context()) }()
-	// So that neither comes to its end.
+	// The lock keeps both commands from ending.
 	if _, err := held.Exec(t.Context(), `lock table checkpoints in access exclusive mode`); err != nil {
 		t.Fatal(err)
 	}
@@ -184,23 +186,23 @@ func TestAnInterruptedVerificationIsNoSuccess(t *testing.T) {
 		var stdout, stderr bytes.Buffer
 		code := make(chan int, 1)
 		go func() { code <- run(ctx, []string{command, database}, &stdout, &stderr) }()
-		eventually(t, time.Minute, command+" waits", func() bool {
-			var waits bool
-			err := pool.QueryRow(t.Context(), `select exists (select from pg_locks where not granted and relation = 'checkpoints'::regclass)`).Scan(&waits)
-			return err == nil && waits
+		check.Eventually(t, command+" waits", func() bool {
+			var waiting bool
+			err := pool.QueryRow(t.Context(), `select exists (select from pg_locks where not granted and relation = 'checkpoints'::regclass)`).Scan(&waiting)
+			return err == nil && waiting
 		})
 		interrupt()
 		if code := <-code; code != exitInterrupted || !strings.Contains(stderr.String(), "interrupted") {
-			t.Errorf("%s: exit %d, %q %q; want exit 1, and a word about it", command, code, stdout.String(), stderr.String())
+			t.Errorf("%s: exit %d, %q %q; want exit 130 and \"interrupted\"", command, code, stdout.String(), stderr.String())
 		}
 	}
 }
 
-// TestRebuildsThatAreKilledLeaveNothingThatMatters: at random points, one after the other; the live tables stay as they are,
-// and the next rebuild succeeds.
-func TestRebuildsThatAreKilledLeaveNothingThatMatters(t *testing.T) {
+// Rebuilds are killed at random points, one after the other. The live tables stay unchanged, and the next rebuild succeeds.
+func TestAKilledRebuildChangesNothing(t *testing.T) {
 	t.Parallel()
-	pool, database := sown(t, "--studies=10", "--sessions=50")
+	skipInShort(t, "13 s")
+	pool, database := seeded(t, "--studies=10", "--sessions=50")
 	began := time.Now()
 	startCommand(t, "rebuild", database).mustSucceed(t)
 	whole := time.Since(began)
@@ -214,14 +216,14 @@ func TestRebuildsThatAreKilledLeaveNothingThatMatters(t *testing.T) {
 			kills++
 		} else {
 			rebuild.mustSucceed(t)
-			whole = time.Since(began) // the machine was slow when this was measured
+			whole = time.Since(began) // the earlier measurement was on a busier machine
 		}
 		var sessions, history int
 		if err := pool.QueryRow(t.Context(), `select (select count(*) from sessions.sessions), (select count(*) from history.sessions)`).
 			Scan(&sessions, &history); err != nil || sessions != 500 || history != 500 {
-			t.Fatalf("after a kill there are %d sessions, %d in history (%v)", sessions, history, err)
+			t.Fatalf("after a kill: %d sessions, %d in history (%v)", sessions, history, err)
 		}
-		eventually(t, time.Minute, "the server notices that the claim's connection is gone", func() bool {
+		check.Eventually(t, "Postgres notices the end of the claim's connection", func() bool {
 			var claimed bool
 			err := pool.QueryRow(t.Context(), `select exists (select from pg_locks l join pg_database d on d.oid = l.database
 				where l.locktype = 'advisory' and d.datname = current_database())`).Scan(&claimed)
@@ -236,10 +238,10 @@ func TestRebuildsThatAreKilledLeaveNothingThatMatters(t *testing.T) {
 	}
 }
 
-// TestRebuildAndVerifyBesideABusyServer: a server under load is killed again and again, while rebuilds come, and are killed,
-// and verifications find nothing. In the end all is well.
+// A server under load is killed several times, while rebuilds run and are killed. Every verification succeeds.
 func TestRebuildAndVerifyBesideABusyServer(t *testing.T) {
 	t.Parallel()
+	skipInShort(t, "35 s")
 	url := postgrestest.NewURL(t)
 	database := "--database-url=" + url
 	pool, err := postgres.Connect(t.Context(), url, postgres.WithMaxConns(4))
@@ -253,11 +255,13 @@ func TestRebuildAndVerifyBesideABusyServer(t *testing.T) {
 		c.servers[0].Store(startProcess(t, database, "--listen=127.0.0.1:0", "--rate-limit=0", "--address-rate-limit=0"))
 	}
 	serve()
-	ctx, over := context.WithCancel(t.Context())
+	ctx, stop := context.WithCancel(t.Context())
 	var busy sync.WaitGroup
 	var answers atomic.Int64
 	for writer := range 6 {
-		busy.Go(func() { c.meet(ctx, t, fmt.Sprintf("study-%d", writer%5), fmt.Sprintf("user-%d", writer), &answers) })
+		busy.Go(func() {
+			c.repeatSessions(ctx, t, fmt.Sprintf("study-%d", writer%5), fmt.Sprintf("user-%d", writer), &answers)
+		})
 	}
 	for range 4 {
 		startCommand(t, "rebuild", database).mustSucceed(t)
@@ -265,14 +269,14 @@ func TestRebuildAndVerifyBesideABusyServer(t *testing.T) {
 		startCommand(t, "rebuild", database, "history", "study_stats").killed(mathrand.N(200 * time.Millisecond))
 		c.servers[0].Load().kill()
 		serve()
-		eventually(t, time.Minute, "the claim of the rebuild that was killed is gone", func() bool {
+		check.Eventually(t, "the claim of the killed rebuild is released", func() bool {
 			code, _, _ := studycall(t, "verify", database, "history", "study_stats")
 			return code == exitOK
 		})
 		before := answers.Load()
-		eventually(t, time.Minute, "the server that was started again is busy", func() bool { return answers.Load() >= before+25 })
+		check.Eventually(t, "the restarted server is busy", func() bool { return answers.Load() >= before+25 })
 	}
-	over()
+	stop()
 	busy.Wait()
 	log := readLog(t, pool)
 	log.mustBeDense(t)
@@ -288,8 +292,8 @@ func TestRebuildAndVerifyBesideABusyServer(t *testing.T) {
 	log.mustEqualTables(t, pool)
 }
 
-// meet is a user who starts, joins and leaves, over and over, and reads what became of it.
-func (c *chaos) meet(ctx context.Context, t *testing.T, study, user string, answers *atomic.Int64) {
+// repeatSessions starts, joins and leaves sessions as a user, and reads the status and history, until ctx ends.
+func (c *chaos) repeatSessions(ctx context.Context, t *testing.T, study, user string, answers *atomic.Int64) {
 	t.Helper()
 	for ctx.Err() == nil {
 		address := c.servers[0].Load().address

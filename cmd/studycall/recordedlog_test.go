@@ -9,12 +9,13 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/projections"
 )
 
-// recordedLog is a whole log, read back after a test.
+// recordedLog is the log after a test.
 type recordedLog struct {
 	store  *eventstore.Store
 	events []eventstore.Recorded
@@ -27,8 +28,8 @@ func readLog(t *testing.T, pool *pgxpool.Pool) *recordedLog {
 		t.Fatal(err)
 	}
 	t.Cleanup(store.Close)
-	// A server that was killed may have left Postgres an append to finish.
-	eventually(t, time.Minute, "no append is under way", func() bool {
+	// Postgres may still execute the append of a killed server.
+	check.Eventually(t, "no append is in progress", func() bool {
 		var appending int
 		err := pool.QueryRow(t.Context(), `select count(*) from pg_stat_activity where datname = current_database()
 			and state <> 'idle' and query like '%append_events(%' and pid <> pg_backend_pid()`).Scan(&appending)
@@ -46,28 +47,30 @@ func readLog(t *testing.T, pool *pgxpool.Pool) *recordedLog {
 	}
 }
 
-// mustBeDense: positions 1 … N, and versions 1 … n in each stream, without holes.
+// mustBeDense fails the test unless the positions are 1 … N, and the versions of each stream 1 … n.
 func (l *recordedLog) mustBeDense(t *testing.T) {
 	t.Helper()
 	versions := map[string]int64{}
 	for i, e := range l.events {
 		if e.Position != int64(i+1) {
-			t.Fatalf("position %d comes after %d", e.Position, i)
+			t.Fatalf("position %d follows %d", e.Position, i)
 		}
-		if versions[e.Stream]++; e.Version != versions[e.Stream] {
-			t.Fatalf("%s: version %d comes after %d", e.Stream, e.Version, versions[e.Stream]-1)
+		versions[e.Stream]++
+		if e.Version != versions[e.Stream] {
+			t.Fatalf("%s: version %d follows %d", e.Stream, e.Version, versions[e.Stream]-1)
 		}
 	}
 }
 
-// mustBeLegal: no event is there that changes nothing, as the second of two that say the same would.
+// mustBeLegal fails the test if an event changes nothing, such as the second of two equal ones.
 func (l *recordedLog) mustBeLegal(t *testing.T) {
 	t.Helper()
 	calls := map[string]domain.Call{}
 	for _, e := range l.events {
 		before := calls[e.Stream].Clone()
 		after := before.Clone()
-		if evolve(t, &after, e); before.Session.Open() && e.Type == "SessionStarted" {
+		evolve(t, &after, e)
+		if before.Session.Open() && e.Type == "SessionStarted" {
 			t.Errorf("event %d starts a session while one is open", e.Position)
 		}
 		a, b := before.Session, after.Session
@@ -85,14 +88,14 @@ func sameButTimes(a, b []domain.Participant) bool {
 	})
 }
 
-// mustHold: each acknowledgement is true at the position that it named, and no two say that they created the same.
-func (l *recordedLog) mustHold(t *testing.T, acks []ack) {
+// mustConfirm fails the test unless each acknowledgement is true at its position, and no two report the creation of one id.
+func (l *recordedLog) mustConfirm(t *testing.T, acks []ack) {
 	t.Helper()
 	created := map[string]bool{}
 	for _, a := range acks {
 		if a.created {
 			if created[a.id] {
-				t.Errorf("two answers say that they created %s", a.id)
+				t.Errorf("two answers report the creation of %s", a.id)
 			}
 			created[a.id] = true
 		}
@@ -108,8 +111,8 @@ func (l *recordedLog) mustHold(t *testing.T, acks []ack) {
 		calls[e.Study()] = call
 		for _, a := range byPosition[e.Position] {
 			checked++
-			if e.Study() != a.study || !a.trueOf(call, e) {
-				t.Errorf("event %d does not bear out %+v: %+v", e.Position, a, call.Session)
+			if e.Study() != a.study || !a.agreesWith(call, e) {
+				t.Errorf("event %d contradicts %+v: %+v", e.Position, a, call.Session)
 			}
 		}
 	}
@@ -118,8 +121,8 @@ func (l *recordedLog) mustHold(t *testing.T, acks []ack) {
 	}
 }
 
-// trueOf reports whether what was answered is so after the event that the answer rests on.
-func (a ack) trueOf(call domain.Call, e eventstore.Recorded) bool {
+// agreesWith reports whether the answer is true after the event that it rests on.
+func (a ack) agreesWith(call domain.Call, e eventstore.Recorded) bool {
 	p := call.Session.Participant(a.user)
 	switch a.action {
 	case "start":
@@ -137,15 +140,15 @@ func (a ack) trueOf(call domain.Call, e eventstore.Recorded) bool {
 	}
 }
 
-// mustEqualTables waits for the projection, and compares every session with a plain fold of the whole log.
+// mustEqualTables waits for the projection, and compares every session with a plain fold of the log.
 func (l *recordedLog) mustEqualTables(t *testing.T, pool *pgxpool.Pool) {
 	t.Helper()
 	queries := projections.NewSessionQueries(pool, l.store)
 	queries.FreshWithin = time.Minute
-	patience, cancel := context.WithTimeout(t.Context(), time.Minute)
+	waiting, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	if err := queries.WaitFor(patience, int64(len(l.events))); err != nil {
-		t.Fatalf("the tables do not get as far as the log, %d: %v", len(l.events), err)
+	if err := queries.WaitFor(waiting, int64(len(l.events))); err != nil {
+		t.Fatalf("the tables do not reach position %d: %v", len(l.events), err)
 	}
 	type key struct{ study, session string }
 	folded, calls := map[key]domain.Session{}, map[string]domain.Call{}
@@ -171,7 +174,7 @@ func (l *recordedLog) mustEqualTables(t *testing.T, pool *pgxpool.Pool) {
 		t.Fatal(err)
 	}
 	if rows != len(folded) {
-		t.Errorf("the tables hold %d sessions, the log %d", rows, len(folded))
+		t.Errorf("the tables have %d sessions, the log %d", rows, len(folded))
 	}
 }
 

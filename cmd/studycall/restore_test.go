@@ -12,18 +12,18 @@ import (
 	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
-// TestARestoredDumpGoesOnAtTheNextPosition: a dump that is restored into a new cluster, with other transaction ids, is the
-// same log, and the next event has the next position.
-func TestARestoredDumpGoesOnAtTheNextPosition(t *testing.T) {
+// A dump restored into a new cluster, with other transaction ids, is the same log, and the next event gets the next position.
+func TestARestoredDumpContinuesAtTheNextPosition(t *testing.T) {
 	t.Parallel()
+	skipInShort(t, "20 s")
 	old := postgrestest.Cluster(t)
 	pgDump, err := exec.LookPath(filepath.Join(old.BinDir(), "pg_dump"))
 	if err != nil {
 		if pgDump, err = exec.LookPath("pg_dump"); err != nil {
 			if os.Getenv("CI") == "true" {
-				t.Fatal("there is no pg_dump, and in CI this test must not be left out")
+				t.Fatal("pg_dump is missing, and CI must not skip this test")
 			}
-			t.Skip("there is no pg_dump: Postgres here is the downloaded one, which has only the server")
+			t.Skip("pg_dump is missing: the downloaded Postgres has the server only")
 		}
 	}
 	client := newClient(t)
@@ -50,7 +50,7 @@ func TestARestoredDumpGoesOnAtTheNextPosition(t *testing.T) {
 	server = startProcess(t, "--database-url", restored.URL(), "--listen=127.0.0.1:0")
 	again, err := call(t.Context(), client, server.address, http.MethodPost, "study-123", "start", "user-789", "")
 	if err != nil || again.Status != http.StatusOK || again.Body.Session.ID != before.Body.Session.ID {
-		t.Errorf("the session that was open is not open any more: %d %s (%v)", again.Status, again.Raw, err)
+		t.Errorf("the open session is not open after the restore: %d %s (%v)", again.Status, again.Raw, err)
 	}
 	joined, err := call(t.Context(), client, server.address, http.MethodPost, "study-123", "join", "user-789",
 		`{"sessionId":"`+before.Body.Session.ID+`"}`)
@@ -66,6 +66,6 @@ func TestARestoredDumpGoesOnAtTheNextPosition(t *testing.T) {
 	log.mustBeDense(t)
 	log.mustEqualTables(t, pool)
 	if _, err := pool.Exec(t.Context(), `delete from events`); err == nil {
-		t.Error("the restored log can be deleted from")
+		t.Error("the restored log accepts a DELETE")
 	}
 }

@@ -51,6 +51,7 @@ func get(t *testing.T, client *http.Client, url string, headers ...string) answe
 // TestEveryBadTokenIsAnsweredAlike, byte for byte: who tries tokens does not learn why one was refused.
 func TestEveryBadTokenIsAnsweredAlike(t *testing.T) {
 	t.Parallel()
+	skipInShort(t, "4 s")
 	text, err := os.ReadFile("../../auth/testdata/sessions.json")
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +60,7 @@ func TestEveryBadTokenIsAnsweredAlike(t *testing.T) {
 	if err := json.Unmarshal(text, &sessions); err != nil {
 		t.Fatal(err)
 	}
-	address, client := serveHere(t, io.Discard, nil, "--database-url="+exampleURL(t), "--address-rate-limit=0",
+	address, client := serveInProcess(t, io.Discard, nil, "--database-url="+exampleURL(t), "--address-rate-limit=0",
 		"--nextauth-secret="+strings.Join(sessions.Secrets, ","), "--session-cookie="+sessions.Cookie), newClient(t)
 
 	alike := get(t, client, address+statusURL)
@@ -127,6 +128,7 @@ func TestEveryBadTokenIsAnsweredAlike(t *testing.T) {
 // with, or the database's password; not when all is well, and not when the database is away.
 func TestSecretsAreNotShown(t *testing.T) {
 	t.Parallel()
+	skipInShort(t, "6 s")
 	const password = "a-password-of-the-database"
 	cluster := postgrestest.Cluster(t)
 	address, err := url.Parse(cluster.URL())
@@ -146,7 +148,7 @@ func TestSecretsAreNotShown(t *testing.T) {
 	}
 	address.User = url.UserPassword("keeper", password)
 	var log record
-	server := serveHere(t, &log, nil, "--database-url="+address.String(), "--nextauth-secret="+secretText+","+secretText+"-2")
+	server := serveInProcess(t, &log, nil, "--database-url="+address.String(), "--nextauth-secret="+secretText+","+secretText+"-2")
 	client := newClient(t)
 
 	var shown strings.Builder

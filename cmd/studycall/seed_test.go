@@ -19,20 +19,20 @@ import (
 	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
-// sow runs the seed command with the arguments.
-func sow(ctx context.Context, args ...string) (code int, stdout, stderr string) {
+// runSeed runs the seed command.
+func runSeed(ctx context.Context, args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
 	code = run(ctx, append([]string{"seed", "--log-level=error", "--until=2025-11-20"}, args...), &out, &errs)
 	return code, out.String(), errs.String()
 }
 
-// field is a database to sow in, and a look at it.
-type field struct {
+// seedDatabase is a database for the seed command, and a pool to inspect it.
+type seedDatabase struct {
 	url  string
 	pool *pgxpool.Pool
 }
 
-func newField(t *testing.T) field {
+func newSeedDatabase(t *testing.T) seedDatabase {
 	t.Helper()
 	url := postgrestest.NewURL(t)
 	pool, err := postgres.Connect(t.Context(), url, postgres.WithMaxConns(4))
@@ -40,18 +40,18 @@ func newField(t *testing.T) field {
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
-	return field{"--database-url=" + url, pool}
+	return seedDatabase{"--database-url=" + url, pool}
 }
 
-// grown is what a field holds.
-type grown struct {
+// logSummary describes the log of a database.
+type logSummary struct {
 	events, head, streams, started, ended int64
-	hash                                  string // of each stream's events, whatever the order of streams
+	hash                                  string // of all events, ordered by stream
 }
 
-func (f field) look(t *testing.T) grown {
+func (f seedDatabase) summary(t *testing.T) logSummary {
 	t.Helper()
-	var g grown
+	var g logSummary
 	err := f.pool.QueryRow(t.Context(), `
 		select count(*), coalesce(max(position), 0), count(distinct stream_id), count(*) filter (where type = 'SessionStarted'),
 		       count(*) filter (where type = 'SessionEnded'),
@@ -66,17 +66,17 @@ func (f field) look(t *testing.T) grown {
 
 func TestSeedAppendsAPast(t *testing.T) {
 	t.Parallel()
-	f := newField(t)
-	code, stdout, stderr := sow(t.Context(), f.url, "--studies=12", "--sessions=30")
+	f := newSeedDatabase(t)
+	code, stdout, stderr := runSeed(t.Context(), f.url, "--studies=12", "--sessions=30")
 	if code != exitOK || stderr != "" {
 		t.Fatalf("exit %d, %q", code, stderr)
 	}
-	g := f.look(t)
+	g := f.summary(t)
 	if g.events < 12*30*20 || g.head != g.events || g.streams != 12 || g.started != 12*30 || g.ended != g.started {
 		t.Errorf("the log is %+v", g)
 	}
 	if want := fmt.Sprintf("Appended %d events", g.events); !strings.HasPrefix(stdout, want) || !strings.Contains(stdout, "of the studies seed-study-1 to seed-study-12.\n") {
-		t.Errorf("says %q", stdout)
+		t.Errorf("prints %q", stdout)
 	}
 
 	tables := membership.NewTables(f.pool)
@@ -84,34 +84,34 @@ func TestSeedAppendsAPast(t *testing.T) {
 	if err != nil || owner.Role != domain.Owner || !owner.Active() {
 		t.Errorf("the owner is %+v, %v", owner, err)
 	}
-	var strangers int
+	var unknown int
 	if err := f.pool.QueryRow(t.Context(), `
 		select count(*) from events e where e.data ->> 'userId' is not null and not exists (
 			select from study_members m join users u on u.id = m.user_id
-			where 'call-' || m.study_id = e.stream_id and m.user_id = e.data ->> 'userId' and u.name <> '')`).Scan(&strangers); err != nil {
+			where 'call-' || m.study_id = e.stream_id and m.user_id = e.data ->> 'userId' and u.name <> '')`).Scan(&unknown); err != nil {
 		t.Fatal(err)
 	}
-	if strangers != 0 {
-		t.Errorf("%d events are of nobody's", strangers)
+	if unknown != 0 {
+		t.Errorf("%d events are of unknown users", unknown)
 	}
 }
 
-func TestTheSamePastComesOutInAnotherDatabaseAndIsNotAppendedTwice(t *testing.T) {
+func TestAPastIsReproducibleAndNotAppendedTwice(t *testing.T) {
 	t.Parallel()
-	f, other := newField(t), newField(t)
+	f, other := newSeedDatabase(t), newSeedDatabase(t)
 	small := []string{"--studies=3", "--sessions=10", "--seed=5"}
-	for _, field := range []field{f, other} {
-		if code, _, stderr := sow(t.Context(), append(small, field.url)...); code != exitOK {
+	for _, database := range []seedDatabase{f, other} {
+		if code, _, stderr := runSeed(t.Context(), append(small, database.url)...); code != exitOK {
 			t.Fatalf("exit %d, %q", code, stderr)
 		}
 	}
-	before := f.look(t)
-	if again := other.look(t); again != before {
+	before := f.summary(t)
+	if again := other.summary(t); again != before {
 		t.Errorf("one is %+v, the other %+v", before, again)
 	}
 
-	// Also when only some of the studies are there.
-	code, _, stderr := sow(t.Context(), f.url, "--studies=4", "--sessions=10", "--seed=5")
+	// A past with more studies is refused as well.
+	code, _, stderr := runSeed(t.Context(), f.url, "--studies=4", "--sessions=10", "--seed=5")
 	if code != exitFailure || !strings.Contains(stderr, "seed-5-study-1 has events already") ||
 		!strings.Contains(stderr, "use another --seed") {
 		t.Errorf("the second time: exit %d, %q", code, stderr)
@@ -120,21 +120,21 @@ func TestTheSamePastComesOutInAnotherDatabaseAndIsNotAppendedTwice(t *testing.T)
 	if err := f.pool.QueryRow(t.Context(), `select count(*) from studies`).Scan(&studies); err != nil {
 		t.Fatal(err)
 	}
-	if after := f.look(t); after != before || studies != 3 {
-		t.Errorf("the refused run left %+v of %d studies, where was %+v of 3", after, studies, before)
+	if after := f.summary(t); after != before || studies != 3 {
+		t.Errorf("after the refused run: %+v of %d studies, want %+v of 3", after, studies, before)
 	}
 
-	if code, _, stderr := sow(t.Context(), f.url, "--studies=3", "--sessions=10", "--seed=6"); code != exitOK {
+	if code, _, stderr := runSeed(t.Context(), f.url, "--studies=3", "--sessions=10", "--seed=6"); code != exitOK {
 		t.Fatalf("another seed: exit %d, %q", code, stderr)
 	}
-	if g := f.look(t); g.streams != 6 || g.started != 60 || g.ended != 60 || g.head != g.events || g.events <= before.events {
-		t.Errorf("another seed made it %+v", g)
+	if g := f.summary(t); g.streams != 6 || g.started != 60 || g.ended != 60 || g.head != g.events || g.events <= before.events {
+		t.Errorf("after another seed: %+v", g)
 	}
 }
 
-func TestAnInterruptLeavesWholeSessions(t *testing.T) {
+func TestAnInterruptedSeedLeavesWholeSessions(t *testing.T) {
 	t.Parallel()
-	f := newField(t)
+	f := newSeedDatabase(t)
 	store, err := eventstore.Open(t.Context(), f.pool, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -147,11 +147,11 @@ func TestAnInterruptLeavesWholeSessions(t *testing.T) {
 		interrupt()
 		watching <- err
 	}()
-	code, _, stderr := sow(ctx, f.url, "--studies=20", "--sessions=20000")
-	if watched := <-watching; watched != nil {
-		t.Fatal(watched)
+	code, _, stderr := runSeed(ctx, f.url, "--studies=20", "--sessions=20000")
+	if err := <-watching; err != nil {
+		t.Fatal(err)
 	}
-	g := f.look(t)
+	g := f.summary(t)
 	if want := fmt.Sprintf("interrupted; the %d appended events stay", g.events); code != exitInterrupted ||
 		!strings.Contains(stderr, want) {
 		t.Errorf("exit %d, %q, want exit 130 and %q", code, stderr, want)
@@ -161,30 +161,31 @@ func TestAnInterruptLeavesWholeSessions(t *testing.T) {
 	}
 }
 
-func TestTwoWhoSeedTheSameAtOnceAppendNothingTwice(t *testing.T) {
+func TestConcurrentSeedsAppendThePastOnce(t *testing.T) {
 	t.Parallel()
-	f := newField(t)
-	codes, says := make(chan int, 2), make(chan string, 2)
+	f := newSeedDatabase(t)
+	codes, errors := make(chan int, 2), make(chan string, 2)
 	for range 2 {
 		go func() {
-			code, _, stderr := sow(t.Context(), f.url, "--studies=1", "--sessions=100")
+			code, _, stderr := runSeed(t.Context(), f.url, "--studies=1", "--sessions=100")
 			codes <- code
-			says <- stderr
+			errors <- stderr
 		}()
 	}
-	if both, said := <-codes+<-codes, <-says+<-says; both != exitOK+exitFailure || !strings.Contains(said, "use another --seed") {
-		t.Errorf("the exit codes add up to %d; they say %q", both, said)
+	if sum, text := <-codes+<-codes, <-errors+<-errors; sum != exitOK+exitFailure || !strings.Contains(text, "use another --seed") {
+		t.Errorf("the exit codes add up to %d; errors: %q", sum, text)
 	}
-	if g := f.look(t); g.started != 100 || g.ended != 100 || g.head != g.events {
+	if g := f.summary(t); g.started != 100 || g.ended != 100 || g.head != g.events {
 		t.Errorf("the log is %+v", g)
 	}
 }
 
-// TestWhatWasSeededCanBeLookedAt runs the command that seed prints, in a shell, while the service runs on that database.
-func TestWhatWasSeededCanBeLookedAt(t *testing.T) {
+// The request that seed prints works in a shell, while the service runs on the database.
+func TestTheRequestThatSeedPrintsWorks(t *testing.T) {
 	t.Parallel()
-	f := newField(t)
-	code, stdout, stderr := sow(t.Context(), f.url, "--studies=1", "--sessions=3", "--seed=4")
+	skipInShort(t, "3 s")
+	f := newSeedDatabase(t)
+	code, stdout, stderr := runSeed(t.Context(), f.url, "--studies=1", "--sessions=3", "--seed=4")
 	if code != exitOK || !strings.Contains(stdout, " of the study seed-4-study-1.\n") {
 		t.Fatalf("exit %d, %q, %q", code, stdout, stderr)
 	}
@@ -193,20 +194,20 @@ func TestWhatWasSeededCanBeLookedAt(t *testing.T) {
 	if !found {
 		t.Fatalf("no command in %q", stdout)
 	}
-	command = "curl -sS -H 'Min-Event-Position: " + strconv.FormatInt(f.look(t).head, 10) + "' " +
+	command = "curl -sS -H 'Min-Event-Position: " + strconv.FormatInt(f.summary(t).head, 10) + "' " +
 		strings.ReplaceAll(command, "http://127.0.0.1:8080", server.address)
 	answer, err := exec.Command("bash", "-c", command).CombinedOutput()
 	if err != nil || !strings.Contains(string(answer), `"total":3`) {
 		t.Errorf("%s answers %s (%v)", command, answer, err)
 	}
 	if code, help, _ := studycall(t, "seed", "--help"); code != exitOK || !strings.Contains(strings.Join(strings.Fields(help), " "), "only if no study exists") {
-		t.Errorf("its help does not tell of the example study: %s", help)
+		t.Errorf("the help does not mention the example study: %s", help)
 	}
 }
 
-func TestMistakesInSeedsFlags(t *testing.T) {
+func TestSeedRejectsInvalidFlags(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct{ arg, says string }{
+	for _, c := range []struct{ arg, want string }{
 		{"--studies=0", "--studies (STUDYCALL_STUDIES) must be 1 or more, not 0"},
 		{"--sessions=0", "--sessions (STUDYCALL_SESSIONS) must be 1 to 174720, not 0"},
 		{"--sessions=174721", "--sessions (STUDYCALL_SESSIONS) must be 1 to 174720, not 174721"},
@@ -216,15 +217,15 @@ func TestMistakesInSeedsFlags(t *testing.T) {
 		{"--until=1999-12-31", "--until (STUDYCALL_UNTIL) must not be before 2000-01-01"},
 		{"--stats-timezone=Nowhere", `"Nowhere" is not a time zone like Asia/Seoul`},
 	} {
-		if code, _, stderr := sow(t.Context(), c.arg); code != exitUsage || !strings.Contains(stderr, c.says) {
-			t.Errorf("%s: exit %d, %q, want exit 2 and %q", c.arg, code, stderr, c.says)
+		if code, _, stderr := runSeed(t.Context(), c.arg); code != exitUsage || !strings.Contains(stderr, c.want) {
+			t.Errorf("%s: exit %d, %q, want exit 2 and %q", c.arg, code, stderr, c.want)
 		}
 	}
 }
 
-func TestADatabaseThatWasNeverMigratedIsNotSeeded(t *testing.T) {
+func TestSeedNeedsAMigratedDatabase(t *testing.T) {
 	t.Parallel()
-	code, _, stderr := sow(t.Context(), "--database-url="+postgrestest.Empty(t))
+	code, _, stderr := runSeed(t.Context(), "--database-url="+postgrestest.Empty(t))
 	if code != exitFailure || !strings.Contains(stderr, "studycall migrate") {
 		t.Errorf("exit %d, %q", code, stderr)
 	}

@@ -20,7 +20,7 @@ func TestHowCallersSignIn(t *testing.T) {
 	const here, everywhere = "127.0.0.1:8080", "0.0.0.0:8080"
 	const (
 		needsSecret = "needs the web app's secret: set NEXTAUTH_SECRET"
-		believes    = "says that this is not development"
+		believes    = "shows that this is not development"
 		loopback    = "on loopback only"
 		unknown     = "must be one of nextauth, dev"
 		nowhere     = "is not an address like 127.0.0.1:8080"
@@ -97,15 +97,15 @@ func TestTheEnvironmentIsRefusedAsFlagsAre(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		env, args []string
-		says      string
+		want      string
 	}{
-		{[]string{"STUDYCALL_AUTH=dev", "NEXTAUTH_SECRET=" + secretText}, nil, "says that this is not development"},
-		{[]string{"NEXTAUTH_SECRET=" + secretText}, []string{"--auth=dev"}, "says that this is not development"},
+		{[]string{"STUDYCALL_AUTH=dev", "NEXTAUTH_SECRET=" + secretText}, nil, "shows that this is not development"},
+		{[]string{"NEXTAUTH_SECRET=" + secretText}, []string{"--auth=dev"}, "shows that this is not development"},
 		{[]string{"NEXTAUTH_SECRET=" + secretText}, []string{"--nextauth-secret="}, "no secret at place 1 of 1"},
-		{[]string{"NEXTAUTH_SECRET=" + secretText}, []string{"--auth=dev", "--nextauth-secret="}, "says that this is not development"},
-		{[]string{"STUDYCALL_AUTH=dev"}, []string{"--nextauth-secret=" + secretText}, "says that this is not development"},
-		{[]string{"STUDYCALL_AUTH=dev", "AUTH_SECRET=" + secretText}, nil, "says that this is not development"},
-		{[]string{"AUTH_SECRET=" + secretText}, []string{"--auth=dev", "--nextauth-secret="}, "says that this is not development"},
+		{[]string{"NEXTAUTH_SECRET=" + secretText}, []string{"--auth=dev", "--nextauth-secret="}, "shows that this is not development"},
+		{[]string{"STUDYCALL_AUTH=dev"}, []string{"--nextauth-secret=" + secretText}, "shows that this is not development"},
+		{[]string{"STUDYCALL_AUTH=dev", "AUTH_SECRET=" + secretText}, nil, "shows that this is not development"},
+		{[]string{"AUTH_SECRET=" + secretText}, []string{"--auth=dev", "--nextauth-secret="}, "shows that this is not development"},
 		{[]string{"AUTH_SECRET=" + secretText}, []string{"--nextauth-secret="}, "no secret at place 1 of 1"},
 		{[]string{"AUTH_SECRET=" + secretText + ",,"}, nil, "no secret at place 2 of 3"},
 		{[]string{"AUTH_SECRET=" + secretText, "NEXTAUTH_SECRET=" + secretText + "2"}, nil, "NEXTAUTH_SECRET and AUTH_SECRET are different secrets"},
@@ -130,8 +130,8 @@ func TestTheEnvironmentIsRefusedAsFlagsAre(t *testing.T) {
 			_ = cmd.Run()
 			says := stderr.String()
 			if code := cmd.ProcessState.ExitCode(); code != exitUsage || stdout.Len() > 0 || strings.Count(says, "\n") != 1 ||
-				!strings.Contains(says, c.says) || strings.Contains(says, secretText) {
-				t.Errorf("exit %d, %q and %q; want one line with %q", code, stdout.String(), says, c.says)
+				!strings.Contains(says, c.want) || strings.Contains(says, secretText) {
+				t.Errorf("exit %d, %q and %q; want one line with %q", code, stdout.String(), says, c.want)
 			}
 		})
 	}
@@ -139,7 +139,7 @@ func TestTheEnvironmentIsRefusedAsFlagsAre(t *testing.T) {
 
 func TestMistakesInTheEdgesFlags(t *testing.T) {
 	t.Parallel()
-	for flag, says := range map[string]string{
+	for flag, want := range map[string]string{
 		"--allowed-origins=*":                               "without *",
 		"--allowed-origins=app.example.com":                 "not an origin like https://app.example.com",
 		"--allowed-origins=https://app.example.com/path":    "write https://app.example.com",
@@ -158,8 +158,8 @@ func TestMistakesInTheEdgesFlags(t *testing.T) {
 		"--allowed-origins=https://user:secret@example.com": "not an origin like",
 	} {
 		code, stdout, stderr := studycall(t, "serve", flag)
-		if code != exitUsage || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, says) {
-			t.Errorf("%s: exit %d, %q and %q; want one line with %q", flag, code, stdout, stderr, says)
+		if code != exitUsage || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, want) {
+			t.Errorf("%s: exit %d, %q and %q; want one line with %q", flag, code, stdout, stderr, want)
 		}
 	}
 }

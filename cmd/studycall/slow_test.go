@@ -22,13 +22,13 @@ const (
 )
 
 // slow is a connection to the program by hand.
-type slow struct {
+type rawConn struct {
 	t *testing.T
 	net.Conn
 	answers *bufio.Reader
 }
 
-func dial(t *testing.T, address string) *slow {
+func dial(t *testing.T, address string) *rawConn {
 	t.Helper()
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(address, "http://"))
 	if err != nil {
@@ -38,10 +38,10 @@ func dial(t *testing.T, address string) *slow {
 	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
-	return &slow{t, conn, bufio.NewReader(conn)}
+	return &rawConn{t, conn, bufio.NewReader(conn)}
 }
 
-func (s *slow) say(text string) {
+func (s *rawConn) say(text string) {
 	s.t.Helper()
 	if _, err := io.WriteString(s, text); err != nil {
 		s.t.Fatal(err)
@@ -49,7 +49,7 @@ func (s *slow) say(text string) {
 }
 
 // drip sends a byte now and then until an answer comes or the connection is closed.
-func (s *slow) drip() {
+func (s *rawConn) drip() {
 	s.t.Helper()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		_, _ = s.Write([]byte("x"))
@@ -63,14 +63,14 @@ func (s *slow) drip() {
 }
 
 // mustBeClosed reads whatever may still come, up to the end. A reset is one, too.
-func (s *slow) mustBeClosed() {
+func (s *rawConn) mustBeClosed() {
 	s.t.Helper()
 	if _, err := io.Copy(io.Discard, s.answers); errors.Is(err, os.ErrDeadlineExceeded) {
 		s.t.Errorf("still open after %v", patience)
 	}
 }
 
-func (s *slow) answer() (status int, body string) {
+func (s *rawConn) answer() (status int, body string) {
 	s.t.Helper()
 	response, err := http.ReadResponse(s.answers, nil)
 	if err != nil {
@@ -94,7 +94,7 @@ func TestSlowClientsAreLetGo(t *testing.T) {
 		if is := *which(&usual); is < time.Second || is > 5*time.Minute {
 			t.Errorf("usually %v", is)
 		}
-		return serveHere(t, io.Discard, func(c *serveCommand) {
+		return serveInProcess(t, io.Discard, func(c *serveCommand) {
 			c.timeouts = timeouts{time.Hour, time.Hour, time.Hour, time.Hour}
 			*which(&c.timeouts) = soon
 		}, database)
@@ -119,7 +119,7 @@ func TestSlowClientsAreLetGo(t *testing.T) {
 			silent.say(started + body)
 			dripping.say(started + body)
 			dripping.drip()
-			for _, s := range []*slow{dripping, silent} {
+			for _, s := range []*rawConn{dripping, silent} {
 				if status, text := s.answer(); status != http.StatusBadRequest || !strings.Contains(text, `"INVALID_REQUEST"`) {
 					t.Errorf("%d %s", status, text)
 				}
@@ -152,7 +152,8 @@ func TestSlowClientsAreLetGo(t *testing.T) {
 
 func TestHeadersOverTheLimit(t *testing.T) {
 	t.Parallel()
-	address := serveHere(t, io.Discard, nil, "--database-url="+postgrestest.NewURL(t))
+	skipInShort(t, "8 s")
+	address := serveInProcess(t, io.Discard, nil, "--database-url="+postgrestest.NewURL(t))
 	s := dial(t, address)
 	line := "X-Large: " + strings.Repeat("x", 64<<10) + "\r\n"
 	// The server may close before it has read all of them.

@@ -10,9 +10,10 @@ import (
 	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
-// TestTwoHundredPressStartAtOnce: over two servers on one database, one session comes of it.
-func TestTwoHundredPressStartAtOnce(t *testing.T) {
+// Two hundred concurrent starts on two servers of one database create one session.
+func TestConcurrentStartsOnTwoServersCreateOneSession(t *testing.T) {
 	t.Parallel()
+	skipInShort(t, "6 s")
 	url := postgrestest.NewURL(t)
 	pool, err := postgres.Connect(t.Context(), url)
 	if err != nil {
@@ -31,11 +32,11 @@ func TestTwoHundredPressStartAtOnce(t *testing.T) {
 	client := newClient(t)
 
 	answers := make([]answer, len(users))
-	var pressing sync.WaitGroup
-	press := make(chan struct{})
+	var requests sync.WaitGroup
+	begin := make(chan struct{})
 	for i, user := range users {
-		pressing.Go(func() {
-			<-press
+		requests.Go(func() {
+			<-begin
 			a, err := call(t.Context(), client, servers[i%2].address, http.MethodPost, "study-1", "start", user, "")
 			if err != nil {
 				t.Errorf("%s: %v", user, err)
@@ -43,8 +44,8 @@ func TestTwoHundredPressStartAtOnce(t *testing.T) {
 			answers[i] = a
 		})
 	}
-	close(press)
-	pressing.Wait()
+	close(begin)
+	requests.Wait()
 
 	statuses, sessions := map[int]int{}, map[string]int{}
 	for _, a := range answers {

@@ -14,7 +14,7 @@ type tokenCommand struct {
 	Name          string        `env:"STUDYCALL_TOKEN_NAME" placeholder:"NAME" help:"The user's name in the token. The service ignores it."`
 	Email         string        `env:"STUDYCALL_TOKEN_EMAIL" placeholder:"EMAIL" help:"The user's email address in the token. The service ignores it."`
 	MaxAge        time.Duration `env:"STUDYCALL_TOKEN_MAX_AGE" default:"24h" placeholder:"TIME" help:"How long the token is valid, such as 30m (${default})."`
-	Cookie        bool          `env:"STUDYCALL_TOKEN_COOKIE" help:"Print name=token, as in a Cookie header, for curl --cookie."`
+	Cookie        bool          `env:"STUDYCALL_TOKEN_COOKIE" help:"Print name=token, as in a Cookie header."`
 	SessionCookie string        `env:"STUDYCALL_SESSION_COOKIE" placeholder:"NAME" help:"The name for --cookie (next-auth.session-token)."`
 }
 

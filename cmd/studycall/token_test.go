@@ -89,7 +89,7 @@ func TestTokenSaysWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		args []string
-		says string
+		want string
 	}{
 		{[]string{"--user=user-456"}, "set NEXTAUTH_SECRET or --secret"},
 		{[]string{"--user=user-456", "--secret="}, "set NEXTAUTH_SECRET or --secret"},
@@ -106,8 +106,8 @@ func TestTokenSaysWhatIsMissing(t *testing.T) {
 		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
 			t.Parallel()
 			code, stdout, stderr := studycall(t, append([]string{"token"}, c.args...)...)
-			if code != exitUsage || !strings.Contains(stderr, c.says) || strings.Count(stderr, "\n") != 1 || stdout != "" {
-				t.Errorf("exit %d, says %q and %q; want exit 2 and one line with %q", code, stdout, stderr, c.says)
+			if code != exitUsage || !strings.Contains(stderr, c.want) || strings.Count(stderr, "\n") != 1 || stdout != "" {
+				t.Errorf("exit %d, says %q and %q; want exit 2 and one line with %q", code, stdout, stderr, c.want)
 			}
 			if strings.Contains(stderr, "hidden") {
 				t.Errorf("shows the secret: %q", stderr)

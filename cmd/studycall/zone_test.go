@@ -5,8 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
@@ -57,7 +57,7 @@ func TestAServerWhoseTablesAreAnotherZonesIsSeen(t *testing.T) {
 	t.Parallel()
 	database := "--database-url=" + postgrestest.NewURL(t)
 	log := &record{}
-	seoul := serveHere(t, log, nil, database)
+	seoul := serveInProcess(t, log, nil, database)
 	utc := startProcess(t, database, "--listen=127.0.0.1:0", "--stats-timezone=UTC").address
 	client := newClient(t)
 	for server, want := range map[string][]string{
@@ -78,8 +78,8 @@ func TestAServerWhoseTablesAreAnotherZonesIsSeen(t *testing.T) {
 	if told := page(t, utc+"/metrics"); !strings.Contains(told, metric+"0\n") {
 		t.Error("/metrics of the other server says so")
 	}
-	eventually(t, time.Minute, "the log says so", func() bool {
-		return strings.Contains(log.String(), "projection=study_stats/1/Asia/Seoul") && strings.Contains(log.String(), "tables are of another program now")
+	check.Eventually(t, "the log says so", func() bool {
+		return strings.Contains(log.String(), "projection=study_stats/1/Asia/Seoul") && strings.Contains(log.String(), "tables were replaced by another program")
 	})
 	for zone, want := range map[string]string{"Asia/Seoul": "other version", "UTC": "live"} {
 		_, table, _ := studycall(t, "projections", database, "--stats-timezone="+zone)
@@ -93,7 +93,7 @@ func TestAServerWhoseTablesAreAnotherZonesIsSeen(t *testing.T) {
 			t.Errorf("to a program with %s, the table is\n%s", zone, table)
 		}
 	}
-	eventually(t, time.Minute, "the other server's statistics", func() bool {
+	check.Eventually(t, "the other server's statistics", func() bool {
 		return get(t, client, utc+strings.Replace(statusURL, "status", "stats", 1), "X-User-Id", "user-456").Status == http.StatusOK
 	})
 }

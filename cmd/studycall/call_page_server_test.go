@@ -13,7 +13,7 @@ import (
 )
 
 // stage serves testdata/webapp's page to browsers, tells each page what to do, and keeps what it saw.
-type stage struct {
+type pageServer struct {
 	t       *testing.T
 	folder  string // of the page and its packages
 	server  *httptest.Server
@@ -23,10 +23,10 @@ type stage struct {
 	pages map[string]*callPage // by user
 }
 
-// newStage serves the page and the client library from a folder, until the test ends.
-func newStage(t *testing.T, folder string) *stage {
+// newPageServer serves the page and the client library from a folder, until the test ends.
+func newPageServer(t *testing.T, folder string) *pageServer {
 	t.Helper()
-	s := &stage{t: t, folder: folder, pages: map[string]*callPage{}}
+	s := &pageServer{t: t, folder: folder, pages: map[string]*callPage{}}
 	routes := http.NewServeMux()
 	routes.HandleFunc("GET /{$}", s.open)
 	for path, file := range map[string]string{
@@ -47,7 +47,7 @@ func newStage(t *testing.T, folder string) *stage {
 }
 
 // enter makes a user's page, for a browser to open.
-func (s *stage) enter(user string, cookie bool) *callPage {
+func (s *pageServer) enter(user string, cookie bool) *callPage {
 	p := &callPage{t: s.t, user: user, cookie: cookie, orders: make(chan pageOrder, 10), more: make(chan struct{})}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -55,14 +55,14 @@ func (s *stage) enter(user string, cookie bool) *callPage {
 	return p
 }
 
-func (s *stage) page(user string) *callPage {
+func (s *pageServer) page(user string) *callPage {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.pages[user]
 }
 
 // open serves the page, which signs the user in, by the cookie that the web app would set.
-func (s *stage) open(w http.ResponseWriter, r *http.Request) {
+func (s *pageServer) open(w http.ResponseWriter, r *http.Request) {
 	if p := s.page(r.FormValue("who")); p.cookie {
 		http.SetCookie(w, &http.Cookie{
 			Name: auth.DefaultCookie, Value: sessionToken(s.t, p.user), Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode,
@@ -72,7 +72,7 @@ func (s *stage) open(w http.ResponseWriter, r *http.Request) {
 }
 
 // config tells the page where the service is, and the token of a user without cookie.
-func (s *stage) config(w http.ResponseWriter, r *http.Request) {
+func (s *pageServer) config(w http.ResponseWriter, r *http.Request) {
 	config := map[string]string{"api": s.service, "studyId": callStudy}
 	if p := s.page(r.FormValue("who")); !p.cookie {
 		config["token"] = sessionToken(s.t, p.user)
@@ -83,7 +83,7 @@ func (s *stage) config(w http.ResponseWriter, r *http.Request) {
 }
 
 // orders sends the page its orders, as they come.
-func (s *stage) orders(w http.ResponseWriter, r *http.Request) {
+func (s *pageServer) orders(w http.ResponseWriter, r *http.Request) {
 	p := s.page(r.FormValue("who"))
 	w.Header().Set("Content-Type", "text/event-stream")
 	stream := http.NewResponseController(w)
@@ -102,7 +102,7 @@ func (s *stage) orders(w http.ResponseWriter, r *http.Request) {
 }
 
 // told keeps what a page saw.
-func (s *stage) told(_ http.ResponseWriter, r *http.Request) {
+func (s *pageServer) told(_ http.ResponseWriter, r *http.Request) {
 	var told struct {
 		Who, What string
 		Data      json.RawMessage
@@ -117,7 +117,7 @@ func (s *stage) told(_ http.ResponseWriter, r *http.Request) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.seen = append(p.seen, sight{told.What, told.Data})
+	p.seen = append(p.seen, observation{told.What, told.Data})
 	close(p.more)
 	p.more = make(chan struct{})
 }

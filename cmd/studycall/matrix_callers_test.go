@@ -8,12 +8,13 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/postgres"
 	"github.com/studycall/studycall/postgres/postgrestest"
 	"github.com/studycall/studycall/realtime/realtimetest"
 )
 
-// registry is where a program looks who belongs to study-123, and how it is told.
+// registry is a source of memberships in study-123, with functions that change them.
 type registry struct {
 	t       *testing.T
 	args    []string // of the program
@@ -42,7 +43,7 @@ func (r *registry) exec(sql string, args ...any) {
 	}
 }
 
-// ourRegistry is our own tables, with the example study.
+// ourRegistry returns the service's own tables, with the example study.
 func ourRegistry(t *testing.T) *registry {
 	t.Helper()
 	url := exampleURL(t)
@@ -54,7 +55,7 @@ func ourRegistry(t *testing.T) *registry {
 	return people
 }
 
-// webRegistry is a web app's database, as its schema makes it, beside ours, whose own tables know nobody.
+// webRegistry returns a web app's database with its schema. The service's own tables are empty.
 func webRegistry(t *testing.T) *registry {
 	t.Helper()
 	url := postgrestest.Empty(t)
@@ -70,8 +71,8 @@ func webRegistry(t *testing.T) *registry {
 	return people
 }
 
-// proven is what a user's requests have in their headers.
-func (m *asking) proven(user string) http.Header {
+// headers returns the sign-in headers of a user's requests.
+func (m *matrixCaller) headers(user string) http.Header {
 	m.t.Helper()
 	request := &http.Request{Header: http.Header{}}
 	if user != "" {
@@ -80,10 +81,10 @@ func (m *asking) proven(user string) http.Header {
 	return request.Header
 }
 
-// subscribe opens the feed of events, and tells of it as a route that answered.
-func (m *asking) subscribe(user string) (got answer) {
+// subscribe opens the event feed, and returns the result in the form of a REST answer.
+func (m *matrixCaller) subscribe(user string) (got answer) {
 	m.t.Helper()
-	header := m.proven(user)
+	header := m.headers(user)
 	var headers []string
 	for name := range header {
 		headers = append(headers, name, header.Get(name))
@@ -91,7 +92,7 @@ func (m *asking) subscribe(user string) (got answer) {
 	var status int
 	var answered http.Header
 	var body string
-	eventually(m.t, callPatience, "the log is followed", func() bool { // until then it is a 503 to whoever may
+	check.Eventually(m.t, "the server follows the log", func() bool { // until then the feed answers 503
 		status, answered, body = upgrade(m.t, m.address, eventsPath, headers...)
 		return status != http.StatusServiceUnavailable
 	})
@@ -105,12 +106,12 @@ func (m *asking) subscribe(user string) (got answer) {
 	return got
 }
 
-// joinBySocket joins the room, and leaves it again, and tells of it as a route that answered.
-func (m *asking) joinBySocket(user string, plain bool) (got answer) {
+// joinBySocket joins the room and leaves it, and returns the result in the form of a REST answer.
+func (m *matrixCaller) joinBySocket(user string, plain bool) (got answer) {
 	m.t.Helper()
-	client, err := realtimetest.Dial(m.t, m.address, realtimetest.Options{Header: m.proven(user), Plain: plain})
+	client, err := realtimetest.Dial(m.t, m.address, realtimetest.Options{Header: m.headers(user), Plain: plain})
 	if refused := (*realtimetest.ConnectError)(nil); errors.As(err, &refused) {
-		// A refusal by HTTP is for a plain one; a Socket.IO client would try again.
+		// A plain socket is refused with an HTTP status. Socket.IO refuses with a packet: its client would retry after a status.
 		if (refused.Status != 0) != plain || plain && refused.Status != http.StatusUnauthorized {
 			m.t.Errorf("the socket of %q: %v", user, err)
 		}
@@ -122,19 +123,19 @@ func (m *asking) joinBySocket(user string, plain bool) (got answer) {
 	}
 	defer client.Drop()
 	ack := client.Ask("video:join-room", `{"studyId":"study-123","roomId":"study-study-123-main"}`)
-	var said struct {
+	var reply struct {
 		OK   bool
 		Code string
 	}
-	if err := json.Unmarshal(ack, &said); err != nil {
+	if err := json.Unmarshal(ack, &reply); err != nil {
 		m.t.Fatal(err)
 	}
-	got.Raw, got.Body.Code = string(ack), said.Code
+	got.Raw, got.Body.Code = string(ack), reply.Code
 	switch {
-	case said.OK:
+	case reply.OK:
 		got.Status = http.StatusOK
 		client.Must("video:leave-room", `{"roomId":"study-study-123-main"}`)
-	case said.Code == "NOT_STUDY_MEMBER":
+	case reply.Code == "NOT_STUDY_MEMBER":
 		got.Status = http.StatusForbidden
 	}
 	return got

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// peerSight is what somebody in the call looks and sounds like on another's page.
-type peerSight struct {
+// peerView is what somebody in the call looks and sounds like on another's page.
+type peerView struct {
 	UserID        string
 	Caption       string
 	Width, Height int
@@ -18,7 +18,7 @@ type peerSight struct {
 }
 
 // hue names the colour of a picture: which of red, green and blue stands out, or black.
-func (v peerSight) hue() string {
+func (v peerView) hue() string {
 	const apart, dark = 60, 40
 	r, g, b := v.Colour[0], v.Colour[1], v.Colour[2]
 	switch {
@@ -38,8 +38,8 @@ func (v peerSight) hue() string {
 }
 
 // of reads a sight of the user's; it is false where it is another's.
-func (v *peerSight) of(user string, data json.RawMessage) bool {
-	*v = peerSight{}
+func (v *peerView) of(user string, data json.RawMessage) bool {
+	*v = peerView{}
 	return json.Unmarshal(data, v) == nil && v.UserID == user
 }
 
@@ -47,13 +47,13 @@ func (v *peerSight) of(user string, data json.RawMessage) bool {
 // frames.
 func (p *callPage) watches(user, caption, hue string) {
 	p.t.Helper()
-	var first, v peerSight
-	p.sees(p.now(), "peer", func(data json.RawMessage) bool {
+	var first, v peerView
+	p.waitFor(p.now(), "peer", func(data json.RawMessage) bool {
 		switch {
 		case !v.of(user, data):
 			return false
 		case v.hue() != hue || v.Caption != caption || v.Height == 0:
-			first = peerSight{}
+			first = peerView{}
 			return false
 		case first.Width == 0:
 			first = v
@@ -67,8 +67,8 @@ func (p *callPage) watches(user, caption, hue string) {
 func (p *callPage) listens(user string, muted bool) {
 	p.t.Helper()
 	const audible, long = 1e-4, 75
-	var first, v peerSight
-	p.sees(p.now(), "peer", func(data json.RawMessage) bool {
+	var first, v peerView
+	p.waitFor(p.now(), "peer", func(data json.RawMessage) bool {
 		if !v.of(user, data) {
 			return false
 		}
