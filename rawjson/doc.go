@@ -1,7 +1,6 @@
-// Package rawjson takes JSON apart without decoding it: it checks it, and splits arrays and objects into the texts of
-// their values, which share memory with what they were split from. What clients send to one another is so passed on byte for
-// byte. It imports nothing of ours.
+// Package rawjson checks JSON and splits arrays and objects into the texts of their values without decoding them. The texts share
+// memory with the input, so a value can be relayed byte for byte. It imports nothing of ours.
 //
-// It takes what RFC 8259 and encoding/json take, less what is nested more than Depth deep. An offer with 2.5 KB of SDP is
-// gone through in 2 µs where encoding/json takes 19 (BenchmarkObject).
+// It accepts what RFC 8259 and encoding/json accept, except values nested more than Depth deep. An offer with 2.5 KB of SDP takes
+// 2 µs, with encoding/json 19 µs (BenchmarkObject).
 package rawjson

@@ -5,13 +5,13 @@ import (
 	"errors"
 )
 
-// Depth is how deep arrays and objects may be nested.
+// Depth is the greatest nesting of arrays and objects.
 const Depth = 512
 
-// ErrSyntax says that a text is not JSON, or not of the kind that was asked for.
-var ErrSyntax = errors.New("not the JSON that was expected")
+// ErrSyntax says that a text is not JSON, or not a value of the expected kind.
+var ErrSyntax = errors.New("not the expected JSON")
 
-// Every scanning function gets the index at which its piece begins, and gives the index after it, or bad.
+// The functions of this file take the index at which their value begins, and return the index after it, or bad.
 const bad = -1
 
 // space skips white space.
@@ -27,7 +27,7 @@ func space(data []byte, i int) int {
 	return i
 }
 
-// value scans a value, without white space around it.
+// value scans a value without surrounding white space.
 func value(data []byte, i, depth int) int {
 	if i >= len(data) {
 		return bad
@@ -57,7 +57,7 @@ func literal(data []byte, i int, text string) int {
 	return i + len(text)
 }
 
-// array scans an array, and gives each its elements.
+// array scans an array and calls each with its elements.
 func array(data []byte, i, depth int, each func(element []byte)) int {
 	return sequence(data, i, depth, ']', func(i int) int {
 		end := value(data, i, depth-1)
@@ -68,7 +68,7 @@ func array(data []byte, i, depth int, each func(element []byte)) int {
 	})
 }
 
-// object scans an object, and gives each its members: the quoted name, and the value.
+// object scans an object and calls each with its members: the quoted name and the value.
 func object(data []byte, i, depth int, each func(name, value []byte)) int {
 	return sequence(data, i, depth, '}', func(i int) int {
 		if i >= len(data) || data[i] != '"' {
@@ -118,7 +118,7 @@ func sequence(data []byte, i, depth int, closing byte, element func(i int) int) 
 	}
 }
 
-// quoted scans a string, eight bytes at a time where there is nothing but plain characters.
+// quoted scans a string, eight bytes at a time where all of them are plain.
 func quoted(data []byte, i int) int {
 	for i++; ; {
 		for len(data)-i >= 8 && plain(binary.LittleEndian.Uint64(data[i:])) {
@@ -142,9 +142,9 @@ func quoted(data []byte, i int) int {
 	}
 }
 
-// plain says that eight bytes hold no quote, backslash or control character. For each byte b, the highest bit of (b^c)-1
-// with b^c not set above shows b == c, and that of b-0x20 with b not set above shows b < 0x20; a borrow can only add a
-// false alarm, which the slow path looks into.
+// plain reports whether eight bytes hold no quote, backslash or control character. For each byte b, b == c if (b^c)-1 sets the highest
+// bit and b^c does not, and b < 0x20 if b-0x20 sets it and b does not. A borrow from the next byte can only cause a false alarm,
+// which the slow path resolves.
 func plain(word uint64) bool {
 	const (
 		ones = 0x0101010101010101
@@ -207,7 +207,7 @@ func number(data []byte, i int) int {
 	return i
 }
 
-// digits scans one digit or more.
+// digits scans one or more digits.
 func digits(data []byte, i int) int {
 	start := i
 	for i < len(data) && '0' <= data[i] && data[i] <= '9' {

@@ -2,13 +2,13 @@ package rawjson
 
 import "encoding/json"
 
-// Valid says whether data is one JSON value, white space around it included.
+// Valid reports whether data is one JSON value, with white space around it or not.
 func Valid(data []byte) bool {
 	end := value(data, space(data, 0), Depth)
 	return end != bad && space(data, end) == len(data)
 }
 
-// Array gives the elements of an array.
+// Array returns the elements of an array.
 func Array(data []byte) ([]json.RawMessage, error) {
 	i := space(data, 0)
 	if i >= len(data) || data[i] != '[' {
@@ -22,15 +22,15 @@ func Array(data []byte) ([]json.RawMessage, error) {
 	return elements, nil
 }
 
-// Object gives each the members of an object, in order: the name, unquoted, and the value. Of members that share a name
-// all are given. When the object turns out not to be JSON, ErrSyntax comes after what was given.
+// Object calls each with the members of an object in order: the unquoted name and the value. Members with the same name are all
+// passed. When data is no object, it returns ErrSyntax, after each was called with the members before the mistake.
 func Object(data []byte, each func(name string, value json.RawMessage)) error {
 	i := space(data, 0)
 	if i >= len(data) || data[i] != '{' {
 		return ErrSyntax
 	}
 	end := object(data, i, Depth, func(name, value []byte) {
-		text, _ := String(name) // it was scanned as one
+		text, _ := String(name) // cannot fail: the name was scanned as a string
 		each(text, value)
 	})
 	if end == bad || space(data, end) != len(data) {
@@ -39,7 +39,7 @@ func Object(data []byte, each func(name string, value json.RawMessage)) error {
 	return nil
 }
 
-// String gives the text of a JSON string without white space around it.
+// String returns the text of a JSON string. The string must have no white space around it.
 func String(data []byte) (string, error) {
 	if len(data) < 2 || data[0] != '"' || quoted(data, 0) != len(data) {
 		return "", ErrSyntax
@@ -57,13 +57,13 @@ func String(data []byte) (string, error) {
 	return string(inner), nil
 }
 
-// Quote makes a JSON string of a text.
+// Quote returns the text as a JSON string.
 func Quote(text string) json.RawMessage {
 	for i := range len(text) {
 		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
 			quotedText, err := json.Marshal(text)
 			if err != nil {
-				return json.RawMessage(`""`) // cannot be: every string can be marshalled
+				return json.RawMessage(`""`) // cannot happen: every string can be marshalled
 			}
 			return quotedText
 		}

@@ -28,7 +28,7 @@ func both(t *testing.T, times socketio.Config, test func(t *testing.T, s *testSe
 
 func TestHandshakeOpensASession(t *testing.T) {
 	t.Parallel()
-	both(t, suites(), func(t *testing.T, s *testServer) {
+	both(t, suiteTimes(), func(t *testing.T, s *testServer) {
 		t.Helper()
 		s.openPolling(t)
 		if open := parseOpening(t, s.dial(t, socket).next(t), nil); open.PingInterval != 300 || open.PingTimeout != 200 {
@@ -185,7 +185,7 @@ func TestHeartbeatOverWebSocket(t *testing.T) {
 
 func TestPingTimeoutCloses(t *testing.T) {
 	t.Parallel()
-	both(t, suites(), func(t *testing.T, s *testServer) {
+	both(t, suiteTimes(), func(t *testing.T, s *testServer) {
 		t.Helper()
 		sid := s.openPolling(t)
 		c := s.dial(t, socket)

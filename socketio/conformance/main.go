@@ -1,6 +1,6 @@
-// Command conformance is the server that the official test suites of Engine.IO 4 and Socket.IO 5 expect to find on
-// 127.0.0.1:3000: an echo of Engine.IO messages at /engine.io/, and two namespaces of Socket.IO at /socket.io/. Its own
-// tests check what those suites check. Nothing else may be in it.
+// Command conformance is the server for the official test suites of Engine.IO 4 and Socket.IO 5, on 127.0.0.1:3000: it echoes
+// Engine.IO messages at /engine.io/, and has two Socket.IO namespaces at /socket.io/. Its tests repeat the checks of those suites.
+// Nothing else may be in it.
 package main
 
 import (
@@ -30,14 +30,14 @@ func main() {
 	}
 }
 
-// serve answers the suites until ctx ends.
+// serve serves the suites until ctx ends.
 func serve(ctx context.Context, address string) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return err
 	}
 	slog.Info("listening", "address", listener.Addr().String())
-	t := newTarget(suites())
+	t := newTarget(suiteTimes())
 	server := &http.Server{Handler: t, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: time.Minute}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
@@ -46,7 +46,7 @@ func serve(ctx context.Context, address string) error {
 		return err
 	case <-ctx.Done():
 	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	return errors.Join(t.close(last, websocket.Restart), server.Shutdown(last))
+	return errors.Join(t.close(closing, websocket.Restart), server.Shutdown(closing))
 }

@@ -12,25 +12,25 @@ import (
 	"github.com/studycall/studycall/websocket"
 )
 
-// What the suites expect to be told in the handshake, and wait for.
+// The times that the suites expect.
 const (
 	pingInterval   = 300 * time.Millisecond
 	pingTimeout    = 200 * time.Millisecond
 	connectTimeout = time.Second
 	maxPayload     = 1_000_000
-	// authDelay keeps the answer to CONNECT and the auth event apart. The Socket.IO suite listens for one message at a time,
-	// and misses the second of two that come in one read, as they do from a server that writes them together.
+	// authDelay separates the auth event from the answer to CONNECT. The Socket.IO suite listens for one message at a time, and misses
+	// the second of two that come in one read.
 	authDelay = 20 * time.Millisecond
 )
 
-// target is what the suites test.
+// target is the server under test.
 type target struct {
 	engine *engineio.Server
 	socket *socketio.Server
 }
 
-// suites are the times of the suites.
-func suites() socketio.Config {
+// suiteTimes is the configuration that the suites expect.
+func suiteTimes() socketio.Config {
 	return socketio.Config{PingInterval: pingInterval, PingTimeout: pingTimeout, ConnectTimeout: connectTimeout}
 }
 
@@ -44,7 +44,7 @@ func newTarget(times socketio.Config) *target {
 	}
 }
 
-// ServeHTTP is http.Handler's.
+// ServeHTTP implements http.Handler.
 func (t *target) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/engine.io/":
@@ -60,7 +60,7 @@ func (t *target) close(ctx context.Context, code websocket.CloseCode) error {
 	return errors.Join(t.engine.Close(ctx, code), t.socket.Close(ctx, code))
 }
 
-// echo sends every message back.
+// echo is a handler that sends every message back.
 type echo struct{}
 
 func (echo) Message(c *engineio.Conn, data []byte, binary bool) {
@@ -73,14 +73,14 @@ func (echo) Message(c *engineio.Conn, data []byte, binary bool) {
 
 func (echo) Closed(*engineio.Conn, engineio.Reason) {}
 
-// mirror tells the connect payload back, and the arguments of two events.
+// mirror is a namespace that sends back the auth payload and the arguments of two events.
 type mirror struct{}
 
 func (mirror) Connect(_ context.Context, s *socketio.Socket, _ *http.Request, auth json.RawMessage) error {
 	if auth == nil {
 		auth = json.RawMessage("{}")
 	}
-	s.Data = auth // for Connected: nothing may be sent yet
+	s.Data = auth // for Connected, because nothing may be sent yet
 	return nil
 }
 

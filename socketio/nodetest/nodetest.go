@@ -1,4 +1,4 @@
-// Package nodetest runs the real npm packages of Socket.IO for tests, out of ../testdata/npm. Only tests may import it.
+// Package nodetest runs scripts with the npm packages of Socket.IO, for tests. Only tests may import it.
 package nodetest
 
 import (
@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// Process is a running script. It is ended with the test.
+// Process is a running script. It ends with the test.
 type Process struct {
 	tb    testing.TB
 	input io.WriteCloser
@@ -21,14 +21,13 @@ type Process struct {
 	ended func() error
 }
 
-// Start runs a script of the folder (testdata/npm, as the test sees it). It skips the test where the packages are not
-// installed, but in CI, where CI is "true", it installs them in a folder of its own: there the tests must not be left
-// out unnoticed.
+// Start runs a script of the folder, the path of testdata/npm from the test. If the npm packages are not installed there, it skips the
+// test. If the variable CI is "true", it installs them in a folder of its own instead, so that CI skips no test.
 func Start(tb testing.TB, folder, script string, args ...string) *Process {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(tb.Context()), 2*time.Minute)
 	tb.Cleanup(cancel)
-	cmd := exec.CommandContext(ctx, "node", append([]string{script}, args...)...) //nolint:gosec // a script of ours
+	cmd := exec.CommandContext(ctx, "node", append([]string{script}, args...)...) //nolint:gosec // a script of this repository
 	cmd.Dir, cmd.Stderr = installed(tb, folder), tb.Output()
 	input, err := cmd.StdinPipe()
 	if err != nil {
@@ -52,7 +51,7 @@ func Start(tb testing.TB, folder, script string, args ...string) *Process {
 	return p
 }
 
-// Send gives the script a line of JSON.
+// Send writes a value to the script, as a line of JSON.
 func (p *Process) Send(value any) error {
 	text, err := json.Marshal(value)
 	if err != nil {
@@ -62,7 +61,7 @@ func (p *Process) Send(value any) error {
 	return err
 }
 
-// Next is the next line that the script prints, decoded into value.
+// Next decodes the next line that the script prints into value.
 func (p *Process) Next(value any) {
 	p.tb.Helper()
 	if !p.lines.Scan() {
@@ -73,7 +72,7 @@ func (p *Process) Next(value any) {
 	}
 }
 
-// installed is a folder with the packages in it.
+// installed returns a folder with the scripts and the installed packages.
 func installed(tb testing.TB, folder string) string {
 	tb.Helper()
 	_, noNode := exec.LookPath("node")
@@ -81,7 +80,7 @@ func installed(tb testing.TB, folder string) string {
 		return folder
 	}
 	if os.Getenv("CI") != "true" {
-		tb.Skip("the real packages are not here; npm ci in socketio/testdata/npm installs them")
+		tb.Skip("the npm packages are not installed; run npm ci in socketio/testdata/npm")
 	}
 	fresh := tb.TempDir()
 	for _, pattern := range []string{"*.mjs", "package*.json", ".npmrc"} {
@@ -90,7 +89,7 @@ func installed(tb testing.TB, folder string) string {
 			tb.Fatalf("%s: %v, %v", pattern, files, err)
 		}
 		for _, file := range files {
-			text, err := os.ReadFile(file) //nolint:gosec // of the folder of ours
+			text, err := os.ReadFile(file) //nolint:gosec // in a folder of this repository
 			if err != nil {
 				tb.Fatal(err)
 			}
