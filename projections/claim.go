@@ -8,36 +8,47 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// ErrRebuilding says that another process rebuilds or verifies the same projection.
+// ErrRebuilding means that another process is rebuilding or verifying the same projection.
 var ErrRebuilding = errors.New("is being rebuilt or verified already; wait until that is done")
 
-// claim keeps others from rebuilding the same projections, for as long as the connection lives that it returns. Whatever
-// must not happen without the claim is done on that connection: once it is gone, nothing is.
+// claim prevents other processes from rebuilding the same projections for as long as the returned connection is open. The swap
+// runs on that connection: if the claim is lost, the swap fails.
 func (r *Rebuilder) claim(ctx context.Context, projections []Projection) (*pgx.Conn, error) {
+	return r.lock(ctx, func(conn *pgx.Conn) error {
+		for _, p := range projections {
+			var claimed bool
+			err := conn.QueryRow(ctx, `select pg_try_advisory_lock(hashtext('studycall rebuild'), hashtext($1))`, p.Name()).Scan(&claimed)
+			if err == nil && !claimed {
+				err = ErrRebuilding
+			}
+			if err != nil {
+				return fmt.Errorf("projection %s: %w", p.Name(), err)
+			}
+		}
+		return nil
+	})
+}
+
+// lock takes a connection out of the pool and calls acquire with it, which acquires advisory locks. The locks last until the
+// connection is released.
+func (r *Rebuilder) lock(ctx context.Context, acquire func(*pgx.Conn) error) (*pgx.Conn, error) {
 	pooled, err := r.pool.Acquire(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("claim the rebuild: %w", err)
+		return nil, fmt.Errorf("connect to lock the projections' tables: %w", err)
 	}
 	conn := pooled.Hijack()
-	for _, p := range projections {
-		var claimed bool
-		err := conn.QueryRow(ctx, `select pg_try_advisory_lock(hashtext('studycall rebuild'), hashtext($1))`, p.Name()).Scan(&claimed)
-		if err == nil && !claimed {
-			err = ErrRebuilding
-		}
-		if err != nil {
-			release(ctx, conn)
-			return nil, fmt.Errorf("projection %s: %w", p.Name(), err)
-		}
+	if err := acquire(conn); err != nil {
+		release(ctx, conn)
+		return nil, err
 	}
 	return conn, nil
 }
 
-// release gives up a claim. The connection is closed, not given back to the pool, and before that unlocked: the server
-// would let go of the locks of a closed connection only a little later.
-func release(ctx context.Context, claim *pgx.Conn) {
+// release unlocks the connection's advisory locks and closes it. It unlocks first, because Postgres releases the locks of a
+// closed connection only after a moment.
+func release(ctx context.Context, conn *pgx.Conn) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTimeout)
 	defer cancel()
-	_, _ = claim.Exec(ctx, `select pg_advisory_unlock_all()`) // the close that follows does it as well
-	_ = claim.Close(ctx)
+	_, _ = conn.Exec(ctx, `select pg_advisory_unlock_all()`) // if this fails, closing unlocks
+	_ = conn.Close(ctx)
 }

@@ -13,19 +13,40 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// copyTo writes encoded rows into the table, all or none.
-func (t table[R]) copyTo(ctx context.Context, tx pgx.Tx, encoded []byte) error {
-	if len(encoded) == 0 {
+// buffer holds rows of a table.
+type buffer interface {
+	size() int
+	// take empties the buffer, and returns the write of its rows into the table.
+	take() func(ctx context.Context, tx pgx.Tx) error
+}
+
+// copyBuffer holds rows of a table in the format of COPY BINARY.
+type copyBuffer[R any] struct {
+	table   table[R]
+	encoded []byte
+}
+
+func (b *copyBuffer[R]) add(row *R) { b.encoded = b.table.appendRow(b.encoded, row) }
+
+func (b *copyBuffer[R]) size() int { return len(b.encoded) }
+
+// take implements buffer. The new buffer gets a little more than the size of the old one.
+func (b *copyBuffer[R]) take() func(ctx context.Context, tx pgx.Tx) error {
+	encoded := b.encoded
+	b.encoded = make([]byte, 0, len(encoded)+len(encoded)/8)
+	return func(ctx context.Context, tx pgx.Tx) error {
+		if len(encoded) == 0 {
+			return nil
+		}
+		// https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format": signature, flags, length of the extension;
+		// and at the end the number of columns -1.
+		const head, end = "PGCOPY\n\xff\r\n\x00" + "\x00\x00\x00\x00" + "\x00\x00\x00\x00", "\xff\xff"
+		data := io.MultiReader(strings.NewReader(head), bytes.NewReader(encoded), strings.NewReader(end))
+		if _, err := tx.Conn().PgConn().CopyFrom(ctx, data, b.table.copySQL()); err != nil {
+			return fmt.Errorf("fill %s: %w", b.table.name, err)
+		}
 		return nil
 	}
-	// https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format": signature, flags, length of the extension;
-	// and at the end the number of columns -1.
-	const head, end = "PGCOPY\n\xff\r\n\x00" + "\x00\x00\x00\x00" + "\x00\x00\x00\x00", "\xff\xff"
-	data := io.MultiReader(strings.NewReader(head), bytes.NewReader(encoded), strings.NewReader(end))
-	if _, err := tx.Conn().PgConn().CopyFrom(ctx, data, t.copySQL()); err != nil {
-		return fmt.Errorf("fill %s: %w", t.name, err)
-	}
-	return nil
 }
 
 // appendRow appends a row in the format of COPY BINARY. A rebuild writes a row for every three events: pgx's own CopyFrom,

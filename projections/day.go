@@ -1,7 +1,6 @@
 package projections
 
 import (
-	"math"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
@@ -10,16 +9,13 @@ import (
 // day is a calendar day: the number of days since 1970-01-01.
 type day int32
 
-// maxDay is after every day.
-const maxDay day = math.MaxInt32
-
-// dayAt is the calendar day that it is where the time is.
+// dayAt returns the calendar day of a time in its location.
 func dayAt(t time.Time) day {
 	year, month, date := t.Date()
 	return day(time.Date(year, month, date, 0, 0, 0, 0, time.UTC).Unix() / (24 * 60 * 60)) //nolint:gosec // years of four digits
 }
 
-// midnight is the beginning of the day, in UTC.
+// midnight returns the beginning of the day, in UTC.
 func (d day) midnight() time.Time { return time.Unix(int64(d)*24*60*60, 0).UTC() }
 
 // ScanDate implements pgtype.DateScanner.

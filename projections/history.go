@@ -108,53 +108,44 @@ func (History) Fold(ctx context.Context, tx pgx.Tx, events []eventstore.Recorded
 
 // Replay implements Projection.
 func (History) Replay() Replay {
-	return &historyReplay{table: historyTable(), last: map[string]int64{}}
+	return &historyReplay{map[string]int64{}, copyBuffer[historyRow]{table: historyTable()}}
 }
 
 type historyReplay struct {
-	table table[historyRow]
-	last  map[string]int64 // the latest number, by study
-	rows  []byte
+	last map[string]int64 // the latest number, by study
+	rows copyBuffer[historyRow]
 }
+
+func (r *historyReplay) buffers() []buffer { return []buffer{&r.rows} }
 
 func (r *historyReplay) add(c *chapter) {
 	r.last[c.study]++
 	row := newHistoryRow(c, r.last[c.study])
-	r.rows = r.table.appendRow(r.rows, &row)
+	r.rows.add(&row)
 }
 
-func (r *historyReplay) flush() writes {
-	if len(r.rows) < flushBytes {
-		return nil
-	}
-	return r.finish(nil)
-}
-
-func (r *historyReplay) finish([]*chapter) writes {
-	rows := take(&r.rows)
-	return func(ctx context.Context, tx pgx.Tx) error { return r.table.copyTo(ctx, tx, rows) }
-}
+func (r *historyReplay) finish([]*chapter) func(context.Context, pgx.Tx) error { return nil }
 
 // HistoryQueries reads the history projection. Its methods may be called concurrently.
 type HistoryQueries struct{ queries }
 
-// NewHistoryQueries reads the tables through pool, and waits for them through store.
+// NewHistoryQueries reads the tables through pool, and waits for the projection through store.
 func NewHistoryQueries(pool *pgxpool.Pool, store *eventstore.Store) *HistoryQueries {
 	return &HistoryQueries{queriesOn(History{}, pool, store)}
 }
 
-// HistoryPage is a part of a study's history, of which page 1 is the newest.
+// HistoryPage selects a page of a study's history. Page 1 is the newest.
 type HistoryPage struct {
-	Number int64 // from 1 on; there is nothing on a page beyond the last
+	Number int64 // from 1 on; a page beyond the last is empty
 	Limit  int64 // sessions on a page, at least 1
-	// Sessions are those that started at From or later and before Before. Nil is no bound.
+	// The history is limited to sessions that started at From or later and before Before. Nil is no bound.
 	From, Before *time.Time
 }
 
-// maxSessions is more sessions than any study has, and little enough to subtract from.
+// maxSessions is more than any study has, and small enough to be added and subtracted without overflow.
 const maxSessions = 1 << 53
 
-// skipped is how many sessions are newer than those on the page.
+// skipped returns how many sessions are newer than the page's.
 func (p HistoryPage) skipped() int64 {
 	if p.Number-1 > maxSessions/p.Limit {
 		return maxSessions
@@ -162,11 +153,11 @@ func (p HistoryPage) skipped() int64 {
 	return (p.Number - 1) * p.Limit
 }
 
-// PastSessions are one page of a study's history.
+// PastSessions is one page of a study's history.
 type PastSessions struct {
 	Sessions []PastSession // the newest first
 	Total    int64         // on all pages
-	Position int64         // in the log: everything up to here counts
+	Position int64         // in the log: the page holds every event up to here
 }
 
 // PastSession is a session that has ended.
@@ -175,7 +166,7 @@ type PastSession struct {
 	StartedBy    string
 	StartedAt    time.Time
 	EndedAt      time.Time
-	Participants []PastParticipant // everybody, in order of first join
+	Participants []PastParticipant // in order of first join
 }
 
 // PastParticipant is a participant of a session that has ended.

@@ -8,18 +8,18 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// scrapeTimeout bounds the look at the database for one scrape.
+// scrapeTimeout bounds the query of one scrape.
 const scrapeTimeout = 3 * time.Second
 
-// Metrics tell Prometheus how far the projections are. They are read from the database at each scrape, so that every
-// server tells the same, whichever runs a projection, but for what it takes for another version.
+// Metrics exports the status of the projections to Prometheus. Each scrape reads it from the database, so all servers export the
+// same values whichever of them runs a projection, except for the comparison with their own versions.
 type Metrics struct {
 	pool                                *pgxpool.Pool
 	ours                                []Projection
 	head, position, lag, stopped, other *prometheus.Desc
 }
 
-// NewMetrics makes the collector. ours are what this server folds and reads. It may be used concurrently.
+// NewMetrics returns the collector of a server that folds and reads the projections ours. It may be used concurrently.
 func NewMetrics(pool *pgxpool.Pool, ours ...Projection) *Metrics {
 	describe := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc("studycall_"+name, help, labels, nil)
@@ -43,7 +43,7 @@ func (m *Metrics) Describe(descriptions chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect implements prometheus.Collector. While the database is away there are no values.
+// Collect implements prometheus.Collector. While the database is unavailable there are no values.
 func (m *Metrics) Collect(metrics chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()

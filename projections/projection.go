@@ -13,37 +13,37 @@ import (
 	"github.com/studycall/studycall/eventstore"
 )
 
-// Projection is a named fold of the log into tables of its own, which are in a schema of that name. Its SQL names the
-// tables without the schema: the same fold writes the live tables and the ones that a rebuild makes beside them.
+// Projection is a named fold of the log into tables of its own, in a schema of the same name. Its SQL names the tables without
+// the schema: the same fold writes the live tables and the shadow tables of a rebuild.
 type Projection interface {
-	// Name is the projection's and its schema's: lower-case letters and underscores.
+	// Name returns the name of the projection and its schema: lower-case letters and underscores.
 	Name() string
-	// Version is that of the tables and the fold. Tables of an older version, or of another variant, are rebuilt before
-	// this one is used.
+	// Version returns the version of the tables and the fold. Tables of an older version, or of another variant, are rebuilt
+	// before the projection is used.
 	Version() Version
-	// Tables is the SQL that makes the tables, empty.
+	// Tables returns the SQL that creates the tables, empty.
 	Tables() string
-	// Indexes is the SQL that makes the indexes of the tables, with the primary keys: a rebuild makes them when the rows are
-	// there, which is several times as fast.
+	// Indexes returns the SQL that creates the primary keys and indexes. A rebuild creates them after the rows, which is
+	// several times as fast.
 	Indexes() string
-	// Folds is an event of the one type that Fold takes in, nil where it takes in several. Besides, Fold
-	// is called with events of types that this program does not know.
+	// Folds returns an event of the one type that Fold takes, or nil if it takes several. Fold is also called with events of
+	// types that this program does not know.
 	Folds() domain.Event
-	// Fold takes consecutive events into the tables, in the given transaction. Events that are in them already change
+	// Fold folds consecutive events into the tables, in the given transaction. Events that the tables hold already change
 	// nothing. An error stops this projection before the first of the events.
 	Fold(ctx context.Context, tx pgx.Tx, events []eventstore.Recorded) error
-	// Replay begins a fold of the whole log into empty tables.
+	// Replay starts a fold of the whole log into empty tables.
 	Replay() Replay
 }
 
-// Version tells one form of a projection's tables from another.
+// Version identifies the form of a projection's tables.
 type Version struct {
 	Number int
-	// Variant is what else, of the configuration, the contents depend on.
+	// Variant is the configuration on which the contents depend, if any.
 	Variant string
 }
 
-// String is the number and the variant, if there is one: "1", or "1/Asia/Seoul".
+// String returns the number and, if there is one, the variant: "1", or "1/Asia/Seoul".
 func (v Version) String() string {
 	return strings.TrimSuffix(strconv.Itoa(v.Number)+"/"+v.Variant, "/")
 }
@@ -51,18 +51,18 @@ func (v Version) String() string {
 // MarshalText implements encoding.TextMarshaler.
 func (v Version) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
 
-// All are the projections, in the order in which they are shown.
+// All returns all projections, in the order in which they are shown.
 func All(zone *time.Location) []Projection {
 	return []Projection{Sessions{}, History{}, UserStats{}, StudyStats{Zone: zone}}
 }
 
-// checkpointName is the name of the checkpoint that goes with the tables. A program of another version has another
-// checkpoint, which is gone once the tables are replaced: so it never writes to tables that are not its own.
+// checkpointName returns the name of the checkpoint that belongs to the tables. A program of another version uses another
+// checkpoint, which is deleted when the tables are replaced, so a program never writes to tables of another version.
 func checkpointName(p Projection) string {
 	return p.Name() + "/" + p.Version().String()
 }
 
-// parseCheckpoint is the projection and the version that a checkpoint is of.
+// parseCheckpoint returns the projection and the version in a checkpoint's name.
 func parseCheckpoint(checkpoint string) (name string, version Version) {
 	name, rest, _ := strings.Cut(checkpoint, "/")
 	number, variant, _ := strings.Cut(rest, "/")
@@ -71,7 +71,7 @@ func parseCheckpoint(checkpoint string) (name string, version Version) {
 	return name, version
 }
 
-// useSchema makes the statements of a transaction mean the tables in a schema, and beside them the log.
+// useSchema makes unqualified table names in the transaction refer to a schema, and then to the log's.
 func useSchema(ctx context.Context, tx pgx.Tx, schema string) error {
 	if _, err := tx.Exec(ctx, `select set_config('search_path', quote_ident($1) || ', public', true)`, schema); err != nil {
 		return fmt.Errorf("use the tables in %s: %w", schema, err)

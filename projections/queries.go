@@ -13,8 +13,8 @@ import (
 )
 
 // ErrUnavailable is matched (errors.Is) by the error of a query whose tables are not, or no longer, of this program's
-// version: a newer server has replaced them, and answers the same question.
-var ErrUnavailable = errors.New("the projection's tables are not this program's to read")
+// version: a newer server has replaced them, and can answer the query.
+var ErrUnavailable = errors.New("the projection's tables are not of this program's version")
 
 // queries reads the tables of one projection. It may be used concurrently.
 type queries struct {
@@ -30,45 +30,45 @@ func queriesOn(p Projection, pool *pgxpool.Pool, store *eventstore.Store) querie
 // WaitFor waits until the tables hold the event at a position. The error is ctx's, ErrUnavailable, or the database's.
 func (q queries) WaitFor(ctx context.Context, position int64) error {
 	if err := q.store.WaitFor(ctx, q.checkpoint, position); err != nil {
-		return q.failed("wait for", err)
+		return q.wrap("wait for", err)
 	}
 	return nil
 }
 
-// read runs a query that gives its checkpoint's position in every row, and so at least one row: data and position are of
-// one snapshot.
+// read executes a query whose first argument is the name of the checkpoint. Each row starts with the checkpoint's position, so
+// that data and position are of one snapshot, and there is at least one row unless the checkpoint is missing.
 func (q queries) read(ctx context.Context, sql string, args, into []any, each func() error) error {
 	rows, err := q.pool.Query(ctx, sql, append([]any{q.checkpoint}, args...)...)
 	if err != nil {
-		return q.failed("read", err)
+		return q.wrap("read", err)
 	}
 	tag, err := pgx.ForEachRow(rows, into, each)
 	if err == nil && tag.RowsAffected() == 0 {
 		err = pgx.ErrNoRows
 	}
 	if err != nil {
-		return q.failed("read", err)
+		return q.wrap("read", err)
 	}
 	return nil
 }
 
-// failed says what failed, and whether it is for want of this program's tables.
-func (q queries) failed(doing string, err error) error {
-	if errors.Is(err, pgx.ErrNoRows) || missing(err) {
-		return fmt.Errorf("%s %s: %w: %w", doing, q.checkpoint, ErrUnavailable, err)
+// wrap adds the operation and the checkpoint to an error, and ErrUnavailable if the tables are of another version.
+func (q queries) wrap(operation string, err error) error {
+	if errors.Is(err, pgx.ErrNoRows) || undefined(err) {
+		return fmt.Errorf("%s %s: %w: %w", operation, q.checkpoint, ErrUnavailable, err)
 	}
-	return fmt.Errorf("%s %s: %w", doing, q.checkpoint, err)
+	return fmt.Errorf("%s %s: %w", operation, q.checkpoint, err)
 }
 
-// missing reports whether the server does not know a table as this program does.
-func missing(err error) bool {
-	var refused *pgconn.PgError
-	if !errors.As(err, &refused) {
+// undefined reports whether Postgres does not have a table or column as the query uses it.
+func undefined(err error) bool {
+	var pgErr *pgconn.PgError
+	if !errors.As(err, &pgErr) {
 		return false
 	}
-	switch refused.Code {
-	case "42P01", "42703", "3F000", // no such table, column or schema
-		"0A000": // a plan made for the tables as they were
+	switch pgErr.Code {
+	case "42P01", "42703", "3F000", // undefined table, column or schema
+		"0A000": // the plan was made for the tables before they were replaced
 		return true
 	default:
 		return false

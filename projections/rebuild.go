@@ -17,18 +17,19 @@ import (
 )
 
 const (
-	// nearEnough is how many events the new tables may be behind when the old ones are held to be replaced.
-	nearEnough = 1000
-	// catchUpSlice is how many events are folded at a time while the new tables catch up.
+	// maxSwapLag is how many events the shadow tables may be behind the log when the swap begins.
+	maxSwapLag = 1000
+	// catchUpSlice is how many events are folded in one transaction while the shadow tables catch up.
 	catchUpSlice = 1000
-	// cleanUpTimeout bounds removing what a cancelled rebuild leaves.
+	// cleanUpTimeout bounds the removal of the shadow tables after the rebuild was cancelled.
 	cleanUpTimeout = 30 * time.Second
 )
 
-// Progress hears how far the fold of the log is: done of total events.
+// Progress is called after each page of the log: done of total events are folded.
 type Progress func(done, total int64)
 
-// Rebuilder makes projections' tables anew from the log, beside the live ones, which are read and written meanwhile.
+// Rebuilder creates projections' tables anew from the log. It fills shadow tables while the live ones are read and written, and
+// then swaps them.
 type Rebuilder struct {
 	pool     *pgxpool.Pool
 	store    *eventstore.Store
@@ -36,34 +37,37 @@ type Rebuilder struct {
 	progress Progress
 }
 
-// NewRebuilder makes a rebuilder. progress is called from one goroutine at a time.
+// NewRebuilder returns a rebuilder. It calls progress from one goroutine at a time.
 func NewRebuilder(pool *pgxpool.Pool, store *eventstore.Store, log *slog.Logger, progress Progress) *Rebuilder {
 	return &Rebuilder{pool, store, log, progress}
 }
 
-// Rebuild folds the log from its beginning into new tables, and puts them in the place of the live ones, each projection
-// in one transaction. Owners and grants stay as they are. When ctx ends, or anything fails, the live tables that have not
-// been replaced yet are as they were. The error is ErrRebuilding where another process is at it.
+// Rebuild folds the log from its beginning into shadow tables, and replaces the live tables by them, each projection in one
+// transaction. Owners and grants stay as they are. If ctx ends, or anything fails, the live tables that are not replaced yet
+// stay. The error is ErrRebuilding if another process rebuilds or verifies one of the projections.
 func (r *Rebuilder) Rebuild(ctx context.Context, projections ...Projection) error {
 	for _, p := range projections {
-		if err := r.mayReplace(ctx, p); err != nil {
+		if err := r.checkOwner(ctx, p); err != nil {
 			return err
 		}
 	}
-	return r.beside(ctx, projections, r.head, r.swap)
+	return r.buildShadow(ctx, projections, r.head, r.swap)
 }
 
+// targetFunc returns the position up to which a projection's shadow tables are built.
+type targetFunc func(context.Context, Projection) (int64, error)
+
+// head is the target of a rebuild: the end of the log.
 func (r *Rebuilder) head(ctx context.Context, _ Projection) (int64, error) { return r.store.Head(ctx) }
 
-// shadow is the schema in which a projection's new tables are made.
+// shadow returns the schema of a projection's shadow tables.
 func shadow(p Projection) string { return p.Name() + "_rebuild" }
 
-// beside makes the new tables, as they are at the position that upTo gives or a little before, calls then for each
-// projection with the position that its tables have, and removes what is left of them.
-func (r *Rebuilder) beside(
-	ctx context.Context, projections []Projection,
-	upTo func(context.Context, Projection) (int64, error),
-	then func(ctx context.Context, claim *pgx.Conn, p Projection, position int64) error,
+// buildShadow claims the projections, builds their shadow tables up to a position near the target, calls finish for each
+// projection with the position of its shadow tables, and removes the shadow tables that finish left.
+func (r *Rebuilder) buildShadow(
+	ctx context.Context, projections []Projection, target targetFunc,
+	finish func(ctx context.Context, claim *pgx.Conn, p Projection, position int64) error,
 ) (err error) {
 	claim, err := r.claim(ctx, projections)
 	if err != nil {
@@ -72,7 +76,7 @@ func (r *Rebuilder) beside(
 	defer release(ctx, claim)
 	defer func() {
 		if claim.IsClosed() {
-			return // what is there may be somebody else's by now
+			return // the shadow tables may be another process's by now
 		}
 		cleaning, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTimeout)
 		defer cancel()
@@ -81,43 +85,52 @@ func (r *Rebuilder) beside(
 	if err := r.createShadows(ctx, projections); err != nil {
 		return err
 	}
-	var position int64 // all are replayed up to the same one
-	for i, p := range projections {
-		target, err := upTo(ctx, p)
-		if err != nil {
-			return err
-		}
-		if i == 0 || target < position {
-			position = target
-		}
-	}
-	began := time.Now()
-	t := &throttle{}
-	watching, over := context.WithCancel(ctx)
-	var watch sync.WaitGroup
-	watch.Go(func() { t.watch(watching, r.pool) })
-	defer watch.Wait()
-	defer over()
-	if err := r.replay(ctx, t, projections, position); err != nil {
-		return err
-	}
-	r.log.Debug("folded the log", "upTo", position, "took", time.Since(began))
-	if err := r.index(ctx, t, projections); err != nil {
+	position, err := r.fillShadows(ctx, projections, target)
+	if err != nil {
 		return err
 	}
 	for _, p := range projections {
-		reached, err := r.catchUp(ctx, p, position, upTo)
+		reached, err := r.catchUp(ctx, p, position, target)
 		if err != nil {
 			return err
 		}
-		if err := then(ctx, claim, p, reached); err != nil {
+		if err := finish(ctx, claim, p, reached); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// createShadows makes the new tables, empty and without their indexes; what a rebuild that died left is removed first.
+// fillShadows replays the log into the shadow tables and indexes them. It returns the position that all of them have.
+func (r *Rebuilder) fillShadows(ctx context.Context, projections []Projection, target targetFunc) (int64, error) {
+	position := int64(math.MaxInt64)
+	for _, p := range projections {
+		own, err := target(ctx, p)
+		if err != nil {
+			return 0, err
+		}
+		position = min(position, own)
+	}
+	t := &throttle{}
+	watching, stop := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() { t.watch(watching, r.pool) })
+	defer watch.Wait()
+	defer stop()
+	began := time.Now()
+	if err := r.replay(ctx, t, projections, position); err != nil {
+		return 0, err
+	}
+	r.log.Debug("folded the log", "upTo", position, "took", time.Since(began))
+	began = time.Now()
+	if err := r.indexAll(ctx, t, projections); err != nil {
+		return 0, err
+	}
+	r.log.Debug("indexed the new tables", "took", time.Since(began))
+	return position, nil
+}
+
+// createShadows creates the shadow tables, empty and without indexes, after removing those of a rebuild that died.
 func (r *Rebuilder) createShadows(ctx context.Context, projections []Projection) error {
 	if err := r.removeShadows(ctx, projections); err != nil {
 		return err
@@ -146,7 +159,7 @@ func (r *Rebuilder) removeShadows(ctx context.Context, projections []Projection)
 	return nil
 }
 
-// inShadow runs a transaction in which the projection's tables are the new ones.
+// inShadow runs a transaction that uses the projection's shadow tables.
 func (r *Rebuilder) inShadow(ctx context.Context, p Projection, do func(pgx.Tx) error) error {
 	return pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
 		if err := useSchema(ctx, tx, shadow(p)); err != nil {
@@ -156,20 +169,17 @@ func (r *Rebuilder) inShadow(ctx context.Context, p Projection, do func(pgx.Tx) 
 	})
 }
 
-// index makes the indexes of the new tables, each projection's on a connection of its own.
-func (r *Rebuilder) index(ctx context.Context, t *throttle, projections []Projection) error {
-	began := time.Now()
+// indexAll creates the indexes of the shadow tables, each projection's on its own connection.
+func (r *Rebuilder) indexAll(ctx context.Context, t *throttle, projections []Projection) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, p := range projections {
-		group.Go(func() error { return t.step(func() error { return r.indexOne(ctx, t, p) }) })
+		group.Go(func() error { return t.step(func() error { return r.index(ctx, t, p) }) })
 	}
-	err := group.Wait()
-	r.log.Debug("indexed the new tables", "took", time.Since(began))
-	return err
+	return group.Wait()
 }
 
-// indexOne makes the indexes, and tells the planner what is in the tables, before anybody reads them.
-func (r *Rebuilder) indexOne(ctx context.Context, t *throttle, p Projection) error {
+// index creates a projection's indexes, and analyzes the tables before any query reads them.
+func (r *Rebuilder) index(ctx context.Context, t *throttle, p Projection) error {
 	err := r.inShadow(ctx, p, func(tx pgx.Tx) error {
 		if t.busy.Load() {
 			if _, err := tx.Exec(ctx, `set local max_parallel_maintenance_workers = 0`); err != nil {
@@ -199,8 +209,7 @@ type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-// tablesIn are the names of the tables in a schema, in the order in which they were made, which is the order in which
-// queries lock them.
+// tablesIn returns the names of the tables in a schema in the order of their creation, in which queries lock them.
 func tablesIn(ctx context.Context, from querier, schema string) ([]string, error) {
 	rows, err := from.Query(ctx, `select c.relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
 		where n.nspname = $1 and c.relkind = 'r' order by c.oid`, schema)
@@ -210,20 +219,19 @@ func tablesIn(ctx context.Context, from querier, schema string) ([]string, error
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
-// catchUp folds what was appended meanwhile into the new tables, as live, until they are near the target, or, where more
-// is appended than is folded, as near as they will get: what is left is folded while the live fold is held.
-func (r *Rebuilder) catchUp(
-	ctx context.Context, p Projection, position int64, upTo func(context.Context, Projection) (int64, error),
-) (int64, error) {
-	for before := int64(math.MaxInt64); ; {
-		target, err := upTo(ctx, p)
-		if err != nil || target-position < nearEnough || target-position >= before {
+// catchUp folds the events that were appended meanwhile into the shadow tables, as the live fold does. It stops near the
+// target, or, if events are appended faster than they are folded, when it gets no nearer: foldRest folds the others while
+// the live fold is blocked.
+func (r *Rebuilder) catchUp(ctx context.Context, p Projection, position int64, target targetFunc) (int64, error) {
+	for lag := int64(math.MaxInt64); ; {
+		upTo, err := target(ctx, p)
+		if err != nil || upTo-position < maxSwapLag || upTo-position >= lag {
 			return position, err
 		}
-		before = target - position
-		for position < target {
+		lag = upTo - position
+		for position < upTo {
 			err := r.inShadow(ctx, p, func(tx pgx.Tx) (err error) {
-				position, err = r.foldSome(ctx, tx, p, position, min(catchUpSlice, target-position))
+				position, err = r.foldSlice(ctx, tx, p, position, min(catchUpSlice, upTo-position))
 				return err
 			})
 			if err != nil {
@@ -233,9 +241,25 @@ func (r *Rebuilder) catchUp(
 	}
 }
 
-// foldSome folds up to limit events after a position into the tables that the transaction uses, and returns the position
-// that they then have.
-func (r *Rebuilder) foldSome(ctx context.Context, tx pgx.Tx, p Projection, position, limit int64) (int64, error) {
+// foldRest folds all events after a position, up to and including another, into the shadow tables, in the transaction of the
+// swap or the comparison.
+func (r *Rebuilder) foldRest(ctx context.Context, tx pgx.Tx, p Projection, position, upTo int64) error {
+	if err := useSchema(ctx, tx, shadow(p)); err != nil {
+		return err
+	}
+	for position < upTo {
+		reached, err := r.foldSlice(ctx, tx, p, position, min(catchUpSlice, upTo-position))
+		if err != nil {
+			return err
+		}
+		position = reached
+	}
+	return nil
+}
+
+// foldSlice folds up to limit events after a position into the tables that the transaction uses. It returns the position of
+// the last one.
+func (r *Rebuilder) foldSlice(ctx context.Context, tx pgx.Tx, p Projection, position, limit int64) (int64, error) {
 	events, err := r.store.ReadAllIn(ctx, tx, position, int(limit))
 	if err != nil || len(events) == 0 {
 		return position, err

@@ -21,52 +21,37 @@ const (
 )
 
 // Replay folds the whole log into a projection's empty tables. The log is folded into chapters once for all projections that
-// are rebuilt together, and each Replay takes the chapters.
+// are rebuilt together, and each Replay turns the chapters into rows in its buffers.
 type Replay interface {
 	// add takes a session that has ended.
 	add(c *chapter)
-	// flush returns rows to be written now so that they need not stay in memory, or nil.
-	flush() writes
-	// finish takes the sessions that are open where the log ends, and returns all remaining rows.
-	finish(open []*chapter) writes
+	// finish takes the sessions that are open where the log ends, and adds the remaining rows to the buffers. What it returns,
+	// if not nil, runs after these are written.
+	finish(open []*chapter) func(ctx context.Context, tx pgx.Tx) error
+	// buffers returns the buffers in the order in which they are written.
+	buffers() []buffer
 }
 
-// writes writes rows into the empty tables.
-type writes func(ctx context.Context, tx pgx.Tx) error
-
-// take returns the bytes of a buffer, and replaces it by an empty one of a little more than that size.
-func take(buffer *[]byte) []byte {
-	taken := *buffer
-	*buffer = make([]byte, 0, len(taken)+len(taken)/8)
-	return taken
-}
-
-// write is rows on their way into a projection's new tables.
-type write struct {
-	projection Projection
-	rows       writes
-}
+// write writes rows into the shadow tables.
+type write func(ctx context.Context) error
 
 // replay folds the log up to and including a position into the new tables of the projections. Reading, folding in memory and
 // writing with COPY run concurrently, or, while other clients are active, one at a time.
 func (r *Rebuilder) replay(ctx context.Context, t *throttle, projections []Projection, upTo int64) error {
 	group, ctx := errgroup.WithContext(ctx)
-	pages, queue := make(chan []eventstore.Scanned, pagesAhead), make(chan write, writesAhead)
+	pages, writes := make(chan []eventstore.Scanned, pagesAhead), make(chan write, writesAhead)
 	group.Go(func() error {
 		defer close(pages)
 		return r.readLog(ctx, t, commonEvent(projections), upTo, pages)
 	})
 	group.Go(func() error {
-		defer close(queue)
-		return r.foldLog(ctx, t, newFolder(projections), upTo, pages, queue)
+		defer close(writes)
+		return r.foldLog(ctx, t, projections, upTo, pages, writes)
 	})
 	group.Go(func() error {
-		for w := range queue {
-			err := t.step(func() error {
-				return r.inShadow(ctx, w.projection, func(tx pgx.Tx) error { return w.rows(ctx, tx) })
-			})
-			if err != nil {
-				return fmt.Errorf("fill the new tables of %s: %w", w.projection.Name(), err)
+		for write := range writes {
+			if err := t.step(func() error { return write(ctx) }); err != nil {
+				return err
 			}
 		}
 		return nil
@@ -117,51 +102,79 @@ func (r *Rebuilder) readLog(ctx context.Context, t *throttle, only domain.Event,
 	}
 }
 
-// foldLog folds the pages of the log, and sends the rows on.
+// foldLog folds the pages of the log, and sends the rows to be written.
 func (r *Rebuilder) foldLog(
-	ctx context.Context, t *throttle, f *folder, upTo int64, pages <-chan []eventstore.Scanned, queue chan<- write,
+	ctx context.Context, t *throttle, projections []Projection, upTo int64, pages <-chan []eventstore.Scanned, writes chan<- write,
 ) error {
+	f := folder{chapters: map[string]*unfinished{}}
+	for _, p := range projections {
+		f.replays = append(f.replays, p.Replay())
+	}
 	for page := range pages {
 		if err := t.step(func() error { return f.foldPage(page) }); err != nil {
 			return err
 		}
 		for i, replay := range f.replays {
-			if rows := replay.flush(); rows != nil {
-				if err := send(ctx, queue, write{f.projections[i], rows}); err != nil {
-					return err
-				}
+			if bufferedBytes(replay) < flushBytes {
+				continue
+			}
+			if err := send(ctx, writes, r.flush(projections[i], replay, nil)); err != nil {
+				return err
 			}
 		}
 		r.progress(page[len(page)-1].Position, upTo)
 	}
 	open := f.open()
 	for i, replay := range f.replays {
-		if err := send(ctx, queue, write{f.projections[i], replay.finish(open)}); err != nil {
+		if err := send(ctx, writes, r.flush(projections[i], replay, replay.finish(open))); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// folder folds events into chapters, and adds each chapter that ends to the replays of the projections.
+func bufferedBytes(replay Replay) (sum int) {
+	for _, b := range replay.buffers() {
+		sum += b.size()
+	}
+	return sum
+}
+
+// flush empties a replay's buffers, and returns the write of their rows into the shadow tables, and of what follows, if anything.
+func (r *Rebuilder) flush(p Projection, replay Replay, then func(context.Context, pgx.Tx) error) write {
+	var steps []func(context.Context, pgx.Tx) error
+	for _, b := range replay.buffers() {
+		steps = append(steps, b.take())
+	}
+	if then != nil {
+		steps = append(steps, then)
+	}
+	return func(ctx context.Context) error {
+		err := r.inShadow(ctx, p, func(tx pgx.Tx) error {
+			for _, step := range steps {
+				if err := step(ctx, tx); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("fill the new tables of %s: %w", p.Name(), err)
+		}
+		return nil
+	}
+}
+
+// folder folds events into chapters, and adds each chapter that ends to the replays.
 type folder struct {
-	projections []Projection
-	replays     []Replay
-	chapters    map[string]*unfinished // by study
+	replays  []Replay
+	chapters map[string]*unfinished // by study
 }
 
 // unfinished is a chapter whose session has not ended yet.
 type unfinished struct {
 	chapter
 	undecoded error // of an event of the session; it matters only if the session ends
-}
-
-func newFolder(projections []Projection) *folder {
-	f := &folder{projections: projections, chapters: map[string]*unfinished{}}
-	for _, p := range projections {
-		f.replays = append(f.replays, p.Replay())
-	}
-	return f
 }
 
 func (f *folder) foldPage(page []eventstore.Scanned) error {

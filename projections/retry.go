@@ -12,14 +12,15 @@ import (
 )
 
 const (
-	// retryPatience is how long Retry waits for what came of it. A server tries at once, if any runs; should it not hear of
-	// it, after its own pause, which is ten seconds at most.
-	retryPatience = 15 * time.Second
-	retryLook     = 50 * time.Millisecond
+	// retryTimeout is how long Retry waits for the result. A running server is notified and retries at once; if it misses the
+	// notification, it retries after its backoff, which is at most ten seconds.
+	retryTimeout      = 15 * time.Second
+	retryPollInterval = 50 * time.Millisecond
 )
 
-// Retry has a projection that stopped at an event try it again now, on whichever server runs it, and returns its status
-// once it went on, or stopped again, or, if nobody runs it, after fifteen seconds. The position tells which.
+// Retry makes the server that runs a stopped projection retry the event at which it stopped. It returns the status before, and
+// after: when the projection went on or stopped again, or after fifteen seconds if no server runs it. The positions differ if
+// it went on.
 func Retry(ctx context.Context, pool *pgxpool.Pool, store *eventstore.Store, name string) (before, after Status, err error) {
 	if before, err = statusOf(ctx, pool, name); err != nil || before.State != Stopped {
 		return before, before, err
@@ -27,9 +28,9 @@ func Retry(ctx context.Context, pool *pgxpool.Pool, store *eventstore.Store, nam
 	if err := store.Retry(ctx, before.checkpoint); err != nil {
 		return before, before, err
 	}
-	look := time.NewTicker(retryLook)
-	defer look.Stop()
-	for deadline := time.Now().Add(retryPatience); ; {
+	poll := time.NewTicker(retryPollInterval)
+	defer poll.Stop()
+	for deadline := time.Now().Add(retryTimeout); ; {
 		if after, err = statusOf(ctx, pool, name); err != nil {
 			return before, after, err
 		}
@@ -37,7 +38,7 @@ func Retry(ctx context.Context, pool *pgxpool.Pool, store *eventstore.Store, nam
 			return before, after, nil
 		}
 		select {
-		case <-look.C:
+		case <-poll.C:
 		case <-ctx.Done():
 			return before, after, ctx.Err()
 		}

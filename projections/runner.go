@@ -12,7 +12,7 @@ import (
 	"github.com/studycall/studycall/eventstore"
 )
 
-// stopTimeout is how long the runner waits for the slices that are under way when it stops.
+// stopTimeout is how long a stopping runner waits for the slices in flight.
 const stopTimeout = 15 * time.Second
 
 // Runner keeps projections up to date. Any number of servers may run the same ones.
@@ -22,13 +22,13 @@ type Runner struct {
 	log         *slog.Logger
 }
 
-// NewRunner makes a runner of projections that Prepare has prepared.
+// NewRunner returns a runner of projections that Prepare has prepared.
 func NewRunner(store *eventstore.Store, log *slog.Logger, projections ...Projection) *Runner {
 	return &Runner{store, projections, log}
 }
 
-// Run folds the log, from each projection's checkpoint on, until ctx ends, and returns nil then. What is under way is
-// finished or rolled back first. The error is one of starting.
+// Run folds the log from each projection's checkpoint on until ctx ends, and then returns nil. Slices in flight are committed
+// or rolled back first. An error means that the runner could not start.
 func (r *Runner) Run(ctx context.Context) error {
 	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: stopTimeout}, eventstore.Logger(r.log))
 	if err != nil {
@@ -39,7 +39,7 @@ func (r *Runner) Run(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("start projections: %w", err)
 		}
-		// A slice's context comes with its message.
+		// The context of a slice is that of its message.
 		handler := r.store.Handle(foldInto(p, p.Name())) //nolint:contextcheck // see above
 		router.AddConsumerHandler(p.Name(), eventstore.Topic, subscriber, handler)
 	}
@@ -49,7 +49,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	return nil
 }
 
-// foldInto is a projection's fold into its tables in a schema.
+// foldInto returns a projection's fold into its tables in a schema.
 func foldInto(p Projection, schema string) eventstore.Apply {
 	return func(ctx context.Context, tx pgx.Tx, events []eventstore.Recorded) error {
 		if err := useSchema(ctx, tx, schema); err != nil {

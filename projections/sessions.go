@@ -60,7 +60,7 @@ type participantRow struct {
 func participantRows(c *chapter) []participantRow {
 	rows := make([]participantRow, len(c.Session.Participants))
 	for i := range rows {
-		rows[i] = participantRow{c.Session.ID, int32(i), &c.Session.Participants[i]} //nolint:gosec // a call has few participants
+		rows[i] = participantRow{c.Session.ID, int32(i), &c.Session.Participants[i]}
 	}
 	return rows
 }
@@ -195,46 +195,29 @@ func writeChapters(ctx context.Context, tx pgx.Tx, before, after map[string]*cha
 
 // Replay implements Projection.
 func (Sessions) Replay() Replay {
-	return &sessionsReplay{sessions: sessionsTable(), participants: participantsTable()}
+	return &sessionsReplay{copyBuffer[chapter]{table: sessionsTable()}, copyBuffer[participantRow]{table: participantsTable()}}
 }
 
 type sessionsReplay struct {
-	sessions        table[chapter]
-	participants    table[participantRow]
-	sessionRows     []byte
-	participantRows []byte
+	sessions     copyBuffer[chapter]
+	participants copyBuffer[participantRow]
 }
+
+func (r *sessionsReplay) buffers() []buffer { return []buffer{&r.sessions, &r.participants} }
 
 func (r *sessionsReplay) add(c *chapter) {
-	r.sessionRows = r.sessions.appendRow(r.sessionRows, c)
+	r.sessions.add(c)
 	rows := participantRows(c)
 	for i := range rows {
-		r.participantRows = r.participants.appendRow(r.participantRows, &rows[i])
+		r.participants.add(&rows[i])
 	}
 }
 
-func (r *sessionsReplay) flush() writes {
-	if len(r.participantRows) < flushBytes {
-		return nil
-	}
-	return r.take()
-}
-
-func (r *sessionsReplay) finish(open []*chapter) writes {
+func (r *sessionsReplay) finish(open []*chapter) func(context.Context, pgx.Tx) error {
 	for _, c := range open {
 		r.add(c)
 	}
-	return r.take()
-}
-
-func (r *sessionsReplay) take() writes {
-	sessions, participants := take(&r.sessionRows), take(&r.participantRows)
-	return func(ctx context.Context, tx pgx.Tx) error {
-		if err := r.sessions.copyTo(ctx, tx, sessions); err != nil {
-			return err
-		}
-		return r.participants.copyTo(ctx, tx, participants)
-	}
+	return nil
 }
 
 // freshRetry is the pause before a query is repeated on tables that should have caught up but have not: after a crash of
@@ -316,18 +299,32 @@ func (q *SessionQueries) fresh(ctx context.Context, sql string, args ...any) (do
 // query executes a query of selectSessionSQL. The tables hold the log up to checkpoint; latest is the position of the study's
 // latest event in the log.
 func (q *SessionQueries) query(ctx context.Context, sql string, args ...any) (s domain.Session, checkpoint, latest int64, err error) {
+	err = q.readSessions(ctx, sql, args, []any{&checkpoint, &latest}, func(_ string, session domain.Session) { s = session })
+	return s, checkpoint, latest, err
+}
+
+// readSessions executes a query whose rows are some values for into, a session, and one of its participants. It calls each
+// after each row, with the session and the participants so far.
+func (q *SessionQueries) readSessions(
+	ctx context.Context, sql string, args, into []any, each func(study string, session domain.Session),
+) error {
 	var row chapter
 	p := participantRow{Participant: &domain.Participant{}}
-	into := slices.Concat([]any{&checkpoint, &latest}, sessionsTable().targets(&row), participantsTable().targets(&p))
-	var participants []domain.Participant
-	err = q.read(ctx, sql, args, into, func() error {
-		if p.ID != "" {
-			participants = append(participants, *p.Participant)
+	var session domain.Session
+	into = slices.Concat(into, sessionsTable().targets(&row), participantsTable().targets(&p))
+	return q.read(ctx, sql, args, into, func() error {
+		if row.Session.ID == "" {
+			return nil // no session
 		}
+		if row.Session.ID != session.ID {
+			session = row.Session
+		}
+		if p.ID != "" {
+			session.Participants = append(session.Participants, *p.Participant)
+		}
+		each(row.study, session)
 		return nil
 	})
-	row.Session.Participants = participants
-	return row.Session, checkpoint, latest, err
 }
 
 // The index of open sessions holds nothing but these, and "offset 0" makes the planner look up each one's participants by
@@ -348,21 +345,7 @@ order by s.study_id, p.ordinal`
 // OpenCalls returns the open session of every study that has one, by study. It does not wait for the newest events.
 func (q *SessionQueries) OpenCalls(ctx context.Context) (map[string]domain.Session, error) {
 	var position int64
-	var row chapter
-	p := participantRow{Participant: &domain.Participant{}}
-	into := slices.Concat([]any{&position}, sessionsTable().targets(&row), participantsTable().targets(&p))
 	calls := map[string]domain.Session{}
-	err := q.read(ctx, openCallsSQL(), nil, into, func() error {
-		if row.Session.ID == "" {
-			return nil
-		}
-		session := row.Session
-		session.Participants = calls[row.study].Participants
-		if p.ID != "" {
-			session.Participants = append(session.Participants, *p.Participant)
-		}
-		calls[row.study] = session
-		return nil
-	})
+	err := q.readSessions(ctx, openCallsSQL(), nil, []any{&position}, func(study string, s domain.Session) { calls[study] = s })
 	return calls, err
 }

@@ -8,21 +8,21 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// State says how a projection is doing.
+// State is the state of a projection.
 type State string
 
 // The states of a projection.
 const (
 	Live       State = "live"        // it has folded the whole log
 	CatchingUp State = "catching up" // it is behind, and folding
-	Behind     State = "behind"      // it is behind, and nobody folds: no server runs, perhaps
-	Stopped    State = "stopped"     // it met an event that it cannot fold, and tries it again and again
-	// OtherVersion is that the tables are of another version than whoever looks, who neither folds nor reads them. The
-	// other one is a program of another version, or with another statistics time zone.
+	Behind     State = "behind"      // it is behind, and not folding: perhaps no server runs
+	Stopped    State = "stopped"     // it cannot fold an event, and retries that event again and again
+	// OtherVersion means that the tables are of another version, or of another statistics time zone, than the program that
+	// reads the status, which neither folds nor reads them.
 	OtherVersion State = "other version"
 )
 
-// Status is how far one projection is. Position and Head were read together; Lag is the events between them.
+// Status is the progress of one projection. Position and Head are of one snapshot; Lag is the number of events between them.
 type Status struct {
 	Name     string  `json:"name"`
 	Version  Version `json:"version"` // of the tables
@@ -35,15 +35,16 @@ type Status struct {
 	checkpoint string
 }
 
-// For ten seconds there has been something to fold and nothing was: a slice takes some milliseconds.
+// statusSQL takes a projection for idle if there was an event to fold for ten seconds and none was folded: a slice takes some
+// milliseconds.
 const statusSQL = `
 	select name, position, coalesce((select max(position) from events), 0), coalesce(error, ''),
 		updated_at < now() - interval '10 s' and exists (
 			select from events e where e.position = c.position + 1 and e.recorded_at < now() - interval '10 s')
 	from checkpoints c order by name`
 
-// ReadStatus reads how far the projections are that ever ran on this database, by name, as the program sees it whose
-// versions are those of ours.
+// ReadStatus returns the status of all projections that ever ran on this database, ordered by name. Those of ours are compared
+// with this program's versions.
 func ReadStatus(ctx context.Context, pool *pgxpool.Pool, ours ...Projection) ([]Status, error) {
 	versions := map[string]Version{}
 	for _, p := range ours {
@@ -51,7 +52,7 @@ func ReadStatus(ctx context.Context, pool *pgxpool.Pool, ours ...Projection) ([]
 	}
 	rows, err := pool.Query(ctx, statusSQL)
 	if err != nil {
-		return nil, fmt.Errorf("read the state of the projections: %w", err)
+		return nil, fmt.Errorf("read the status of the projections: %w", err)
 	}
 	statuses, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Status, error) {
 		s := Status{State: Live}
@@ -73,7 +74,7 @@ func ReadStatus(ctx context.Context, pool *pgxpool.Pool, ours ...Projection) ([]
 		return s, err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read the state of the projections: %w", err)
+		return nil, fmt.Errorf("read the status of the projections: %w", err)
 	}
 	return statuses, nil
 }

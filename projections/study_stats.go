@@ -115,33 +115,40 @@ func (p StudyStats) add(ctx context.Context, tx pgx.Tx, chapters []*chapter) err
 	return userDayTotals().add(ctx, tx, userDays)
 }
 
-// studyStatsFlushBytes is how many bytes of rows, of all studies, a replay collects before it writes them, grouped by study.
-// Rows of a study are read together: a year's statistics are four times as fast when its rows are not scattered over the table.
-const studyStatsFlushBytes = 16 << 20
+// groupBytes is how many bytes of rows, of all studies, a replay collects before it groups them by study. Rows of a study are
+// read together: a year's statistics are four times as fast when its rows are not scattered over the table.
+const groupBytes = 16 << 20
 
 // Replay implements Projection.
 func (p StudyStats) Replay() Replay {
-	return &studyStatsReplay{projection: p, days: dayTotals(), userDays: userDayTotals(), studies: map[string]*studyReplay{}}
+	return &studyStatsReplay{
+		projection: p,
+		studies:    map[string]*studyReplay{},
+		days:       copyBuffer[dayTotal]{table: dayTotals()},
+		userDays:   copyBuffer[userDayTotal]{table: userDayTotals()},
+	}
 }
 
 // studyStatsReplay encodes a study's day as soon as a session of a later day ends.
 type studyStatsReplay struct {
 	projection StudyStats
-	days       table[dayTotal]
-	userDays   table[userDayTotal]
 	studies    map[string]*studyReplay
 	size       int // bytes of rows in studies
+	days       copyBuffer[dayTotal]
+	userDays   copyBuffer[userDayTotal]
 	// late are sessions of days that are encoded already. Sessions of a study never overlap, but a few time zones have turned
 	// their clocks back over midnight, and another program may have written days in any order.
 	late []*chapter
 }
 
-// studyReplay is a study's current day, and the encoded rows of earlier days.
+// studyReplay is a study's current day, and the encoded rows of its earlier days.
 type studyReplay struct {
 	day               dayTotal
 	users             []userDayTotal // in the order of their ids
 	dayRows, userRows []byte
 }
+
+func (r *studyStatsReplay) buffers() []buffer { return []buffer{&r.days, &r.userDays} }
 
 func (r *studyStatsReplay) add(c *chapter) {
 	day, users := r.projection.rows(c)
@@ -151,7 +158,7 @@ func (r *studyStatsReplay) add(c *chapter) {
 		study = &studyReplay{day: day}
 		r.studies[c.study] = study
 	case day.day == study.day.day:
-		r.days.merge(&study.day, &day)
+		r.days.table.merge(&study.day, &day)
 	case day.day < study.day.day:
 		r.late = append(r.late, c)
 		return
@@ -162,73 +169,56 @@ func (r *studyStatsReplay) add(c *chapter) {
 	for i := range users {
 		at, found := slices.BinarySearchFunc(study.users, users[i].user, func(t userDayTotal, id string) int { return cmp.Compare(t.user, id) })
 		if found {
-			r.userDays.merge(&study.users[at], &users[i])
+			r.userDays.table.merge(&study.users[at], &users[i])
 		} else {
 			study.users = slices.Insert(study.users, at, users[i])
 		}
+	}
+	if r.size >= groupBytes {
+		r.group()
 	}
 }
 
 // encode appends the rows of a study's current day to those of its earlier days.
 func (r *studyStatsReplay) encode(study *studyReplay) {
 	before := len(study.dayRows) + len(study.userRows)
-	study.dayRows = r.days.appendRow(study.dayRows, &study.day)
+	study.dayRows = r.days.table.appendRow(study.dayRows, &study.day)
 	for i := range study.users {
-		study.userRows = r.userDays.appendRow(study.userRows, &study.users[i])
+		study.userRows = r.userDays.table.appendRow(study.userRows, &study.users[i])
 	}
 	r.size += len(study.dayRows) + len(study.userRows) - before
 }
 
-func (r *studyStatsReplay) flush() writes {
-	if r.size < studyStatsFlushBytes {
-		return nil
+// group moves the encoded rows to the buffers, study by study.
+func (r *studyStatsReplay) group() {
+	for _, study := range r.studies {
+		r.days.encoded = append(r.days.encoded, study.dayRows...)
+		r.userDays.encoded = append(r.userDays.encoded, study.userRows...)
+		study.dayRows, study.userRows = nil, nil // not [:0]: there may be more studies than memory for their rows
 	}
-	return r.take()
+	r.size = 0
 }
 
-func (r *studyStatsReplay) finish([]*chapter) writes {
+// finish adds the late sessions, after the rows of all days, as the live fold does. The tables have no indexes yet.
+func (r *studyStatsReplay) finish([]*chapter) func(context.Context, pgx.Tx) error {
 	for _, study := range r.studies {
 		r.encode(study)
 	}
-	writeDays := r.take()
-	return func(ctx context.Context, tx pgx.Tx) error {
-		if err := writeDays(ctx, tx); err != nil {
-			return err
-		}
-		return r.addLate(ctx, tx)
-	}
-}
-
-// take returns the encoded rows, grouped by study.
-func (r *studyStatsReplay) take() writes {
-	var days, userDays []byte
-	for _, study := range r.studies {
-		days, userDays = append(days, study.dayRows...), append(userDays, study.userRows...)
-		study.dayRows, study.userRows = nil, nil // not [:0]: there may be more studies than memory for their buffers
-	}
-	r.size = 0
-	return func(ctx context.Context, tx pgx.Tx) error {
-		if err := r.days.copyTo(ctx, tx, days); err != nil {
-			return err
-		}
-		return r.userDays.copyTo(ctx, tx, userDays)
-	}
-}
-
-// addLate adds the late sessions as the live fold does. The tables have no indexes yet.
-func (r *studyStatsReplay) addLate(ctx context.Context, tx pgx.Tx) error {
+	r.group()
 	if len(r.late) == 0 {
 		return nil
 	}
-	if _, err := tx.Exec(ctx, `create unique index late_days on days (`+r.days.keys("")+`);
-		create unique index late_user_days on user_days (`+r.userDays.keys("")+`)`); err != nil {
-		return fmt.Errorf("index the days of late sessions: %w", err)
-	}
-	if err := r.projection.add(ctx, tx, r.late); err != nil {
+	return func(ctx context.Context, tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `create unique index late_days on days (`+r.days.table.keys("")+`);
+			create unique index late_user_days on user_days (`+r.userDays.table.keys("")+`)`); err != nil {
+			return fmt.Errorf("index the days of late sessions: %w", err)
+		}
+		if err := r.projection.add(ctx, tx, r.late); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `drop index late_days, late_user_days`)
 		return err
 	}
-	_, err := tx.Exec(ctx, `drop index late_days, late_user_days`)
-	return err
 }
 
 // StudyStatsQueries reads the study_stats projection. Its methods may be called concurrently.
@@ -237,7 +227,7 @@ type StudyStatsQueries struct {
 	zone *time.Location
 }
 
-// NewStudyStatsQueries reads the tables of a statistics time zone through pool, and waits for them through store.
+// NewStudyStatsQueries reads the tables of a statistics time zone through pool, and waits for the projection through store.
 func NewStudyStatsQueries(pool *pgxpool.Pool, store *eventstore.Store, zone *time.Location) *StudyStatsQueries {
 	return &StudyStatsQueries{queriesOn(StudyStats{Zone: zone}, pool, store), zone}
 }
@@ -245,19 +235,19 @@ func NewStudyStatsQueries(pool *pgxpool.Pool, store *eventstore.Store, zone *tim
 // AllDays is the number of days that stands for every day up to today.
 const AllDays = 0
 
-// StudySummary is what a study did on some days: its ended sessions that started on them.
+// StudySummary holds the totals of a study over a range of days: those of the ended sessions that started on them.
 type StudySummary struct {
 	Sessions     int64
 	Participants int64         // the sum of the sessions' distinct participants
 	Duration     time.Duration // the sum of the sessions' durations; whole milliseconds
-	// MostActive is the user who took part in the most sessions, of several who was there longest, and of several such the
-	// one with the smallest id, byte by byte. It is nil when nobody took part in any.
+	// MostActive is the user who took part in the most sessions. Among several it is the one who was present longest, and among
+	// several of these the one with the smallest id, compared byte by byte. It is nil if nobody took part in a session.
 	MostActive *ActiveUser
-	Days       []DaySummary // every day in order, those without sessions too
-	Position   int64        // in the log: everything up to here counts
+	Days       []DaySummary // every day in order, including days without sessions
+	Position   int64        // in the log: the summary holds every event up to here
 }
 
-// ActiveUser is a user and the number of sessions that the user took part in.
+// ActiveUser is a user and the number of sessions in which the user took part.
 type ActiveUser struct {
 	UserID   string
 	Sessions int64
@@ -269,8 +259,8 @@ type DaySummary struct {
 	Sessions int64
 }
 
-// The rows of the study's days, and of its users on those days, are each next to one another in a primary key. Ids are
-// compared byte by byte, so that ties do not depend on the database's language.
+// The rows of a study's days are adjacent in the primary key, and so are the rows of its users' days. Ids are compared byte by
+// byte, so that the order does not depend on the database's collation.
 const studyStatsSQL = `
 	select c.position, d.participants, d.duration_ms, u.user_id, u.sessions, d.days, d.sessions
 	from checkpoints c
@@ -290,9 +280,9 @@ const studyStatsSQL = `
 	) u on true
 	where c.name = $1`
 
-// Summary reads what a study did on so many days, of which the last is the one of now in the statistics time zone; AllDays
-// begins on the day of the study's first session, and is no day at all when there was none. A session that has just ended
-// may take a fraction of a second to count: see WaitFor. The error is ErrUnavailable, or the database's.
+// Summary returns the totals of a study over a number of days, the last of which is the day of now in the statistics time zone.
+// AllDays begins on the day of the study's first session, and is empty if there was none. A session that has just ended may be
+// missing for a fraction of a second: see WaitFor. The error is ErrUnavailable, or the database's.
 func (q *StudyStatsQueries) Summary(ctx context.Context, studyID string, days int, now time.Time) (StudySummary, error) {
 	today := dayAt(now.In(q.zone))
 	var first *day // nil: any
@@ -302,10 +292,10 @@ func (q *StudyStatsQueries) Summary(ctx context.Context, studyID string, days in
 	}
 	var found StudySummary
 	var active ActiveUser
-	var met []day
+	var daysWithSessions []day
 	var sessions []int64
 	into := []any{&found.Position, &found.Participants, (*milliseconds)(&found.Duration), (*zeronull.Text)(&active.UserID),
-		(*zeronull.Int8)(&active.Sessions), &met, &sessions}
+		(*zeronull.Int8)(&active.Sessions), &daysWithSessions, &sessions}
 	err := q.read(ctx, studyStatsSQL, []any{studyID, first, today}, into, func() error { return nil })
 	if err != nil {
 		return StudySummary{}, err
@@ -313,8 +303,8 @@ func (q *StudyStatsQueries) Summary(ctx context.Context, studyID string, days in
 	if active.UserID != "" {
 		found.MostActive = &active
 	}
-	if first == nil && len(met) > 0 {
-		first = &met[0]
+	if first == nil && len(daysWithSessions) > 0 {
+		first = &daysWithSessions[0]
 	}
 	if first == nil {
 		return found, nil
@@ -322,7 +312,7 @@ func (q *StudyStatsQueries) Summary(ctx context.Context, studyID string, days in
 	next := 0
 	for d := *first; d <= today; d++ {
 		summary := DaySummary{Day: d.midnight()}
-		if next < len(met) && met[next] == d {
+		if next < len(daysWithSessions) && daysWithSessions[next] == d {
 			summary.Sessions = sessions[next]
 			next++
 		}

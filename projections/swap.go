@@ -14,34 +14,34 @@ import (
 )
 
 const (
-	// foldPatience is how long the swap waits for the slice that the live fold is at, which keeps nobody waiting.
-	foldPatience = 20 * time.Second
-	// swapPatience is how long the swap waits for queries on the old tables, while new ones wait behind it. Then it lets them
-	// be before it tries again: for swapPause, and twice as long each time, up to swapPauseMost. A query may hold the tables
-	// for moments, a dump for an hour.
-	swapPatience  = 100 * time.Millisecond
-	swapPause     = 100 * time.Millisecond
-	swapPauseMost = 2 * time.Second
+	// foldLockTimeout is how long the swap waits for the live fold's slice in flight. No query waits meanwhile.
+	foldLockTimeout = 20 * time.Second
+	// tableLockTimeout is how long the swap waits for queries on the live tables, while new queries wait behind it. If it does
+	// not get the lock, it rolls back and retries after a backoff, which doubles from swapBackoff to maxSwapBackoff: a query
+	// holds the tables for moments, a dump for an hour.
+	tableLockTimeout = 100 * time.Millisecond
+	swapBackoff      = 100 * time.Millisecond
+	maxSwapBackoff   = 2 * time.Second
 )
 
-// swap puts the new tables in the place of the live ones, in one transaction. It holds up the live fold, and then the
-// queries, for moments only: where somebody holds the old tables, it lets go of everything and tries again later.
+// swap replaces the live tables by the shadow tables, in one transaction. It blocks the live fold, and then the queries, for
+// moments only: if another transaction holds the live tables, the swap rolls back and retries.
 func (r *Rebuilder) swap(ctx context.Context, claim *pgx.Conn, p Projection, position int64) error {
-	for pause := swapPause; ; pause = min(2*pause, swapPauseMost) {
+	for backoff := swapBackoff; ; backoff = min(2*backoff, maxSwapBackoff) {
 		err := pgx.BeginFunc(ctx, claim, func(tx pgx.Tx) error { return r.swapIn(ctx, tx, p, position) })
 		if err == nil {
 			return nil
 		}
-		if !heldUp(err) {
+		if !lockFailed(err) {
 			return fmt.Errorf("put the new tables of %s in place: %w", p.Name(), err)
 		}
-		// The folds that found the checkpoint held have gone to sleep.
+		// Folds that found the checkpoint locked wait for a notification.
 		if err := pgx.BeginFunc(ctx, claim, func(tx pgx.Tx) error { return eventstore.WakeConsumers(ctx, tx) }); err != nil {
 			return fmt.Errorf("put the new tables of %s in place: %w", p.Name(), err)
 		}
-		r.log.Info("somebody holds the old tables: the new ones wait", "projection", p.Name())
+		r.log.Info("another transaction holds the old tables; retrying the swap", "projection", p.Name(), "backoff", backoff)
 		select {
-		case <-time.After(pause):
+		case <-time.After(backoff):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -51,19 +51,18 @@ func (r *Rebuilder) swap(ctx context.Context, claim *pgx.Conn, p Projection, pos
 	}
 }
 
-// heldUp reports whether a lock could not be had in time, or only at the cost of a deadlock.
-func heldUp(err error) bool {
-	var refused *pgconn.PgError
-	return errors.As(err, &refused) && (refused.Code == "55P03" || refused.Code == "40P01")
+// lockFailed reports whether a lock was not available in time, or only at the cost of a deadlock.
+func lockFailed(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && (pgErr.Code == "55P03" || pgErr.Code == "40P01")
 }
 
-// swapIn locks in the order in which a fold does: the checkpoint, so that no fold is under way and none begins, then the
-// tables.
+// swapIn locks in the same order as a fold: first the checkpoint, so that no fold is in flight and none starts, then the tables.
 func (r *Rebuilder) swapIn(ctx context.Context, tx pgx.Tx, p Projection, position int64) error {
-	if err := waitForLocks(ctx, tx, foldPatience); err != nil {
+	if err := setLockTimeout(ctx, tx, foldLockTimeout); err != nil {
 		return err
 	}
-	// Whatever version the live tables are of.
+	// The live tables may be of any version.
 	if _, err := tx.Exec(ctx, `select from public.checkpoints where split_part(name, '/', 1) = $1 for update`, p.Name()); err != nil {
 		return err
 	}
@@ -74,22 +73,10 @@ func (r *Rebuilder) swapIn(ctx context.Context, tx pgx.Tx, p Projection, positio
 	if err := r.foldRest(ctx, tx, p, position, head); err != nil {
 		return err
 	}
-	if err := waitForLocks(ctx, tx, swapPatience); err != nil {
+	if err := lockLiveTables(ctx, tx, p); err != nil {
 		return err
 	}
-	tables, err := tablesIn(ctx, tx, p.Name())
-	if err != nil {
-		return err
-	}
-	for _, table := range tables {
-		if _, err := tx.Exec(ctx, `lock table `+pgx.Identifier{p.Name(), table}.Sanitize()); err != nil {
-			return err
-		}
-	}
-	if err := carryOwners(ctx, tx, p); err != nil {
-		return err
-	}
-	if err := carryGrants(ctx, tx, p); err != nil {
+	if err := copyPrivileges(ctx, tx, p); err != nil {
 		return err
 	}
 	live, made := pgx.Identifier{p.Name()}.Sanitize(), pgx.Identifier{shadow(p)}.Sanitize()
@@ -105,28 +92,28 @@ func (r *Rebuilder) swapIn(ctx context.Context, tx pgx.Tx, p Projection, positio
 		checkpointName(p), head); err != nil {
 		return err
 	}
-	// Folds that found the checkpoint held have gone to sleep.
+	// Folds that found the checkpoint locked wait for a notification.
 	return eventstore.WakeConsumers(ctx, tx)
 }
 
-// waitForLocks is how long the transaction waits for each lock from here on.
-func waitForLocks(ctx context.Context, tx pgx.Tx, patience time.Duration) error {
-	_, err := tx.Exec(ctx, `select set_config('lock_timeout', $1, true)`, strconv.FormatInt(patience.Milliseconds(), 10))
-	return err
-}
-
-// foldRest folds all events after a position, up to and with another, into the new tables, in a transaction that has
-// other work as well.
-func (r *Rebuilder) foldRest(ctx context.Context, tx pgx.Tx, p Projection, position, upTo int64) error {
-	if err := useSchema(ctx, tx, shadow(p)); err != nil {
+func lockLiveTables(ctx context.Context, tx pgx.Tx, p Projection) error {
+	if err := setLockTimeout(ctx, tx, tableLockTimeout); err != nil {
 		return err
 	}
-	for position < upTo {
-		reached, err := r.foldSome(ctx, tx, p, position, min(catchUpSlice, upTo-position))
-		if err != nil {
+	tables, err := tablesIn(ctx, tx, p.Name())
+	if err != nil {
+		return err
+	}
+	for _, table := range tables {
+		if _, err := tx.Exec(ctx, `lock table `+pgx.Identifier{p.Name(), table}.Sanitize()); err != nil {
 			return err
 		}
-		position = reached
 	}
 	return nil
+}
+
+// setLockTimeout limits how long the transaction waits for each further lock.
+func setLockTimeout(ctx context.Context, tx pgx.Tx, timeout time.Duration) error {
+	_, err := tx.Exec(ctx, `select set_config('lock_timeout', $1, true)`, strconv.FormatInt(timeout.Milliseconds(), 10))
+	return err
 }

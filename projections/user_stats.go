@@ -103,19 +103,23 @@ func (UserStats) Fold(ctx context.Context, tx pgx.Tx, events []eventstore.Record
 }
 
 // Replay implements Projection.
-func (UserStats) Replay() Replay { return &userStatsReplay{userTotals(), map[userKey]*userTotal{}} }
+func (UserStats) Replay() Replay {
+	return &userStatsReplay{map[userKey]*userTotal{}, copyBuffer[userTotal]{table: userTotals()}}
+}
 
 // userStatsReplay keeps all totals in memory until the end: there are as many as users.
 type userStatsReplay struct {
-	table  table[userTotal]
 	totals map[userKey]*userTotal
+	rows   copyBuffer[userTotal]
 }
+
+func (r *userStatsReplay) buffers() []buffer { return []buffer{&r.rows} }
 
 func (r *userStatsReplay) add(c *chapter) {
 	rows := userTotalRows(c)
 	for i := range rows {
 		if total, known := r.totals[rows[i].userKey]; known {
-			r.table.merge(total, &rows[i])
+			r.rows.table.merge(total, &rows[i])
 		} else {
 			first := rows[i] // a copy: its address does not keep rows in memory
 			r.totals[first.userKey] = &first
@@ -123,20 +127,15 @@ func (r *userStatsReplay) add(c *chapter) {
 	}
 }
 
-func (r *userStatsReplay) flush() writes { return nil }
-
-// finish returns the rows in the order of their keys, so that those of a study are stored together.
-func (r *userStatsReplay) finish([]*chapter) writes {
-	return func(ctx context.Context, tx pgx.Tx) error {
-		keys := slices.SortedFunc(maps.Keys(r.totals), func(a, b userKey) int {
-			return cmp.Or(cmp.Compare(a.study, b.study), cmp.Compare(a.user, b.user))
-		})
-		var encoded []byte
-		for _, k := range keys {
-			encoded = r.table.appendRow(encoded, r.totals[k])
-		}
-		return r.table.copyTo(ctx, tx, encoded)
+// finish adds the rows in the order of their keys, so that those of a study are stored together.
+func (r *userStatsReplay) finish([]*chapter) func(context.Context, pgx.Tx) error {
+	keys := slices.SortedFunc(maps.Keys(r.totals), func(a, b userKey) int {
+		return cmp.Or(cmp.Compare(a.study, b.study), cmp.Compare(a.user, b.user))
+	})
+	for _, k := range keys {
+		r.rows.add(r.totals[k])
 	}
+	return nil
 }
 
 // UserStatsQueries reads the user_stats projection. Its methods may be called concurrently.

@@ -9,13 +9,14 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Verify folds the log anew beside the live tables, and tells each difference between the two, as of the same position,
-// which the live fold goes on from meanwhile. It changes nothing. The error is ErrRebuilding where another process is at it.
-func (r *Rebuilder) Verify(ctx context.Context, tell func(Difference), projections ...Projection) error {
-	return r.beside(ctx, projections, r.livePosition, func(ctx context.Context, claim *pgx.Conn, p Projection, position int64) error {
+// Verify folds the log anew into shadow tables, and calls report for each difference between these and the live tables, as of
+// the same position. The live fold goes on meanwhile, and the live tables do not change. The error is ErrRebuilding if another
+// process rebuilds or verifies one of the projections.
+func (r *Rebuilder) Verify(ctx context.Context, report func(Difference), projections ...Projection) error {
+	return r.buildShadow(ctx, projections, r.livePosition, func(ctx context.Context, claim *pgx.Conn, p Projection, position int64) error {
 		// One snapshot for the live tables, their checkpoint and the log.
 		err := pgx.BeginTxFunc(ctx, claim, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error {
-			return r.compare(ctx, tx, p, position, tell)
+			return r.compare(ctx, tx, p, position, report)
 		})
 		if err != nil {
 			return fmt.Errorf("verify %s: %w", p.Name(), err)
@@ -26,17 +27,17 @@ func (r *Rebuilder) Verify(ctx context.Context, tell func(Difference), projectio
 
 const livePositionSQL = `select name, position from public.checkpoints where split_part(name, '/', 1) = $1`
 
-// livePosition is how far the live tables are.
+// livePosition is the target of a verification: the position of the live tables.
 func (r *Rebuilder) livePosition(ctx context.Context, p Projection) (int64, error) {
-	position, err := positionOf(r.pool.QueryRow(ctx, livePositionSQL, p.Name()), p)
+	position, err := scanPosition(r.pool.QueryRow(ctx, livePositionSQL, p.Name()), p)
 	if err != nil {
 		return 0, fmt.Errorf("verify %s: %w", p.Name(), err)
 	}
 	return position, nil
 }
 
-// positionOf is how far the tables are that a row of livePositionSQL tells of. Those of another version cannot be compared.
-func positionOf(row pgx.Row, p Projection) (position int64, err error) {
+// scanPosition scans a row of livePositionSQL. Tables of another version cannot be compared: they are an error.
+func scanPosition(row pgx.Row, p Projection) (position int64, err error) {
 	var checkpoint string
 	err = row.Scan(&checkpoint, &position)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -49,8 +50,9 @@ func positionOf(row pgx.Row, p Projection) (position int64, err error) {
 	return position, err
 }
 
-func (r *Rebuilder) compare(ctx context.Context, tx pgx.Tx, p Projection, position int64, tell func(Difference)) error {
-	live, err := positionOf(tx.QueryRow(ctx, livePositionSQL, p.Name()), p)
+// compare folds the shadow tables up to the position of the live ones, and compares all tables.
+func (r *Rebuilder) compare(ctx context.Context, tx pgx.Tx, p Projection, position int64, report func(Difference)) error {
+	live, err := scanPosition(tx.QueryRow(ctx, livePositionSQL, p.Name()), p)
 	if err != nil {
 		return err
 	}
@@ -60,7 +62,7 @@ func (r *Rebuilder) compare(ctx context.Context, tx pgx.Tx, p Projection, positi
 	if err := r.foldRest(ctx, tx, p, position, live); err != nil {
 		return err
 	}
-	found, err := tablesIn(ctx, tx, p.Name())
+	liveTables, err := tablesIn(ctx, tx, p.Name())
 	if err != nil {
 		return err
 	}
@@ -68,11 +70,11 @@ func (r *Rebuilder) compare(ctx context.Context, tx pgx.Tx, p Projection, positi
 	if err != nil {
 		return err
 	}
-	if !slices.Equal(found, tables) {
-		return fmt.Errorf("its tables are %v and should be %v: studycall rebuild makes them", found, tables)
+	if !slices.Equal(liveTables, tables) {
+		return fmt.Errorf("its tables are %v and should be %v: studycall rebuild makes them", liveTables, tables)
 	}
 	for _, table := range tables {
-		if err := compareTable(ctx, tx, p, table, tell); err != nil {
+		if err := compareTable(ctx, tx, p, table, report); err != nil {
 			return fmt.Errorf("compare %s: %w", table, err)
 		}
 	}
