@@ -8,15 +8,15 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/studycall/studycall/api"
 	"github.com/studycall/studycall/auth"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/membership"
 )
 
-// signedIn calls the handler with the user who sent the request. The error is auth.ErrUnauthenticated for a request without
-// proof of an active account. Then the request must not have been forged by another site's page, and must be within the user's
-// limit.
-func (s *Server) signedIn(handler func(echo.Context, membership.User) error) echo.HandlerFunc {
+// signedIn calls the handler with the user who sent the request. A request without proof of an active account is refused with
+// 401. Then it must not have been forged by another site's page (403), and must be within the user's limit (429).
+func (s *Server) signedIn(handler func(c echo.Context, caller membership.User) error) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		userID, err := s.Authenticator.Authenticate(c.Request())
 		if err != nil {
@@ -26,14 +26,25 @@ func (s *Server) signedIn(handler func(echo.Context, membership.User) error) ech
 		if err != nil {
 			return err
 		}
-		if err := s.crossSite(c.Request()); err != nil {
+		if err := s.refuseForged(c.Request()); err != nil {
 			return err
 		}
-		if err := s.limitUser(caller.ID); err != nil {
+		if err := limited("user", s.users.take(caller.ID, s.Now())); err != nil {
 			return err
 		}
 		return handler(c, caller)
 	}
+}
+
+// member calls the handler for a signed-in user who is an active member of the study in the path. Other users get 403.
+func (s *Server) member(handler func(c echo.Context, studyID string, caller membership.User) error) echo.HandlerFunc {
+	return s.signedIn(func(c echo.Context, caller membership.User) error {
+		studyID := pathID(c, "studyId")
+		if err := s.Access.ActiveMember(c.Request().Context(), studyID, caller.ID); err != nil {
+			return err
+		}
+		return handler(c, studyID, caller)
+	})
 }
 
 // account returns the active account of the user. It is looked up for each request, because a token may outlive the account.
@@ -48,17 +59,20 @@ func (s *Server) account(ctx context.Context, userID string) (membership.User, e
 	return user, nil
 }
 
-// studyOf is the study that the path names, once the caller is known to be an active member of it.
-func (s *Server) studyOf(c echo.Context, caller membership.User) (string, error) {
-	studyID := pathID(c, "studyId")
-	return studyID, s.Access.ActiveMember(c.Request().Context(), studyID, caller.ID)
+// people looks up the current names and avatars of the users in an answer.
+func (s *Server) people(c echo.Context, ids ...string) (api.People, error) {
+	users, err := s.Users.Users(c.Request().Context(), ids)
+	if err != nil {
+		return nil, fmt.Errorf("look up the users in the answer: %w", err)
+	}
+	return users, nil
 }
 
-// pathID is an id in the path, decoded. It may be anything: see membership.PossibleID.
+// pathID returns an id in the path, decoded. It may be any text: see membership.PossibleID.
 func pathID(c echo.Context, name string) string {
 	id := c.Param(name)
 	if c.Request().URL.RawPath == "" {
-		return id // the path was routed decoded
+		return id // the router matched the decoded path
 	}
 	if decoded, err := url.PathUnescape(id); err == nil {
 		return decoded

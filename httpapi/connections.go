@@ -44,8 +44,8 @@ func (s *Server) events(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	studyID, err := s.studyOf(c, caller)
-	if err != nil {
+	studyID := pathID(c, "studyId")
+	if err := s.Access.ActiveMember(r.Context(), studyID, caller.ID); err != nil {
 		return err
 	}
 	if !websocket.IsUpgrade(r) {

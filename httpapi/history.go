@@ -13,27 +13,28 @@ import (
 	"github.com/studycall/studycall/projections"
 )
 
+// The default and the largest number of sessions on a page.
 const (
-	usualLimit = 20
-	mostLimit  = 100
+	defaultLimit = 20
+	largestLimit = 100
 )
 
 type historyAnswer struct {
-	Sessions   []pastSession `json:"sessions"` // the newest first
+	Sessions   []pastSession `json:"sessions"` // newest first
 	Pagination pagination    `json:"pagination"`
 }
 
 type pastSession struct {
 	api.Session
 	Starter          api.Person        `json:"starter"`
-	Participants     []pastParticipant `json:"participants"` // everybody, in order of first join
+	Participants     []pastParticipant `json:"participants"` // all of them, in order of first join
 	ParticipantCount int               `json:"participantCount"`
 }
 
 type pastParticipant struct {
 	ID       string     `json:"id"`
 	UserID   string     `json:"userId"`
-	Duration int64      `json:"duration"` // in seconds
+	Duration int64      `json:"duration"` // seconds
 	User     api.Person `json:"user"`
 }
 
@@ -44,20 +45,15 @@ type pagination struct {
 	TotalPages int64 `json:"totalPages"`
 }
 
-// history shows a page of the study's ended sessions.
-func (s *Server) history(c echo.Context, caller membership.User) error {
-	studyID, err := s.studyOf(c, caller)
-	if err != nil {
-		return err
-	}
+// history answers with a page of the study's ended sessions.
+func (s *Server) history(c echo.Context, studyID string, _ membership.User) error {
 	page, err := s.historyPage(c)
 	if err != nil {
 		return err
 	}
-	var found projections.PastSessions
-	err = read(c, s.History.WaitFor, func(ctx context.Context) (position int64, err error) {
-		found, err = s.History.Page(ctx, studyID, page)
-		return found.Position, err
+	found, err := read(c, s.History, func(ctx context.Context) (projections.PastSessions, int64, error) {
+		found, err := s.History.Page(ctx, studyID, page)
+		return found, found.Position, err
 	})
 	if err != nil {
 		return err
@@ -69,7 +65,7 @@ func (s *Server) history(c echo.Context, caller membership.User) error {
 			ids = append(ids, p.UserID)
 		}
 	}
-	known, err := s.lookUp(c.Request().Context(), ids)
+	people, err := s.people(c, ids...)
 	if err != nil {
 		return err
 	}
@@ -77,30 +73,28 @@ func (s *Server) history(c echo.Context, caller membership.User) error {
 		page.Number, page.Limit, found.Total, (found.Total + page.Limit - 1) / page.Limit,
 	}}
 	for _, session := range found.Sessions {
-		answer.Sessions = append(answer.Sessions, pastSessionOf(studyID, session, known))
+		answer.Sessions = append(answer.Sessions, newPastSession(studyID, session, people))
 	}
-	showPosition(c, found.Position)
 	return c.JSON(http.StatusOK, answer)
 }
 
-// historyPage is the page that the query string asks for.
-func (s *Server) historyPage(c echo.Context) (projections.HistoryPage, error) {
-	var page projections.HistoryPage
-	given, err := parametersOf(c)
+// historyPage reads the parameters of the query string.
+func (s *Server) historyPage(c echo.Context) (page projections.HistoryPage, err error) {
+	query, err := parseParameters(c)
 	if err != nil {
 		return page, err
 	}
-	if page.Number, err = given.number("page", 1, math.MaxInt64); err != nil {
+	if page.Number, err = query.number("page", 1, math.MaxInt64); err != nil {
 		return page, err
 	}
-	if page.Limit, err = given.number("limit", usualLimit, mostLimit); err != nil {
+	if page.Limit, err = query.number("limit", defaultLimit, largestLimit); err != nil {
 		return page, err
 	}
-	start, err := given.stretch("startDate", s.Zone)
+	start, err := query.period("startDate", s.Zone)
 	if err != nil {
 		return page, err
 	}
-	end, err := given.stretch("endDate", s.Zone)
+	end, err := query.period("endDate", s.Zone)
 	if err != nil {
 		return page, err
 	}
@@ -118,17 +112,16 @@ func (s *Server) historyPage(c echo.Context) (projections.HistoryPage, error) {
 	return page, nil
 }
 
-func pastSessionOf(studyID string, session projections.PastSession, known api.People) pastSession {
+func newPastSession(studyID string, session projections.PastSession, people api.People) pastSession {
 	past := pastSession{
 		Session: api.NewSession(studyID, domain.Session{
 			ID: session.ID, StartedBy: session.StartedBy, StartedAt: session.StartedAt, EndedAt: session.EndedAt,
 		}),
-		Starter: known.Person(session.StartedBy), Participants: []pastParticipant{}, ParticipantCount: len(session.Participants),
+		Starter: people.Person(session.StartedBy), Participants: []pastParticipant{}, ParticipantCount: len(session.Participants),
 	}
 	for _, p := range session.Participants {
-		past.Participants = append(past.Participants, pastParticipant{
-			p.ID, p.UserID, domain.Seconds(p.Present), known.Person(p.UserID),
-		})
+		past.Participants = append(past.Participants,
+			pastParticipant{p.ID, p.UserID, domain.Seconds(p.Present), people.Person(p.UserID)})
 	}
 	return past
 }

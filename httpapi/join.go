@@ -14,18 +14,13 @@ type joinAnswer struct {
 	Participant api.Participant `json:"participant"`
 }
 
-// join brings the caller into the session that the body names: 201 the first time, 200 later.
-func (s *Server) join(c echo.Context, caller membership.User) error {
-	ctx, studyID := c.Request().Context(), pathID(c, "studyId")
-	sessionID, malformed := sessionIDOf(c)
-	// The command, which asks too, comes later; and a stranger learns nothing but that.
-	if err := s.Access.ActiveMember(ctx, studyID, caller.ID); err != nil {
+// join brings the caller into the session that the body names: 201 for the first join, 200 for a later one.
+func (s *Server) join(c echo.Context, studyID string, caller membership.User) error {
+	sessionID, err := parseSessionID(c)
+	if err != nil {
 		return err
 	}
-	if malformed != nil {
-		return malformed
-	}
-	joined, err := s.Presence.Join(ctx, presence.Join{
+	joined, err := s.Presence.Join(c.Request().Context(), presence.Join{
 		StudyID: studyID, UserID: caller.ID, SessionID: sessionID, At: s.Now(),
 	})
 	if err != nil {

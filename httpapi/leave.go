@@ -14,9 +14,9 @@ type leaveAnswer struct {
 	Success bool `json:"success"`
 }
 
-// leave takes the caller out of the session that the body names. Whoever joined may, also when no longer a member.
+// leave takes the caller out of the session that the body names. A participant may leave without being a member any more.
 func (s *Server) leave(c echo.Context, caller membership.User) error {
-	sessionID, err := sessionIDOf(c)
+	sessionID, err := parseSessionID(c)
 	if err != nil {
 		return err
 	}

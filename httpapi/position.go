@@ -17,50 +17,57 @@ import (
 const (
 	eventPosition    = "Event-Position"
 	minEventPosition = "Min-Event-Position"
-	// freshTimeout is how long a query waits for the event that the caller insists on.
+	// freshTimeout bounds the wait for the event that Min-Event-Position names.
 	freshTimeout = 2 * time.Second
-	// freshPause is that between two looks at tables that were to hold it and do not.
+	// freshPause is the pause before a query is repeated because its answer was too old.
 	freshPause = 20 * time.Millisecond
 )
 
-// showPosition tells the caller on which event the answer rests.
+// showPosition sets the header Event-Position: the last event that the answer rests on.
 func showPosition(c echo.Context, position int64) {
 	c.Response().Header().Set(eventPosition, strconv.FormatInt(position, 10))
 }
 
-// read makes a query, which tells the position that its answer rests on: once the tables hold the event that the caller
-// insists on, if any. Having waited for that is not enough: folds commit without waiting for the disk, so a crash of Postgres
-// takes back some tenths of a second of them, which this server may have heard of. They are folded again at once, and so
-// an answer that rests on less is not given, but read again while there is time.
-func read(c echo.Context, waitFor func(context.Context, int64) error, query func(context.Context) (int64, error)) error {
+// read makes a query, which also returns the position that its answer rests on, and shows the position. If the request has a
+// Min-Event-Position, read waits until the tables hold that event. It queries again if the answer is older nevertheless: the
+// projections commit asynchronously, so a crash of Postgres may undo some tenths of a second of what the tables held, until
+// the events are folded again.
+func read[T any](c echo.Context, tables waiter, query func(context.Context) (T, int64, error)) (result T, err error) {
 	least, err := leastPosition(c)
 	if err != nil {
-		return err
+		return result, err
 	}
+	ctx, position := c.Request().Context(), int64(-1)
 	if least < 0 {
-		_, err := query(c.Request().Context())
-		return err
-	}
-	ctx, cancel := context.WithTimeout(c.Request().Context(), freshTimeout)
-	defer cancel()
-	for position := int64(-1); position < least && err == nil; {
-		if position >= 0 {
-			err = pause(ctx)
+		result, position, err = query(ctx)
+	} else {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, freshTimeout)
+		defer cancel()
+		for position < least && err == nil {
+			if position >= 0 {
+				err = pause(ctx)
+			}
+			if err == nil {
+				err = tables.WaitFor(ctx, least)
+			}
+			if err == nil {
+				result, position, err = query(ctx)
+			}
 		}
-		if err == nil {
-			err = waitFor(ctx, least)
-		}
-		if err == nil {
-			position, err = query(ctx)
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = &domain.Error{Code: domain.ServiceUnavailable, Details: map[string]any{
+				"field": minEventPosition, "reason": fmt.Sprintf("was not reached within %s", freshTimeout),
+			}}
 		}
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return notReached(fmt.Sprintf("was not reached within %s", freshTimeout))
+	if err == nil {
+		showPosition(c, position)
 	}
-	return err
+	return result, err
 }
 
-// pause is that before another look at tables which a crash took back.
+// pause waits before a query is repeated.
 func pause(ctx context.Context) error {
 	select {
 	case <-time.After(freshPause):
@@ -70,7 +77,7 @@ func pause(ctx context.Context) error {
 	}
 }
 
-// leastPosition is the event that the caller insists on, -1 if none.
+// leastPosition returns the position in Min-Event-Position, or -1 without the header.
 func leastPosition(c echo.Context) (int64, error) {
 	values := c.Request().Header.Values(minEventPosition)
 	if len(values) == 0 {
@@ -81,8 +88,4 @@ func leastPosition(c echo.Context) (int64, error) {
 		return -1, api.Invalid(minEventPosition, "must be a whole number, 0 or greater")
 	}
 	return int64(position), nil
-}
-
-func notReached(reason string) error {
-	return &domain.Error{Code: domain.ServiceUnavailable, Details: map[string]any{"field": minEventPosition, "reason": reason}}
 }

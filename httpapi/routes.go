@@ -38,12 +38,12 @@ func (s *Server) table() []route {
 	query := []string{http.MethodGet, http.MethodHead} // net/http leaves out the body of an answer to HEAD
 	return []route{
 		{methods: command, path: call + "/start", handler: s.signedIn(s.start), notWhileDraining: true},
-		{methods: command, path: call + "/join", handler: s.signedIn(s.join)},
+		{methods: command, path: call + "/join", handler: s.member(s.join)},
 		{methods: command, path: call + "/leave", handler: s.signedIn(s.leave)},
-		{methods: query, path: call + "/status", handler: s.signedIn(s.status)},
-		{methods: query, path: call + "/sessions/:sessionId", handler: s.signedIn(s.session)},
-		{methods: query, path: call + "/history", handler: s.signedIn(s.history)},
-		{methods: query, path: call + "/stats", handler: s.signedIn(s.studyStats)},
+		{methods: query, path: call + "/status", handler: s.member(s.status)},
+		{methods: query, path: call + "/sessions/:sessionId", handler: s.member(s.session)},
+		{methods: query, path: call + "/history", handler: s.member(s.history)},
+		{methods: query, path: call + "/stats", handler: s.member(s.studyStats)},
 		{methods: query, path: call + "/stats/users/:userId", handler: s.signedIn(s.userStats)},
 		{methods: []string{http.MethodGet}, path: call + "/events", handler: s.events, stream: true, notWhileDraining: true},
 

@@ -19,27 +19,21 @@ type sessionAnswer struct {
 type sessionDetail struct {
 	api.Session
 	Starter      api.Person        `json:"starter"`
-	Participants []api.Participant `json:"participants"` // everybody, in order of first join
+	Participants []api.Participant `json:"participants"` // all of them, in order of first join
 }
 
-// session shows one session of the study, open or ended.
-func (s *Server) session(c echo.Context, caller membership.User) error {
-	studyID, err := s.studyOf(c, caller)
-	if err != nil {
-		return err
-	}
+// session answers with one session of the study, open or ended.
+func (s *Server) session(c echo.Context, studyID string, _ membership.User) error {
 	sessionID := pathID(c, "sessionId")
 	if !membership.PossibleID(sessionID) {
 		return domain.ErrSessionNotFound
 	}
-	var session domain.Session
-	var position int64
-	err = read(c, s.Sessions.WaitFor, func(ctx context.Context) (_ int64, err error) {
-		session, position, err = s.Sessions.Session(ctx, studyID, sessionID)
+	session, err := read(c, s.Sessions, func(ctx context.Context) (domain.Session, int64, error) {
+		session, position, err := s.Sessions.Session(ctx, studyID, sessionID)
 		if errors.Is(err, domain.ErrSessionNotFound) {
-			err = nil // it may not be known yet
+			err = nil // the tables may not hold its events yet
 		}
-		return position, err
+		return session, position, err
 	})
 	if err == nil && session.ID == "" {
 		err = domain.ErrSessionNotFound
@@ -51,14 +45,13 @@ func (s *Server) session(c echo.Context, caller membership.User) error {
 	for _, p := range session.Participants {
 		ids = append(ids, p.UserID)
 	}
-	known, err := s.lookUp(c.Request().Context(), ids)
+	people, err := s.people(c, ids...)
 	if err != nil {
 		return err
 	}
-	detail := sessionDetail{api.NewSession(studyID, session), known.Person(session.StartedBy), []api.Participant{}}
+	detail := sessionDetail{api.NewSession(studyID, session), people.Person(session.StartedBy), []api.Participant{}}
 	for _, p := range session.Participants {
-		detail.Participants = append(detail.Participants, api.NewParticipant(session.ID, p, known))
+		detail.Participants = append(detail.Participants, api.NewParticipant(session.ID, p, people))
 	}
-	showPosition(c, position)
 	return c.JSON(http.StatusOK, sessionAnswer{detail})
 }

@@ -12,36 +12,39 @@ import (
 	"github.com/studycall/studycall/membership"
 )
 
-// startAnswer is the open session; Message says that it was open already.
+// startAnswer has the open session. It has a message if the session was open already.
 type startAnswer struct {
 	Session api.StartedSession `json:"session"`
 	Message string             `json:"message,omitempty"`
 }
 
-// start opens a session: 201, or 200 when one is open already. The body says nothing that start needs to know.
+// start opens a session: 201, or 200 when one is open already. The request's body is ignored.
 func (s *Server) start(c echo.Context, caller membership.User) error {
 	if _, err := readBody(c); err != nil {
 		return err
 	}
-	ctx, studyID := c.Request().Context(), pathID(c, "studyId")
-	started, err := s.Commands.StartSession(ctx, commands.StartSession{StudyID: studyID, UserID: caller.ID, At: s.Now()})
+	studyID := pathID(c, "studyId")
+	started, err := s.Commands.StartSession(c.Request().Context(),
+		commands.StartSession{StudyID: studyID, UserID: caller.ID, At: s.Now()})
 	if err != nil {
 		return err
 	}
-	known, err := s.lookUp(ctx, []string{started.StartedBy})
+	people, err := s.people(c, started.StartedBy)
 	if err != nil {
 		return err
 	}
 	session := domain.Session{ID: started.SessionID, StartedBy: started.StartedBy, StartedAt: started.StartedAt}
-	answer, status := startAnswer{Session: api.StartedSession{Session: api.NewSession(studyID, session), Starter: known.Person(started.StartedBy)}}, http.StatusCreated
+	status, answer := http.StatusCreated, startAnswer{Session: api.StartedSession{
+		Session: api.NewSession(studyID, session), Starter: people.Person(started.StartedBy),
+	}}
 	if !started.Created {
-		answer.Message, status = openAlready(language.Speak(c.Response().Header(), c.Request())), http.StatusOK
+		status, answer.Message = http.StatusOK, alreadyOpen(language.Speak(c.Response().Header(), c.Request()))
 	}
 	showPosition(c, started.Position)
 	return c.JSON(status, answer)
 }
 
-func openAlready(l domain.Language) string {
+func alreadyOpen(l domain.Language) string {
 	if l == domain.English {
 		return "A video call is already in progress."
 	}

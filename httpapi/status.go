@@ -11,40 +11,31 @@ import (
 	"github.com/studycall/studycall/membership"
 )
 
-// statusAnswer is the study's open session, null when there is none.
+// statusAnswer has the study's open session; null when none is open.
 type statusAnswer struct {
 	Session *openSession `json:"session"`
 }
 
 type openSession struct {
 	api.Session
-	OnlineCount  int           `json:"onlineCount"`
-	Starter      api.Person    `json:"starter"`
-	Participants []participant `json:"participants"` // those in the call now, in order of first join
+	OnlineCount  int                  `json:"onlineCount"`
+	Starter      api.Person           `json:"starter"`
+	Participants []presentParticipant `json:"participants"` // who is in the call now, in order of first join
 }
 
-// participant is a participant who is in the call.
-type participant struct {
+type presentParticipant struct {
 	api.Participation
 	User api.Person `json:"user"`
 }
 
-// status shows the open session and who is in the call.
-func (s *Server) status(c echo.Context, caller membership.User) error {
-	studyID, err := s.studyOf(c, caller)
-	if err != nil {
-		return err
-	}
-	var session domain.Session
-	var position int64
-	err = read(c, s.Sessions.WaitFor, func(ctx context.Context) (_ int64, err error) {
-		session, position, err = s.Sessions.Open(ctx, studyID)
-		return position, err
+// status answers with the open session and the participants who are in the call.
+func (s *Server) status(c echo.Context, studyID string, _ membership.User) error {
+	session, err := read(c, s.Sessions, func(ctx context.Context) (domain.Session, int64, error) {
+		return s.Sessions.Open(ctx, studyID)
 	})
 	if err != nil {
 		return err
 	}
-	showPosition(c, position)
 	if session.ID == "" {
 		return c.JSON(http.StatusOK, statusAnswer{})
 	}
@@ -54,17 +45,18 @@ func (s *Server) status(c echo.Context, caller membership.User) error {
 			ids = append(ids, p.UserID)
 		}
 	}
-	known, err := s.lookUp(c.Request().Context(), ids)
+	people, err := s.people(c, ids...)
 	if err != nil {
 		return err
 	}
 	open := openSession{
 		Session: api.NewSession(studyID, session), OnlineCount: session.InCall(),
-		Starter: known.Person(session.StartedBy), Participants: []participant{},
+		Starter: people.Person(session.StartedBy), Participants: []presentParticipant{},
 	}
 	for _, p := range session.Participants {
 		if p.InCall() {
-			open.Participants = append(open.Participants, participant{api.NewParticipation(session.ID, p), known.Person(p.UserID)})
+			open.Participants = append(open.Participants,
+				presentParticipant{api.NewParticipation(session.ID, p), people.Person(p.UserID)})
 		}
 	}
 	return c.JSON(http.StatusOK, statusAnswer{&open})

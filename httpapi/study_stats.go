@@ -16,7 +16,7 @@ type studyStatsAnswer struct {
 	Stats studyStats `json:"stats"`
 }
 
-// studyStats is what a study did in a period. All times are in seconds.
+// studyStats are the totals of a study in a period. All durations are in seconds.
 type studyStats struct {
 	Period              string      `json:"period"`
 	TotalSessions       int64       `json:"totalSessions"`
@@ -24,7 +24,7 @@ type studyStats struct {
 	AverageParticipants float64     `json:"averageParticipants"`
 	TotalDuration       int64       `json:"totalDuration"`
 	AverageDuration     int64       `json:"averageDuration"`
-	MostActiveUser      *activeUser `json:"mostActiveUser"`
+	MostActiveUser      *activeUser `json:"mostActiveUser"` // null if nobody took part in a session
 	SessionsPerDay      []dayCount  `json:"sessionsPerDay"` // every day of the period, in order
 }
 
@@ -39,29 +39,20 @@ type dayCount struct {
 	Count int64  `json:"count"`
 }
 
-// studyStats shows what the study did in a period that ends today.
-func (s *Server) studyStats(c echo.Context, caller membership.User) error {
-	studyID, err := s.studyOf(c, caller)
+// studyStats answers with the study's totals in a period that ends today.
+func (s *Server) studyStats(c echo.Context, studyID string, _ membership.User) error {
+	query, err := parseParameters(c)
 	if err != nil {
 		return err
 	}
-	given, err := parametersOf(c)
+	period, err := query.choice("period", "week", "month", "year", "all")
 	if err != nil {
 		return err
 	}
-	period, err := given.choice("period", "week", "month", "year", "all")
-	if err != nil {
-		return err
-	}
-	var found projections.StudySummary
-	err = read(c, s.StudyStats.WaitFor, func(ctx context.Context) (position int64, err error) {
-		found, err = s.StudyStats.Summary(ctx, studyID, daysOf(period), s.Now())
-		return found.Position, err
+	found, err := read(c, s.StudyStats, func(ctx context.Context) (projections.StudySummary, int64, error) {
+		found, err := s.StudyStats.Summary(ctx, studyID, daysOf(period), s.Now())
+		return found, found.Position, err
 	})
-	if err != nil {
-		return err
-	}
-	active, err := s.activeUser(c.Request().Context(), found.MostActive)
 	if err != nil {
 		return err
 	}
@@ -72,17 +63,22 @@ func (s *Server) studyStats(c echo.Context, caller membership.User) error {
 		AverageParticipants: averageToTenths(found.Participants, found.Sessions),
 		TotalDuration:       domain.Seconds(found.Duration),
 		AverageDuration:     averageSeconds(found.Duration, found.Sessions),
-		MostActiveUser:      active,
 		SessionsPerDay:      []dayCount{},
+	}
+	if active := found.MostActive; active != nil {
+		people, err := s.people(c, active.UserID)
+		if err != nil {
+			return err
+		}
+		stats.MostActiveUser = &activeUser{active.UserID, people.Person(active.UserID).Name, active.Sessions}
 	}
 	for _, d := range found.Days {
 		stats.SessionsPerDay = append(stats.SessionsPerDay, dayCount{d.Day.Format(time.DateOnly), d.Sessions})
 	}
-	showPosition(c, found.Position)
 	return c.JSON(http.StatusOK, studyStatsAnswer{stats})
 }
 
-// daysOf is how many days a period has, today included.
+// daysOf returns the number of days in a period, today included.
 func daysOf(period string) int {
 	switch period {
 	case "week":
@@ -96,19 +92,7 @@ func daysOf(period string) int {
 	}
 }
 
-// activeUser adds the name of now.
-func (s *Server) activeUser(ctx context.Context, active *projections.ActiveUser) (*activeUser, error) {
-	if active == nil {
-		return nil, nil // nobody took part in any session
-	}
-	known, err := s.lookUp(ctx, []string{active.UserID})
-	if err != nil {
-		return nil, err
-	}
-	return &activeUser{active.UserID, known.Person(active.UserID).Name, active.Sessions}, nil
-}
-
-// averageToTenths is sum/n to one decimal, half rounded up; 0 of nothing. Whole numbers keep it exact.
+// averageToTenths returns sum/n with one decimal, half rounded up; 0 if n is 0. Integer arithmetic keeps it exact.
 func averageToTenths(sum, n int64) float64 {
 	if n == 0 {
 		return 0
@@ -116,7 +100,7 @@ func averageToTenths(sum, n int64) float64 {
 	return float64((20*sum+n)/(2*n)) / 10
 }
 
-// averageSeconds is sum/n in whole seconds, floored; 0 of nothing.
+// averageSeconds returns sum/n in whole seconds, rounded down; 0 if n is 0.
 func averageSeconds(sum time.Duration, n int64) int64 {
 	if n == 0 {
 		return 0

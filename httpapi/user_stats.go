@@ -16,7 +16,7 @@ type userStatsAnswer struct {
 	Stats userStats `json:"stats"`
 }
 
-// userStats is what a user did in a study. All times are in seconds.
+// userStats are the totals of one user in a study. All durations are in seconds.
 type userStats struct {
 	UserID                string   `json:"userId"`
 	TotalSessions         int64    `json:"totalSessions"`
@@ -29,7 +29,7 @@ type userStats struct {
 	LastSession           api.Time `json:"lastSession"`
 }
 
-// userStats shows what a user did in the study's ended sessions, to that user and to the study's staff.
+// userStats answers with a user's totals over the study's ended sessions, for that user and for the study's staff.
 func (s *Server) userStats(c echo.Context, caller membership.User) error {
 	ctx, studyID, userID := c.Request().Context(), pathID(c, "studyId"), pathID(c, "userId")
 	if err := s.Access.SelfOrStaff(ctx, studyID, caller.ID, userID); err != nil {
@@ -38,15 +38,13 @@ func (s *Server) userStats(c echo.Context, caller membership.User) error {
 	if err := s.Access.EverMember(ctx, studyID, userID); err != nil {
 		return err
 	}
-	var found projections.UserSummary
-	err := read(c, s.UserStats.WaitFor, func(ctx context.Context) (position int64, err error) {
-		found, err = s.UserStats.Summary(ctx, studyID, userID)
-		return found.Position, err
+	found, err := read(c, s.UserStats, func(ctx context.Context) (projections.UserSummary, int64, error) {
+		found, err := s.UserStats.Summary(ctx, studyID, userID)
+		return found, found.Position, err
 	})
 	if err != nil {
 		return err
 	}
-	showPosition(c, found.Position)
 	return c.JSON(http.StatusOK, userStatsAnswer{userStats{
 		UserID:                userID,
 		TotalSessions:         found.Sessions,

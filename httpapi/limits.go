@@ -5,7 +5,11 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+	"golang.org/x/time/rate"
 
 	"github.com/studycall/studycall/domain"
 )
@@ -79,18 +83,7 @@ func (s *Server) limitAddress(r route, request *http.Request) error {
 		limiter = s.connections
 	case costsRequest:
 	}
-	if limiter == nil {
-		return nil
-	}
 	return limited("address", limiter.take(household(clientAddress(request, s.Security.Proxies)), s.Now()))
-}
-
-// limitUser counts the request for the signed-in user.
-func (s *Server) limitUser(userID string) error {
-	if s.users == nil {
-		return nil
-	}
-	return limited("user", s.users.take(userID, s.Now()))
 }
 
 // limited returns the error for a caller who must wait. It names the limit, and the wait in whole seconds.
@@ -99,4 +92,66 @@ func limited(limit string, wait time.Duration) error {
 		return nil
 	}
 	return &domain.Error{Code: domain.RateLimited, Details: map[string]any{"limit": limit, retryAfterDetail: int64(math.Ceil(wait.Seconds()))}}
+}
+
+// bucketLimit bounds the memory of a limiter to some 15 MB.
+const bucketLimit = 50_000
+
+// limiter is a token bucket for each key, for at most size keys. When a new key needs a bucket, the one that was unused for
+// longest makes room, if it is full again and so holds no information. If it is not full, somebody has filled the table from
+// many networks at once. All new keys then share one bucket, so that nobody gets a fresh burst by crowding others out.
+type limiter[K comparable] struct {
+	limit rate.Limit
+	burst int
+	size  int
+
+	mu      sync.Mutex
+	buckets *simplelru.LRU[K, *rate.Limiter]
+	shared  *rate.Limiter
+}
+
+// newLimiter makes the limiter of a rate; nil for no limit.
+func newLimiter[K comparable](perKey Rate, size int) *limiter[K] {
+	if perKey.PerSecond <= 0 {
+		return nil
+	}
+	buckets, err := simplelru.NewLRU[K, *rate.Limiter](size, nil)
+	if err != nil {
+		panic(err) // only for a size below 1
+	}
+	l := &limiter[K]{limit: rate.Limit(perKey.PerSecond), burst: max(perKey.Burst, 1), size: size, buckets: buckets}
+	l.shared = rate.NewLimiter(l.limit, l.burst)
+	return l
+}
+
+// take takes a token from the key's bucket and returns 0. If the bucket is empty, it takes nothing and returns the time until
+// the next token.
+func (l *limiter[K]) take(key K, now time.Time) (wait time.Duration) {
+	if l == nil {
+		return 0
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	bucket := l.bucket(key, now)
+	if bucket.AllowN(now, 1) {
+		return 0
+	}
+	missing := 1 - bucket.TokensAt(now)
+	return time.Duration(math.Ceil(missing / float64(l.limit) * float64(time.Second)))
+}
+
+// bucket finds or makes the bucket of the key.
+func (l *limiter[K]) bucket(key K, now time.Time) *rate.Limiter {
+	if bucket, known := l.buckets.Get(key); known {
+		return bucket
+	}
+	if l.buckets.Len() == l.size {
+		_, oldest, _ := l.buckets.GetOldest()
+		if oldest.TokensAt(now) < float64(l.burst) {
+			return l.shared
+		}
+	}
+	bucket := rate.NewLimiter(l.limit, l.burst)
+	l.buckets.Add(key, bucket)
+	return bucket
 }
