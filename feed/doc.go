@@ -1,11 +1,11 @@
-// Package feed streams the log to whoever subscribes: a study's events over a WebSocket, each a JSON text frame, first what
-// is in the log after a position, then what comes. It also hands every new event to whoever else on this server wants to
-// hear of it. Who may subscribe is its caller's business.
+// Package feed streams the event log to subscribers: a study's events over a WebSocket, each as a JSON text frame, first those
+// that the log holds after a position, then new ones. It also passes every new event to one observer in this server. The caller
+// decides who may subscribe.
 //
-// A subscriber gets each event of its study exactly once, in the order of the log, from the position on that it named: there
-// is no seam between what was there and what comes. A position is all that a subscriber has to remember to resume.
+// A subscriber gets each event of its study after the position exactly once, in the order of the log, without a gap between old
+// and new events. A subscriber that remembers the last position it got can resume.
 //
-// One goroutine follows the log for all subscribers, and encodes an event once for all of them. What was there before is
-// read from the study's own stream, at the pace at which the subscriber takes it. A subscriber that does not keep up with
-// what comes is closed with TooSlow, and resumes from the last position it has.
+// One goroutine follows the log for all subscribers, and encodes an event once for all of them. Old events are read from the
+// study's own stream, at the pace at which the subscriber takes them. A subscriber that is too slow for new events is closed
+// with closecode.TooSlow.
 package feed

@@ -2,17 +2,36 @@ package feed
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/studycall/studycall/api"
 	"github.com/studycall/studycall/closecode"
 	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/websocket"
 )
+
+const (
+	// maxMessage limits what a subscriber may send, in bytes. Subscribers should send nothing.
+	maxMessage = 4 << 10
+	// pingInterval is the time between two pings of a subscriber, and pingTimeout how long it may take to answer one.
+	pingInterval = 25 * time.Second
+	pingTimeout  = time.Minute
+	// retryPause is the pause before the log is read again after an error.
+	retryPause = 200 * time.Millisecond
+	// closeTimeout bounds the wait for subscribers who do not take the close frame.
+	closeTimeout = 10 * time.Second
+)
+
+// ErrNotFollowing refuses subscribers until this server follows the log.
+var ErrNotFollowing = errors.New("the log is not followed yet")
 
 // Log is what feeds need of the event store.
 type Log interface {
@@ -22,10 +41,7 @@ type Log interface {
 	ReadStreamPage(ctx context.Context, stream string, after int64, limit int) ([]eventstore.Recorded, error)
 }
 
-// ErrNotFollowing says that this server does not follow the log yet.
-var ErrNotFollowing = errors.New("the log is not followed yet")
-
-// Config is what feeds are made of.
+// Config configures feeds.
 type Config struct {
 	Log Log
 	// Observe is called with every event that is appended after Run has begun, in order, by one goroutine. It must not block.
@@ -33,18 +49,18 @@ type Config struct {
 	Logger  *slog.Logger
 }
 
-// Feeds are the subscribers of this server. Its methods may be called concurrently.
+// Feeds are the subscribers of this server. The methods may be called concurrently.
 type Feeds struct {
-	config  Config
-	sockets *websocket.Server
-
-	following chan struct{} // closed when the tail has been opened
+	config    Config
+	sockets   *websocket.Server
+	tail      *eventstore.Tail // used by Run alone; nil until Run follows the log
+	following chan struct{}    // closed once Run follows the log
 
 	mu      sync.Mutex
 	byStudy map[string]map[*Subscriber]struct{}
 }
 
-// New makes feeds without subscribers. Run them.
+// New makes feeds without subscribers. Call Run.
 func New(config Config) *Feeds {
 	return &Feeds{
 		config: config,
@@ -57,31 +73,14 @@ func New(config Config) *Feeds {
 	}
 }
 
-const (
-	// pingInterval is the time between two pings of a subscriber, and pingTimeout how long it may take to answer one.
-	pingInterval = 25 * time.Second
-	pingTimeout  = time.Minute
-	// maxMessage is enough to tell that a subscriber sends something, which none should.
-	maxMessage = 4 << 10
-	// retryPause is how long to wait before the log is read again after it could not be.
-	retryPause = 200 * time.Millisecond
-	// closeTimeout bounds the wait for subscribers who do not take the close frame.
-	closeTimeout = 10 * time.Second
-)
-
-// Run follows the log until ctx ends. While the log cannot be read it tries again.
+// Run follows the log from its end until ctx ends or the store is closed. After an error it retries.
 func (f *Feeds) Run(ctx context.Context) {
-	tail := f.open(ctx)
-	if tail == nil {
-		return
-	}
-	close(f.following)
-	for {
-		events, err := tail.Next(ctx)
+	for ctx.Err() == nil {
+		events, err := f.next(ctx)
 		switch {
-		case ctx.Err() != nil, errors.Is(err, eventstore.ErrClosed):
+		case errors.Is(err, eventstore.ErrClosed):
 			return
-		case err != nil:
+		case err != nil && ctx.Err() == nil:
 			f.config.Logger.Debug("could not follow the log", "error", err)
 			pause(ctx)
 		}
@@ -92,17 +91,18 @@ func (f *Feeds) Run(ctx context.Context) {
 	}
 }
 
-// open follows the log from its end, or gives nil when ctx ends first.
-func (f *Feeds) open(ctx context.Context) *eventstore.Tail {
-	for ctx.Err() == nil {
-		head, err := f.config.Log.Head(ctx)
-		if err == nil {
-			return f.config.Log.Tail(head)
-		}
-		f.config.Logger.Debug("could not follow the log", "error", err)
-		pause(ctx)
+// next waits for new events. The first call opens the tail instead.
+func (f *Feeds) next(ctx context.Context) ([]eventstore.Recorded, error) {
+	if f.tail != nil {
+		return f.tail.Next(ctx)
 	}
-	return nil
+	head, err := f.config.Log.Head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	f.tail = f.config.Log.Tail(head)
+	close(f.following)
+	return nil, nil
 }
 
 func pause(ctx context.Context) {
@@ -126,7 +126,7 @@ func (f *Feeds) Serve(w http.ResponseWriter, r *http.Request, subscription Subsc
 	return nil
 }
 
-// Head is the position of the latest event in the log.
+// Head returns the position of the latest event in the log.
 func (f *Feeds) Head(ctx context.Context) (int64, error) {
 	head, err := f.config.Log.Head(ctx)
 	if err != nil {
@@ -135,15 +135,13 @@ func (f *Feeds) Head(ctx context.Context) (int64, error) {
 	return head, nil
 }
 
-// Subscribers are those at this moment.
+// Subscribers returns the current subscribers.
 func (f *Feeds) Subscribers() []*Subscriber {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var all []*Subscriber
-	for _, some := range f.byStudy {
-		for s := range some {
-			all = append(all, s)
-		}
+	for _, subscribers := range f.byStudy {
+		all = slices.AppendSeq(all, maps.Keys(subscribers))
 	}
 	return all
 }
@@ -156,20 +154,31 @@ func (f *Feeds) Close(ctx context.Context) error {
 	return f.sockets.Close(ctx, websocket.Restart)
 }
 
-// deliver gives an event to all subscribers of its study.
+// frame is an event, encoded once for all subscribers.
+type frame struct {
+	position int64
+	text     websocket.Frame
+}
+
+func encode(event eventstore.Recorded) frame {
+	encoded, err := json.Marshal(api.NewEvent(event))
+	if err != nil {
+		panic(err) // cannot happen: Postgres stores the data as valid JSON
+	}
+	return frame{event.Position, websocket.Text(encoded)}
+}
+
+// deliver sends an event to all subscribers of its study.
 func (f *Feeds) deliver(event eventstore.Recorded) {
 	f.mu.Lock()
-	subscribers := make([]*Subscriber, 0, len(f.byStudy[event.Study()]))
-	for s := range f.byStudy[event.Study()] {
-		subscribers = append(subscribers, s)
-	}
+	subscribers := slices.Collect(maps.Keys(f.byStudy[event.Study()]))
 	f.mu.Unlock()
 	if len(subscribers) == 0 {
 		return
 	}
-	sent := encode(event)
+	encoded := encode(event)
 	for _, s := range subscribers {
-		s.deliver(sent)
+		s.deliver(encoded)
 	}
 }
 

@@ -11,46 +11,47 @@ import (
 )
 
 const (
-	// pageSize is how many events a subscriber that catches up is sent at once.
+	// pageSize is how many old events a subscriber is sent at once.
 	pageSize = 500
-	// pendingLimit is how many events that come meanwhile are held; if there are more, they are read from the log.
+	// pendingLimit is how many new events are held during the catch-up. If there are more, they are read from the log.
 	pendingLimit = 500
 )
 
-// Subscription is who subscribes to which study's events, after which position of the log.
+// Subscription names the subscriber, the study, and the position after which the feed begins.
 type Subscription struct {
 	StudyID, UserID string
 	After           int64
 }
 
-// Subscriber is somebody's feed.
+// Subscriber is one open feed. It begins by catching up: it sends old events from the log and holds new ones. Then it is live,
+// and sends new events at once.
 type Subscriber struct {
 	Subscription
 
-	feeds *Feeds
-	conn  *websocket.Conn
-	over  context.CancelFunc
-	done  chan struct{} // closed when it has caught up, or will not
+	feeds  *Feeds
+	conn   *websocket.Conn
+	cancel context.CancelFunc
+	done   chan struct{} // closed when the catch-up has ended
 
 	mu      sync.Mutex
-	live    bool   // it has caught up
-	last    int64  // position of the last event sent, once live
-	pending []sent // what came while it caught up
-	missed  bool   // more came than is held
+	live    bool
+	last    int64   // position of the last event sent, once live
+	pending []frame // new events during the catch-up
+	missed  bool    // more than pendingLimit events came during the catch-up
 }
 
 func newSubscriber(f *Feeds, subscription Subscription) *Subscriber {
 	return &Subscriber{Subscription: subscription, feeds: f, done: make(chan struct{})}
 }
 
-// Revoke closes the feed of a user who is no longer allowed to read the study's events.
+// Revoke closes the feed of a user who may no longer read the study's events.
 func (s *Subscriber) Revoke() { s.conn.Close(closecode.Removed) }
 
 // Open implements websocket.Handler.
 func (s *Subscriber) Open(conn *websocket.Conn) {
-	ctx, over := context.WithCancel(context.Background())
-	s.conn, s.over = conn, over
-	// From here on what comes is held, so that what is read from the log afterwards lacks nothing of what was before.
+	ctx, cancel := context.WithCancel(context.Background())
+	s.conn, s.cancel = conn, cancel
+	// New events are held from here on, before the log is read, so that none is missed between the two.
 	s.feeds.add(s)
 	go func() {
 		defer close(s.done)
@@ -62,17 +63,17 @@ func (s *Subscriber) Open(conn *websocket.Conn) {
 	}()
 }
 
-// Message implements websocket.Handler: a subscriber has nothing to say.
+// Message implements websocket.Handler. Subscribers must not send anything.
 func (s *Subscriber) Message(conn *websocket.Conn, _ []byte, _ bool) { conn.Close(closecode.BadPacket) }
 
 // Closed implements websocket.Handler.
 func (s *Subscriber) Closed(*websocket.Conn, error) {
 	s.feeds.remove(s)
-	s.over()
+	s.cancel()
 	<-s.done
 }
 
-// catchUp sends what is in the study's stream after the position, then what came meanwhile, and then lets come what comes.
+// catchUp sends the events of the study's stream after the position, then those that came meanwhile, and makes the feed live.
 func (s *Subscriber) catchUp(ctx context.Context) error {
 	log, stream, last := s.feeds.config.Log, eventstore.Stream(s.StudyID), s.After
 	version, err := log.VersionAt(ctx, stream, s.After)
@@ -88,7 +89,7 @@ func (s *Subscriber) catchUp(ctx context.Context) error {
 			return nil
 		}
 		for _, event := range events {
-			s.conn.Send(encode(event).frame)
+			s.conn.Send(encode(event).text)
 			version, last = event.Version, event.Position
 		}
 		if err := s.conn.Drained(ctx); err != nil {
@@ -97,8 +98,8 @@ func (s *Subscriber) catchUp(ctx context.Context) error {
 	}
 }
 
-// goLive sends what came in the meantime and was not read from the log. It reports false where more came than was held: that
-// is in the log by now.
+// goLive makes the feed live and sends the pending events, except those up to last, which were read from the log. If events
+// were missed, it returns false, and the log has to be read again.
 func (s *Subscriber) goLive(last int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,8 +115,8 @@ func (s *Subscriber) goLive(last int64) bool {
 	return true
 }
 
-// deliver takes an event that has just come.
-func (s *Subscriber) deliver(event sent) {
+// deliver sends a new event, or holds it during the catch-up.
+func (s *Subscriber) deliver(event frame) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -128,10 +129,10 @@ func (s *Subscriber) deliver(event sent) {
 	}
 }
 
-// send leaves out what was read from the log before it was heard of.
-func (s *Subscriber) send(event sent) {
+// send sends an event unless it was sent before. The caller holds the lock.
+func (s *Subscriber) send(event frame) {
 	if event.position > s.last {
 		s.last = event.position
-		s.conn.Send(event.frame)
+		s.conn.Send(event.text)
 	}
 }

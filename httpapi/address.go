@@ -3,31 +3,38 @@ package httpapi
 import (
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
-// clientAddress is where a request comes from: the peer, or, when that is one of our proxies, whom it says it speaks for.
-// Every proxy adds its peer at the end of X-Forwarded-For, and what was there before is only what that peer said; so it is
-// read from the end, as far as the proxies are ours. What cannot be read is nobody's word, and ends it.
+// clientAddress returns the address that a request comes from: the peer, or, if the peer is a trusted proxy, the client that
+// the proxy names. Every proxy appends its peer to X-Forwarded-For, and the entries before are only what that peer claimed. So
+// the list is read from its end, for as long as the address found is that of a trusted proxy. An entry that cannot be parsed
+// ends the search.
 func clientAddress(r *http.Request, proxies []netip.Prefix) netip.Addr {
+	client := peerAddress(r)
+	if len(proxies) == 0 {
+		return client
+	}
+	forwarded := strings.Join(r.Header["X-Forwarded-For"], ",")
+	for forwarded != "" && among(proxies, client) {
+		comma := strings.LastIndexByte(forwarded, ',')
+		address, ok := parseAddress(strings.Trim(forwarded[comma+1:], " \t"))
+		if !ok {
+			break
+		}
+		client, forwarded = address, forwarded[:max(comma, 0)]
+	}
+	return client
+}
+
+// peerAddress returns the address of the other end of the connection; the zero Addr if it is unknown.
+func peerAddress(r *http.Request) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return netip.Addr{}
 	}
-	client := peer.Addr().Unmap().WithZone("")
-	if len(proxies) == 0 {
-		return client
-	}
-	said := strings.Join(r.Header["X-Forwarded-For"], ",")
-	for said != "" && among(proxies, client) {
-		comma := strings.LastIndexByte(said, ',')
-		address, ok := parseAddress(strings.Trim(said[comma+1:], " \t"))
-		if !ok {
-			break
-		}
-		client, said = address, said[:max(comma, 0)]
-	}
-	return client
+	return peer.Addr().Unmap().WithZone("")
 }
 
 // parseAddress reads an address with or without a port, which some proxies add.
@@ -44,36 +51,23 @@ func parseAddress(text string) (netip.Addr, bool) {
 }
 
 func among(networks []netip.Prefix, address netip.Addr) bool {
-	for _, network := range networks {
-		if network.Contains(address) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(networks, func(network netip.Prefix) bool { return network.Contains(address) })
 }
 
-// secure reports whether the client came by TLS, to us or to one of our proxies.
+// secure reports whether the client used TLS to connect to this server or to a trusted proxy.
 func secure(r *http.Request, proxies []netip.Prefix) bool {
-	if r.TLS != nil {
-		return true
-	}
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	return err == nil && among(proxies, peer.Addr().Unmap()) && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
+	return r.TLS != nil || among(proxies, peerAddress(r)) && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
 }
 
-// householdBits are those that the addresses of one IPv6 customer share at most: providers give a /56 to a home, and a /48 to
-// whoever asks, from which 256 households can be made, far fewer than a limiter keeps.
+// householdBits is the length of the prefix that all addresses of one IPv6 customer share. Providers assign a /56 to a home,
+// and a /48 on request, which has 256 households: far fewer than a limiter keeps.
 const householdBits = 56
 
-// household is the network that one client has to itself: an IPv4 address, or the bits from which an IPv6 client can take
-// as many addresses as it likes.
+// household returns the network that one client has to itself: an IPv4 address, or the prefix within which an IPv6 client can
+// choose its address freely.
 func household(address netip.Addr) netip.Addr {
 	if !address.Is6() {
 		return address
 	}
-	network, err := address.Prefix(householdBits)
-	if err != nil {
-		return address
-	}
-	return network.Addr()
+	return netip.PrefixFrom(address, householdBits).Masked().Addr()
 }

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,24 +21,24 @@ import (
 )
 
 const (
-	// retryAfter is what a 503 asks for, in seconds: a database that fails over or restarts is back in about that time.
+	// retryAfter is the Retry-After of a 503 in seconds: about the time in which a database fails over or restarts.
 	retryAfter = 2
-	// retryAfterDetail is the detail of a 429 that says how many seconds to wait.
+	// retryAfterDetail is the detail of a 429 with the wait in seconds.
 	retryAfterDetail = "retryAfter"
 )
 
-// errTooLarge is a body beyond the limit.
+// errTooLarge refuses a body over the limit.
 var errTooLarge = &domain.Error{Code: domain.PayloadTooLarge, Details: map[string]any{"field": "body", "limit": bodyLimit}}
 
-// bodyError is an error about something that the request's body names, so that 404, which speaks of the path, is not the
-// answer.
+// bodyError is an error about an object that the request's body names. It is answered with 400 instead of 404, because 404 is
+// about the path.
 type bodyError struct{ error }
 
-// Unwrap gives the error itself.
+// Unwrap returns the error itself.
 func (e bodyError) Unwrap() error { return e.error }
 
-// toClient is the one place where errors become statuses: the status, and what the client gets to know. Whatever is not
-// expected is a SERVER_ERROR without details.
+// toClient is the one place where errors become statuses. It returns the status and the error that the client sees. An unexpected
+// error is a SERVER_ERROR without details.
 func toClient(err error) (int, *domain.Error) {
 	known := expected(err)
 	status := statusOf(known.Code)
@@ -49,6 +48,7 @@ func toClient(err error) (int, *domain.Error) {
 	return status, known
 }
 
+// expected returns the client's view of an error.
 func expected(err error) *domain.Error {
 	var known *domain.Error
 	var routing *echo.HTTPError
@@ -68,7 +68,7 @@ func expected(err error) *domain.Error {
 	}
 }
 
-// unavailable reports whether the same request may well succeed a little later.
+// unavailable reports whether the same request may succeed a little later.
 func unavailable(err error) bool {
 	return errors.Is(err, eventstore.ErrUnavailable) || errors.Is(err, eventstore.ErrClosed) ||
 		errors.Is(err, projections.ErrUnavailable) || errors.Is(err, membership.ErrUnavailable) ||
@@ -100,33 +100,32 @@ func statusOf(code domain.Code) int {
 	}
 }
 
-// fail logs an error if it has to be, and answers with it unless an answer has begun.
+// fail logs an error if it has to be logged, and answers with it unless an answer has begun.
 func (s *Server) fail(c echo.Context, err error) {
-	status, _ := toClient(err)
+	status, known := toClient(err)
 	s.logFailure(c, status, err)
 	if !c.Response().Committed {
-		_ = answerFailure(c.Response(), c.Request(), err)
+		answerFailure(c, status, known)
 	}
 }
 
-// answerFailure is the answer to a request that failed. The error is that the caller is gone.
-func answerFailure(w http.ResponseWriter, r *http.Request, err error) error {
-	status, known := toClient(err)
-	answer := api.NewError(known, language.Speak(w.Header(), r))
+// answerFailure answers a failed request.
+func answerFailure(c echo.Context, status int, known *domain.Error) {
+	header := c.Response().Header()
+	answer := api.NewError(known, language.Speak(header, c.Request()))
 	wait := answer.Details[retryAfterDetail]
 	if status == http.StatusServiceUnavailable {
 		wait = retryAfter
 	}
 	if wait != nil {
-		w.Header().Set(echo.HeaderRetryAfter, fmt.Sprint(wait))
+		header.Set(echo.HeaderRetryAfter, fmt.Sprint(wait))
 	}
-	w.Header().Set(echo.HeaderContentType, echo.MIMEApplicationJSON)
-	w.WriteHeader(status)
-	return json.NewEncoder(w).Encode(answer)
+	header.Del(eventPosition)  // a failure rests on no event
+	_ = c.JSON(status, answer) // fails only if the client is gone
 }
 
-// logFailure logs what an operator has to know of: our own mistakes and a database that is away, but neither what a
-// client did wrong nor that it went away.
+// logFailure logs what an operator must know: errors of the program, and a database that is unavailable. It does not log
+// mistakes of clients, nor that a client closed its connection.
 func (s *Server) logFailure(c echo.Context, status int, err error) {
 	ctx := c.Request().Context()
 	if errors.As(err, new(*domain.Error)) || status < http.StatusInternalServerError || errors.Is(ctx.Err(), context.Canceled) {

@@ -10,7 +10,7 @@ import (
 	"github.com/studycall/studycall/domain"
 )
 
-// readyTimeout is how long readiness may take to find out: whoever asks, asks every few seconds.
+// readyTimeout bounds the check of readiness, which balancers repeat every few seconds.
 const readyTimeout = 2 * time.Second
 
 type healthAnswer struct {
@@ -22,12 +22,12 @@ type readyAnswer struct {
 	Checks any    `json:"checks"`
 }
 
-// health says that the program answers, whatever the state of the database: restarting it would not help that.
+// health answers 200 whatever the state of the database, because a restart of the program would not help the database.
 func (s *Server) health(c echo.Context) error {
 	return c.JSON(http.StatusOK, healthAnswer{"ok"})
 }
 
-// ready says whether requests should be sent here: 503 when not.
+// ready answers 200 if requests should be sent to this server, and 503 if not.
 func (s *Server) ready(c echo.Context) error {
 	ctx, cancel := context.WithTimeout(c.Request().Context(), readyTimeout)
 	defer cancel()
