@@ -7,7 +7,7 @@ import "github.com/studycall/studycall/websocket"
 
 // After these codes a client may connect again.
 //
-//nolint:gochecknoglobals // constants: Go has none of struct types
+//nolint:gochecknoglobals,errname // constants: Go has none of struct types
 var (
 	TooSlow     = websocket.CloseCode{Number: 4001, Text: "too slow, reconnect"}
 	RateLimited = websocket.CloseCode{Number: 4002, Text: "rate limited, reconnect later"}
@@ -18,7 +18,7 @@ var (
 
 // After these codes a client must not connect again.
 //
-//nolint:gochecknoglobals // constants: Go has none of struct types
+//nolint:gochecknoglobals,errname // constants: Go has none of struct types
 var (
 	// Removed says that the user may not be connected any more.
 	Removed   = websocket.CloseCode{Number: 4503, Text: "removed"}

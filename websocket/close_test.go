@@ -31,6 +31,8 @@ func checkClose(t *testing.T, conn *gorilla.Conn, want websocket.CloseCode) {
 }
 
 // appCode is a close code of an application.
+//
+//nolint:errname // first of all a code
 var appCode = websocket.CloseCode{Number: 4500, Text: "removed"}
 
 // However this side closes, the peer gets the code, and the handler the same code as the cause, once.

@@ -66,7 +66,7 @@ func (c *Conn) Send(frames ...Frame) {
 }
 
 // Drained waits until the queue is empty. The rest of a frame that the network takes in parts may still wait. The error is that of
-// ctx, or ErrClosed if Close was called or the connection has ended. It lets a sender with much to send wait for the peer.
+// ctx, or ErrClosed if Close was called or the connection has ended. A sender of much data uses it to wait for the peer.
 func (c *Conn) Drained(ctx context.Context) error {
 	c.mu.Lock()
 	empty := c.queue.whenEmpty()

@@ -109,7 +109,7 @@ func (w *wire) Write(p []byte) (int, error) {
 	return len(p), err
 }
 
-// isBroken reports whether either side hung up just now. After any other failure, the peer is gone since an unknown time.
+// isBroken reports whether either side hung up just now. After any other failure, the peer disconnected at an unknown time.
 func isBroken(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, net.ErrClosed)
 }

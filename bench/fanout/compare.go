@@ -10,9 +10,9 @@ import (
 // Plan is what to measure.
 type Plan struct {
 	Shape  Shape
-	Rounds int             // medians are taken over the rounds
-	Each   time.Duration   // of load per server and round
-	Done   func(round int) // called with 1 after each round of a load
+	Rounds int              // medians are taken over the rounds
+	Each   time.Duration    // of load per server and round
+	Done   func(rounds int) // called after each round of a load, with 1
 }
 
 // Servers are the two servers that are compared. The program's database must hold the users and studies of UserID and StudyID.
