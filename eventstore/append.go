@@ -7,7 +7,7 @@ import (
 	"github.com/studycall/studycall/domain"
 )
 
-// ErrConflict means that the stream is not at the expected version: somebody else has appended. Nothing was written.
+// ErrConflict means that the stream is not at the expected version: another append came first. Nothing was written.
 var ErrConflict = errors.New("the stream is not at the expected version")
 
 // ErrUnavailable means that the database was unavailable, or became unavailable during the append. It is not known whether

@@ -13,11 +13,11 @@ import (
 	"github.com/studycall/studycall/eventstore"
 )
 
-// want is what must become of one append of a batch.
+// want is the result that an append of a batch must have.
 type want struct {
 	position int64  // 0: it fails
-	err      error  // if it fails
-	sqlState string // or if it fails so
+	err      error  // if it fails with this error
+	sqlState string // if it fails with an error of the database
 }
 
 func (w want) check(t *testing.T, name string, got outcome) {
@@ -31,11 +31,11 @@ func (w want) check(t *testing.T, name string, got outcome) {
 	case w.sqlState != "" && (!errors.As(got.err, &refused) || refused.Code != w.sqlState):
 		t.Errorf("%s: got error %v, want SQLSTATE %s", name, got.err, w.sqlState)
 	case w.sqlState != "" && (errors.Is(got.err, eventstore.ErrConflict) || errors.Is(got.err, eventstore.ErrUnavailable)):
-		t.Errorf("%s: got error %v, which says something else too", name, got.err)
+		t.Errorf("%s: got error %v, want only SQLSTATE %s", name, got.err, w.sqlState)
 	}
 }
 
-func TestABatchGivesEachItsOwnVerdict(t *testing.T) {
+func TestEachAppendOfABatchHasItsOwnResult(t *testing.T) {
 	t.Parallel()
 	type command struct {
 		name     string
@@ -45,7 +45,7 @@ func TestABatchGivesEachItsOwnVerdict(t *testing.T) {
 		want     want
 	}
 	conflict := want{err: eventstore.ErrConflict}
-	// Postgres has no NUL in texts: a row that fails whatever else is in the batch.
+	// Postgres texts cannot hold a NUL, so this row always fails.
 	nul, badRow := muted("s\x00", "x"), want{sqlState: "22021"}
 	one := func(user string) []domain.Event { return []domain.Event{muted("s", user)} }
 	for name, batch := range map[string][]command{
@@ -69,13 +69,13 @@ func TestABatchGivesEachItsOwnVerdict(t *testing.T) {
 			{"one", "call-a", 0, []domain.Event{nul}, badRow},
 			{"another", "call-b", 0, []domain.Event{nul}, badRow},
 		},
-		"one stream, one after the other": {
+		"appends to one stream, in order": {
 			{"first", "call-a", 0, one("a"), want{position: 3}},
 			{"neighbour", "call-b", 0, one("b"), want{position: 4}},
 			{"second", "call-a", 1, one("c"), want{position: 5}},
 			{"third", "call-a", 2, one("d"), want{position: 6}},
 		},
-		"one stream, all at once": {
+		"appends to one stream, at the same version": {
 			{"first", "call-a", 0, one("a"), want{position: 3}},
 			{"second", "call-a", 0, one("x"), conflict},
 			{"third", "call-a", 0, one("y"), conflict},
@@ -84,11 +84,11 @@ func TestABatchGivesEachItsOwnVerdict(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newServer(t)
-			mustAppend(t, s, "call-old", 0, muted("s", "old"))
+			appendEvents(t, s, "call-old", 0, muted("s", "old"))
 			release := holdCommits(t, s, "call-first")
 			outcomes := make([]<-chan outcome, len(batch))
 			for i, c := range batch {
-				outcomes[i] = appending(s, c.stream, c.expected, c.events...)
+				outcomes[i] = appendAsync(s, c.stream, c.expected, c.events...)
 				check.Eventually(t, "the append is queued", func() bool { return s.Queued() == i+1 })
 			}
 			release()
@@ -101,13 +101,13 @@ func TestABatchGivesEachItsOwnVerdict(t *testing.T) {
 					}
 				}
 			}
-			holds(t, s, log...)
+			wantLog(t, s, log...)
 		})
 	}
 }
 
-// Far more than one batch takes, with every third in conflict.
-func TestManyWaitingAppends(t *testing.T) {
+// More appends are queued than a batch holds. Every third one conflicts.
+func TestMoreAppendsThanOneBatchHolds(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	release := holdCommits(t, s, "call-first")
@@ -118,16 +118,16 @@ func TestManyWaitingAppends(t *testing.T) {
 		if i%3 == 0 {
 			expected = 5
 		}
-		outcomes[i] = appending(s, fmt.Sprintf("call-%d", i), expected, muted("s", "x"))
+		outcomes[i] = appendAsync(s, fmt.Sprintf("call-%d", i), expected, muted("s", "x"))
 	}
-	check.Eventually(t, "all are queued", func() bool { return s.Queued() == n })
+	check.Eventually(t, "all appends are queued", func() bool { return s.Queued() == n })
 	release()
 	positions := map[int64]int{}
 	for i, o := range outcomes {
 		got := <-o
 		switch {
 		case i%3 == 0:
-			fails(t, got.err, eventstore.ErrConflict)
+			wantError(t, got.err, eventstore.ErrConflict)
 		case got.err != nil:
 			t.Fatalf("append %d: %v", i, got.err)
 		default:
@@ -139,33 +139,33 @@ func TestManyWaitingAppends(t *testing.T) {
 	}
 }
 
-// A caller that goes away gets its answer at once, and undoes nobody else's append.
-func TestACallerMayGoAway(t *testing.T) {
+// A caller whose context ends gets its error at once, and the other appends of the batch are not affected.
+func TestACancelledAppendAffectsNoOther(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	release := holdCommits(t, s, "call-first")
 	ctx, cancel := context.WithCancel(t.Context())
-	gone := make(chan error)
+	cancelled := make(chan error)
 	go func() {
-		_, err := s.Append(ctx, "call-gone", 0, []domain.Event{muted("s", "gone")})
-		gone <- err
+		_, err := s.Append(ctx, "call-cancelled", 0, []domain.Event{muted("s", "cancelled")})
+		cancelled <- err
 	}()
 	check.Eventually(t, "the append is queued", func() bool { return s.Queued() == 1 })
-	stays := appending(s, "call-stays", 0, muted("s", "stays"))
-	check.Eventually(t, "the other is queued", func() bool { return s.Queued() == 2 })
+	stays := appendAsync(s, "call-stays", 0, muted("s", "stays"))
+	check.Eventually(t, "the other append is queued", func() bool { return s.Queued() == 2 })
 	cancel()
-	fails(t, <-gone, context.Canceled) // while the lock is still held
+	wantError(t, <-cancelled, context.Canceled) // before the commits are released
 	release()
 	if got := <-stays; got.err != nil {
 		t.Errorf("the other append failed: %v", got.err)
 	}
-	// Its own append may or may not be in the log: appending again tells which, and is right either way.
-	if _, err := s.Append(t.Context(), "call-gone", 0, []domain.Event{muted("s", "gone")}); err != nil {
-		fails(t, err, eventstore.ErrConflict)
+	// The cancelled append may or may not have been committed. Appending again is safe in both cases.
+	if _, err := s.Append(t.Context(), "call-cancelled", 0, []domain.Event{muted("s", "cancelled")}); err != nil {
+		wantError(t, err, eventstore.ErrConflict)
 	}
 	count := 0
 	for _, r := range wholeLog(t, s) {
-		if r.Stream == "call-gone" {
+		if r.Stream == "call-cancelled" {
 			count++
 		}
 	}

@@ -24,11 +24,11 @@ func TestAppendNumbersTheEvents(t *testing.T) {
 		{"call-b", 0, []domain.Event{muted("s2", "lee")}, 3},
 		{"call-a", 2, []domain.Event{muted("s1", "lee"), muted("s1", "park"), muted("s1", "choi")}, 6},
 	} {
-		if got := mustAppend(t, s, c.stream, c.expected, c.events...); got != c.last {
+		if got := appendEvents(t, s, c.stream, c.expected, c.events...); got != c.last {
 			t.Errorf("append %d ended at position %d, want %d", i+1, got, c.last)
 		}
 	}
-	holds(t, s, "call-a/SessionStarted/kim", "call-a/AudioMuted/kim", "call-b/AudioMuted/lee",
+	wantLog(t, s, "call-a/SessionStarted/kim", "call-a/AudioMuted/kim", "call-b/AudioMuted/lee",
 		"call-a/AudioMuted/lee", "call-a/AudioMuted/park", "call-a/AudioMuted/choi")
 
 	first := wholeLog(t, s)[0]
@@ -50,28 +50,28 @@ func TestAppendNumbersTheEvents(t *testing.T) {
 func TestAppendChecksTheVersion(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
-	mustAppend(t, s, "call-a", 0, muted("s", "1"), muted("s", "2"))
+	appendEvents(t, s, "call-a", 0, muted("s", "1"), muted("s", "2"))
 	for name, c := range map[string]struct {
 		stream   string
 		expected int64
 	}{
 		"the stream exists":         {"call-a", 0},
-		"somebody appended":         {"call-a", 1},
-		"nobody appended so much":   {"call-a", 3},
+		"another append came first": {"call-a", 1},
+		"the version is too high":   {"call-a", 3},
 		"the stream does not exist": {"call-b", 1},
-		"there are none below 0":    {"call-b", -1},
+		"a negative version":        {"call-b", -1},
 	} {
 		position, err := s.Append(t.Context(), c.stream, c.expected, []domain.Event{muted("s", "x"), muted("s", "y")})
 		if !errors.Is(err, eventstore.ErrConflict) || position != 0 {
 			t.Errorf("%s: got position %d and error %v, want a conflict", name, position, err)
 		}
-		holds(t, s, "call-a/AudioMuted/1", "call-a/AudioMuted/2")
+		wantLog(t, s, "call-a/AudioMuted/1", "call-a/AudioMuted/2")
 	}
-	mustAppend(t, s, "call-a", 2, muted("s", "3"))
-	holds(t, s, "call-a/AudioMuted/1", "call-a/AudioMuted/2", "call-a/AudioMuted/3")
+	appendEvents(t, s, "call-a", 2, muted("s", "3"))
+	wantLog(t, s, "call-a/AudioMuted/1", "call-a/AudioMuted/2", "call-a/AudioMuted/3")
 }
 
-// Each round, as many as there are create the same stream on two servers at the same moment.
+// Six appends on two servers create the same stream at the same time.
 func TestOneOfSeveralCreatorsWins(t *testing.T) {
 	t.Parallel()
 	a := newServer(t)
@@ -81,18 +81,18 @@ func TestOneOfSeveralCreatorsWins(t *testing.T) {
 		stream := eventstore.Stream(string(rune('a' + round)))
 		outcomes := make([]outcome, 6)
 		inParallel(len(outcomes), func(i int) {
-			outcomes[i] = <-appending([]server{a, b}[i%2], stream, 0, muted("s", "x"))
+			outcomes[i] = <-appendAsync([]server{a, b}[i%2], stream, 0, muted("s", "x"))
 		})
 		won := 0
 		for _, o := range outcomes {
 			if o.err == nil {
 				won++
 			} else {
-				fails(t, o.err, eventstore.ErrConflict)
+				wantError(t, o.err, eventstore.ErrConflict)
 			}
 		}
 		if won != 1 {
-			t.Fatalf("%d created the stream, want 1: %+v", won, outcomes)
+			t.Fatalf("%d appends created the stream, want 1: %+v", won, outcomes)
 		}
 	}
 	if n := len(wholeLog(t, a)); n != rounds {
@@ -100,14 +100,13 @@ func TestOneOfSeveralCreatorsWins(t *testing.T) {
 	}
 }
 
-// An event without a stored name never reaches the database.
-func TestAppendRefusesAnUnknownEvent(t *testing.T) {
+func TestAppendRefusesAnUnregisteredEvent(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
-	type unheardOf struct{ domain.Fact }
-	_, err := s.Append(t.Context(), "call-a", 0, []domain.Event{muted("s", "1"), unheardOf{fact("s")}})
+	type unregistered struct{ domain.Fact }
+	_, err := s.Append(t.Context(), "call-a", 0, []domain.Event{muted("s", "1"), unregistered{fact("s")}})
 	if err == nil || errors.Is(err, eventstore.ErrConflict) || errors.Is(err, eventstore.ErrUnavailable) {
-		t.Errorf("got error %v", err)
+		t.Errorf("got error %v, want one that is no conflict and no outage", err)
 	}
-	holds(t, s)
+	wantLog(t, s)
 }

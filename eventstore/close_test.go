@@ -14,50 +14,49 @@ import (
 	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
-func openAndClose(t *testing.T) (s server, closeIt func()) {
+// newClosableServer starts a server that the test closes.
+func newClosableServer(t *testing.T) (s server, closeIt func()) {
 	t.Helper()
 	pool := newPool(t, postgrestest.NewURL(t), "studycall")
 	store, err := eventstore.Open(t.Context(), pool, slog.New(slog.NewTextHandler(t.Output(), nil)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.NoError(t, err)
 	return server{store, pool}, store.Close
 }
 
-// answered fails the test where an append is never answered: its caller would hang.
-func answered(t *testing.T, o <-chan outcome) outcome {
+// await returns the result of an append, or fails the test if there is none.
+func await(t *testing.T, o <-chan outcome) outcome {
 	t.Helper()
 	select {
 	case got := <-o:
 		return got
 	case <-time.After(patience):
-		t.Fatal("an append was never answered")
+		t.Fatal("an append has no result")
 		return outcome{}
 	}
 }
 
-func TestAfterCloseAppendsAreRefused(t *testing.T) {
+func TestAppendsAfterCloseAreRefused(t *testing.T) {
 	t.Parallel()
-	s, closeIt := openAndClose(t)
-	mustAppend(t, s, "call-a", 0, muted("s", "1"))
-	closeIt()
+	s, closeStore := newClosableServer(t)
+	appendEvents(t, s, "call-a", 0, muted("s", "1"))
+	closeStore()
 	for range 20 {
-		got := answered(t, appending(s, "call-a", 1, muted("s", "2")))
-		fails(t, got.err, eventstore.ErrClosed)
+		got := await(t, appendAsync(s, "call-a", 1, muted("s", "2")))
+		wantError(t, got.err, eventstore.ErrClosed)
 	}
-	holds(t, s, "call-a/AudioMuted/1")
+	wantLog(t, s, "call-a/AudioMuted/1")
 }
 
-func TestCloseFinishesWhatIsUnderWay(t *testing.T) {
+func TestCloseCompletesTheBatchThatIsBeingCommitted(t *testing.T) {
 	t.Parallel()
-	s, closeIt := openAndClose(t)
+	s, closeStore := newClosableServer(t)
 	release := holdCommits(t, s, "call-first")
-	queued := appending(s, "call-queued", 0, muted("s", "queued"))
+	queued := appendAsync(s, "call-queued", 0, muted("s", "queued"))
 	check.Eventually(t, "the append is queued", func() bool { return s.Queued() == 1 })
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)
-		closeIt()
+		closeStore()
 	}()
 	check.Eventually(t, "the store refuses appends", func() bool {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
@@ -67,24 +66,24 @@ func TestCloseFinishesWhatIsUnderWay(t *testing.T) {
 	})
 	select {
 	case <-closed:
-		t.Error("closed with an append under way")
+		t.Error("closed while an append was being committed")
 	default:
 	}
-	release() // fails the test if the append that was under way failed
+	release() // fails the test if the append that waited for the lock failed
 	<-closed
 	log := []string{"call-first/AudioMuted/first"}
-	if got := answered(t, queued); got.err == nil {
+	if got := await(t, queued); got.err == nil {
 		log = append(log, "call-queued/AudioMuted/queued")
 	} else {
-		fails(t, got.err, eventstore.ErrClosed)
+		wantError(t, got.err, eventstore.ErrClosed)
 	}
-	holds(t, s, log...)
+	wantLog(t, s, log...)
 }
 
-// Whoever appends while the store closes gets an answer, and the answer is true.
-func TestAppendsWhileClosing(t *testing.T) {
+// Every append during Close has a result, and the log agrees with it.
+func TestAppendsDuringClose(t *testing.T) {
 	t.Parallel()
-	s, closeIt := openAndClose(t)
+	s, closeStore := newClosableServer(t)
 	done := acknowledged{at: map[string]int64{}}
 	const writers = 16
 	running := make(chan struct{}, writers)
@@ -94,9 +93,9 @@ func TestAppendsWhileClosing(t *testing.T) {
 		inParallel(writers, func(w int) {
 			for version := int64(0); ; version++ {
 				user := fmt.Sprintf("%d-%d", w, version)
-				got := <-appending(s, fmt.Sprintf("call-%d", w), version, muted("s", user))
+				got := <-appendAsync(s, fmt.Sprintf("call-%d", w), version, muted("s", user))
 				if got.err != nil {
-					fails(t, got.err, eventstore.ErrClosed)
+					wantError(t, got.err, eventstore.ErrClosed)
 					return
 				}
 				done.add(user, got.position)
@@ -109,32 +108,32 @@ func TestAppendsWhileClosing(t *testing.T) {
 	for range writers {
 		<-running
 	}
-	closeIt()
+	closeStore()
 	select {
 	case <-finished:
 	case <-time.After(patience):
-		t.Fatal("an append was never answered")
+		t.Fatal("an append has no result")
 	}
 	done.check(t, s)
 }
 
 func TestCloseEndsTails(t *testing.T) {
 	t.Parallel()
-	s, closeIt := openAndClose(t)
+	s, closeStore := newClosableServer(t)
 	ended := make(chan error, 1)
 	tail := s.Tail(0)
 	go func() {
 		_, err := tail.Next(context.Background())
 		ended <- err
 	}()
-	closeIt()
-	fails(t, <-ended, eventstore.ErrClosed)
+	closeStore()
+	wantError(t, <-ended, eventstore.ErrClosed)
 	_, err := tail.Next(t.Context())
-	fails(t, err, eventstore.ErrClosed)
+	wantError(t, err, eventstore.ErrClosed)
 }
 
-// Open without a migrated database says so, and leaves nothing running (TestMain looks).
-func TestOpenNeedsTheLog(t *testing.T) {
+// On a database without the migrations, Open returns an error and leaves no goroutine (TestMain checks).
+func TestOpenFailsWithoutMigrations(t *testing.T) {
 	t.Parallel()
 	pool := newPool(t, postgrestest.Empty(t), "studycall")
 	if _, err := eventstore.Open(t.Context(), pool, slog.New(slog.NewTextHandler(t.Output(), nil))); err == nil {

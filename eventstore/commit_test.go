@@ -7,13 +7,13 @@ import (
 	"github.com/studycall/studycall/check"
 )
 
-// What fails only at the commit stops the projection as what fails before: right before the event, visibly, and with a pause
-// that grows before each try; and once it is put right, it goes on by itself.
-func TestAFailingCommitStopsItsProjection(t *testing.T) {
+// A commit that fails stops the projection as a failing handler does: before the event, with a recorded error, and with a
+// growing delay before each retry. Once the cause is removed, the projection continues by itself.
+func TestAFailingCommitStopsTheProjection(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	const n, bad = 40, 17
-	table := seenTable(t, s)
+	table := newFoldTable(t, s)
 	execute(t, s.pool, `
 		create sequence refusals;
 		create function refuse() returns trigger language plpgsql as $$
@@ -32,20 +32,20 @@ func TestAFailingCommitStopsItsProjection(t *testing.T) {
 		return strings.Contains(failure, "boom")
 	})
 	before := refusals()
-	check.Eventually(t, "it was tried again and again", func() bool { return refusals() >= before+2 })
+	check.Eventually(t, "the event is retried", func() bool { return refusals() >= before+2 })
 	position, failure := checkpoint(t, s, "seen")
 	if position != bad-1 || !strings.Contains(failure, "boom") {
-		t.Errorf("at position %d with the error %q, want %d and boom", position, failure, bad-1)
+		t.Errorf("stopped at position %d with the error %q, want %d and boom", position, failure, bad-1)
 	}
 	table.equalsLog(t, s, bad-1)
 	execute(t, s.pool, `drop trigger late on seen`)
-	handled(t, s, "seen", n)
+	waitForCheckpoint(t, s, "seen", n)
 	table.equalsLog(t, s, n)
-	// Some to find the event, and then each after a longer pause: without one there would be thousands.
+	// A few tries find the event, and the delay doubles after each. Without a delay there would be thousands.
 	if tries := refusals(); tries > 30 {
-		t.Errorf("it was tried %d times", tries)
+		t.Errorf("tried %d times, want at most 30", tries)
 	}
 	if _, failure := checkpoint(t, s, "seen"); failure != "" {
-		t.Errorf("the error %q is still there", failure)
+		t.Errorf("the error %q is still recorded", failure)
 	}
 }

@@ -62,7 +62,7 @@ func (c *consumer) wait(ctx context.Context) {
 	}
 }
 
-// waitForEvents returns when there may be events after the last slice. Should a notification be lost, a query finds them,
+// waitForEvents returns when there may be events after the last slice. If a notification is lost, a query finds them,
 // without a lock on the checkpoint, so that waiting writes nothing.
 func (c *consumer) waitForEvents(ctx context.Context) {
 	known := max(c.last.head, c.last.moved)

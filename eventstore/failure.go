@@ -58,7 +58,7 @@ func (c *consumer) succeeded() {
 	case position > 0:
 		c.limit = min(2*c.limit, sliceLimit)
 		if c.problem != "" {
-			c.log.Info("projection goes on", "position", position)
+			c.log.Info("projection continues", "position", position)
 			c.problem = ""
 		}
 	case c.problem == waiting: // the database is available again, and there was nothing to fold

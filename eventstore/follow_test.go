@@ -14,16 +14,16 @@ import (
 	"github.com/studycall/studycall/eventstore"
 )
 
-// seen is a table into which a projection writes every event that it is given, in the order in which it is.
-type seen struct{ name string }
+// foldTable is the table "seen" of a projection that inserts a row for each event, in the order of the calls.
+type foldTable struct{}
 
-func seenTable(t *testing.T, s server) seen {
+func newFoldTable(t *testing.T, s server) foldTable {
 	t.Helper()
 	execute(t, s.pool, `create table seen (n bigserial, position bigint, type text)`)
-	return seen{"seen"}
+	return foldTable{}
 }
 
-func (seen) apply(ctx context.Context, tx pgx.Tx, events []eventstore.Recorded) error {
+func (foldTable) apply(ctx context.Context, tx pgx.Tx, events []eventstore.Recorded) error {
 	for _, r := range events {
 		if _, err := tx.Exec(ctx, `insert into seen (position, type) values ($1, $2)`, r.Position, r.Type); err != nil {
 			return err
@@ -32,8 +32,8 @@ func (seen) apply(ctx context.Context, tx pgx.Tx, events []eventstore.Recorded) 
 	return nil
 }
 
-// equalsLog fails the test unless the table has each event of the log once, in order, up to a position.
-func (seen) equalsLog(t *testing.T, s server, position int64) {
+// equalsLog fails the test unless the table has each event of the log up to the position once, in order.
+func (foldTable) equalsLog(t *testing.T, s server, position int64) {
 	t.Helper()
 	got := query[int64](t, s.pool, `select position from seen order by n`)
 	want := make([]int64, position)
@@ -41,11 +41,11 @@ func (seen) equalsLog(t *testing.T, s server, position int64) {
 		want[i] = int64(i + 1)
 	}
 	if !slices.Equal(got, want) {
-		t.Errorf("%d events were folded, want 1 to %d once and in order: %v", len(got), position, got)
+		t.Errorf("folded %d events, want 1 to %d once and in order: %v", len(got), position, got)
 	}
 }
 
-// follow subscribes to the log through a Watermill router, as a runner of projections does, until stop.
+// follow subscribes a new consumer to the log, until stop.
 func follow(t *testing.T, s server, name string, apply eventstore.Apply) (stop func()) {
 	t.Helper()
 	createCheckpoint(t, s, name)
@@ -60,19 +60,15 @@ func createCheckpoint(t *testing.T, s server, name string) {
 	}))
 }
 
-// subscribe is follow for a consumer that has its checkpoint, and is given all events, or those like one.
+// subscribe subscribes a consumer to the log through a Watermill router, as the runner of projections does, until stop.
 func subscribe(t *testing.T, s server, name string, only domain.Event, apply eventstore.Apply) (stop func()) {
 	t.Helper()
 	log := eventstore.Logger(slog.New(slog.NewTextHandler(t.Output(), nil)))
 	router, err := message.NewRouter(message.RouterConfig{}, log)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	subscriber, err := s.Subscriber(name, only)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.NoError(t, err)
 	router.AddConsumerHandler(name, eventstore.Topic, subscriber, s.Handle(apply))
 	ended := make(chan error, 1)
 	go func() { ended <- router.Run(ctx) }()
@@ -85,23 +81,21 @@ func subscribe(t *testing.T, s server, name string, only domain.Event, apply eve
 	}
 }
 
-// handled waits until a consumer has come to a position.
-func handled(t *testing.T, s server, name string, position int64) {
+// waitForCheckpoint waits until a consumer has folded the event at a position.
+func waitForCheckpoint(t *testing.T, s server, name string, position int64) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if err := s.WaitFor(ctx, name, position); err != nil {
-		t.Fatalf("waiting for %s to come to position %d: %v", name, position, err)
+		t.Fatalf("wait for %s to reach position %d: %v", name, position, err)
 	}
 }
 
-// checkpoint is where a consumer is, and why it does not go on.
+// checkpoint returns a consumer's position and recorded error.
 func checkpoint(t *testing.T, s server, name string) (position int64, failure string) {
 	t.Helper()
 	err := s.pool.QueryRow(t.Context(), `select position, coalesce(error, '') from checkpoints where name = $1`, name).
 		Scan(&position, &failure)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.NoError(t, err)
 	return position, failure
 }

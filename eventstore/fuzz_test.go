@@ -7,8 +7,7 @@ import (
 	"testing"
 )
 
-// Whatever bytes the log holds: decoding gives an event or an error, and an event that was decoded is stored and read
-// again as the same one.
+// Decoding any bytes returns an event or an error. A decoded event stays the same when it is encoded and decoded again.
 func FuzzDecode(f *testing.F) {
 	for _, g := range goldens(f) {
 		f.Add(g.Name, g.Schema, []byte(g.Data))
@@ -35,25 +34,25 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		if schema == types.byName[name].schema {
-			says(t, event, data)
+			wantFields(t, event, data)
 		}
 		again, err := types.encode(event)
 		if err != nil || again.name != name || again.session != anyFact.SessionID {
-			t.Fatalf("%+v is stored as %+v, %v", event, again, err)
+			t.Fatalf("%+v is encoded as %+v, %v", event, again, err)
 		}
 		read, err := types.recorded(again.name, again.schema, []byte(again.data)).Event()
 		if err != nil || !reflect.DeepEqual(read, event) {
-			t.Fatalf("%+v is read again as %+v, %v", event, read, err)
+			t.Fatalf("%+v is decoded again as %+v, %v", event, read, err)
 		}
 	})
 }
 
-// says compares the fields of an event with the stored object, of the newest schema, read in the plainest way.
-func says(t *testing.T, event any, data []byte) {
+// wantFields compares the fields of an event with stored data of the newest schema, decoded by encoding/json.
+func wantFields(t *testing.T, event any, data []byte) {
 	t.Helper()
 	var object map[string]any
 	if err := json.Unmarshal(data, &object); err != nil {
-		t.Fatalf("%q is not an object of JSON, and was decoded: %v", data, err)
+		t.Fatalf("%q was decoded, although it is no JSON object: %v", data, err)
 	}
 	for field, key := range map[string]string{
 		"StartedBy": "userId", "ParticipantID": "participantId", "UserID": "userId", "Reason": "reason",
@@ -65,7 +64,7 @@ func says(t *testing.T, event any, data []byte) {
 				spellings++
 			}
 		}
-		want, _ := object[key].(string) // without it, or with null, the field is empty
+		want, _ := object[key].(string) // if the key is missing or null, the field is empty
 		if _, exact := object[key]; value.IsValid() && (exact || spellings == 0) && spellings <= 1 && value.String() != want {
 			t.Fatalf("%q was decoded as %+v", data, event)
 		}

@@ -22,29 +22,27 @@ import (
 	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
-// patience is how long a test waits for what must happen. It is long only where something is broken.
+// patience bounds the wait for a result that must come. Only a failing test waits so long.
 const patience = time.Minute
 
-// server is a store with a pool of its own, as each of our servers has.
+// server is a store with its own pool, as in each server of an installation.
 type server struct {
 	*eventstore.Store
 	pool *pgxpool.Pool
 }
 
-// newServer starts a server on a database of its own.
+// newServer starts a server on a new database.
 func newServer(t *testing.T) server {
 	t.Helper()
 	return newServerOn(t, postgrestest.NewURL(t))
 }
 
-// newServerOn starts one more server on a database.
+// newServerOn starts a server on an existing database.
 func newServerOn(t *testing.T, url string) server {
 	t.Helper()
 	pool := newPool(t, url, "studycall")
 	store, err := eventstore.Open(t.Context(), pool, slog.New(slog.NewTextHandler(t.Output(), nil)))
-	if err != nil {
-		t.Fatalf("open the log: %v", err)
-	}
+	check.NoError(t, err)
 	t.Cleanup(store.Close)
 	return server{store, pool}
 }
@@ -52,20 +50,16 @@ func newServerOn(t *testing.T, url string) server {
 func newPool(t *testing.T, url, name string) *pgxpool.Pool {
 	t.Helper()
 	pool, err := postgres.Connect(t.Context(), url, postgres.WithMaxConns(10), postgres.WithApplicationName(name))
-	if err != nil {
-		t.Fatalf("connect: %v", err)
-	}
+	check.NoError(t, err)
 	t.Cleanup(pool.Close)
 	return pool
 }
 
-// begin starts a transaction that is not ours: somebody else in the same database.
+// begin starts a transaction of another client of the database.
 func begin(t *testing.T, pool *pgxpool.Pool, options pgx.TxOptions) pgx.Tx {
 	t.Helper()
 	tx, err := pool.BeginTx(t.Context(), options)
-	if err != nil {
-		t.Fatalf("begin: %v", err)
-	}
+	check.NoError(t, err)
 	t.Cleanup(func() { _ = tx.Rollback(context.Background()) })
 	return tx
 }
@@ -92,14 +86,14 @@ func query[T any](t *testing.T, pool *pgxpool.Pool, sql string, args ...any) []T
 	return values
 }
 
-// holdCommits takes the lock that every append needs, and waits until the store is stuck in the middle of one: what is
-// appended from now on is queued, and committed as one batch once release is called. The first append is to stream.
+// holdCommits takes the lock that every append needs, appends an event to stream, and waits until this append waits for the
+// lock. Further appends are queued, and are committed as one batch after release.
 func holdCommits(t *testing.T, s server, stream string) (release func()) {
 	t.Helper()
 	tx := begin(t, s.pool, pgx.TxOptions{})
 	execute(t, tx, `select from log_head for update`)
-	first := appending(s, stream, 0, muted("s", "first"))
-	waitForLocks(t, s.pool, 1)
+	first := appendAsync(s, stream, 0, muted("s", "first"))
+	waitForLockWaiters(t, s.pool, 1)
 	return func() {
 		t.Helper()
 		if err := tx.Rollback(t.Context()); err != nil {
@@ -111,8 +105,8 @@ func holdCommits(t *testing.T, s server, stream string) (release func()) {
 	}
 }
 
-// waitForLocks waits until so many transactions of this database wait for another one.
-func waitForLocks(t *testing.T, pool *pgxpool.Pool, n int) {
+// waitForLockWaiters waits until n transactions of this database wait for a lock.
+func waitForLockWaiters(t *testing.T, pool *pgxpool.Pool, n int) {
 	t.Helper()
 	check.Eventually(t, fmt.Sprintf("%d transactions wait for a lock", n), func() bool {
 		return query[int](t, pool, `select count(*)::int from pg_stat_activity
@@ -120,13 +114,14 @@ func waitForLocks(t *testing.T, pool *pgxpool.Pool, n int) {
 	})
 }
 
-// outcome is what became of an append.
+// outcome is the result of an append.
 type outcome struct {
 	position int64
 	err      error
 }
 
-func appending(s server, stream string, expected int64, events ...domain.Event) <-chan outcome {
+// appendAsync appends in a goroutine.
+func appendAsync(s server, stream string, expected int64, events ...domain.Event) <-chan outcome {
 	done := make(chan outcome, 1)
 	go func() {
 		position, err := s.Append(context.Background(), stream, expected, events)
@@ -135,8 +130,8 @@ func appending(s server, stream string, expected int64, events ...domain.Event) 
 	return done
 }
 
-// mustAppend appends and returns the position.
-func mustAppend(t *testing.T, s server, stream string, expected int64, events ...domain.Event) int64 {
+// appendEvents appends and returns the position of the last event.
+func appendEvents(t *testing.T, s server, stream string, expected int64, events ...domain.Event) int64 {
 	t.Helper()
 	position, err := s.Append(t.Context(), stream, expected, events)
 	if err != nil {
@@ -145,15 +140,15 @@ func mustAppend(t *testing.T, s server, stream string, expected int64, events ..
 	return position
 }
 
-// fill appends n events to a stream that does not exist, some hundreds at a time.
+// fill appends n events to a new stream, 500 at a time.
 func fill(t *testing.T, s server, stream string, n int) {
 	t.Helper()
 	for first := 0; first < n; first += 500 {
-		mustAppend(t, s, stream, int64(first), many(first, min(n-first, 500))...)
+		appendEvents(t, s, stream, int64(first), many(first, min(n-first, 500))...)
 	}
 }
 
-// many are n events whose user names their number.
+// many returns n events with their number, from first on, as the user.
 func many(first, n int) []domain.Event {
 	events := make([]domain.Event, n)
 	for i := range events {
@@ -162,15 +157,13 @@ func many(first, n int) []domain.Event {
 	return events
 }
 
-// wholeLog reads everything, and checks that it is in order without a gap: over all, and in each stream.
+// wholeLog reads the log, and checks that positions and the versions of each stream have no gaps.
 func wholeLog(t *testing.T, s server) []eventstore.Recorded {
 	t.Helper()
 	var all []eventstore.Recorded
 	for {
 		page, err := s.ReadAll(t.Context(), int64(len(all)), 1000)
-		if err != nil {
-			t.Fatalf("read the log: %v", err)
-		}
+		check.NoError(t, err)
 		if all = append(all, page...); len(page) < 1000 {
 			break
 		}
@@ -186,8 +179,8 @@ func wholeLog(t *testing.T, s server) []eventstore.Recorded {
 	return all
 }
 
-// holds fails the test unless the log has just these events, given as stream/type/user.
-func holds(t *testing.T, s server, want ...string) {
+// wantLog fails the test unless the log holds exactly these events, described as stream/type/user.
+func wantLog(t *testing.T, s server, want ...string) {
 	t.Helper()
 	got := []string{}
 	for _, r := range wholeLog(t, s) {
@@ -198,12 +191,11 @@ func holds(t *testing.T, s server, want ...string) {
 	}
 }
 
+// describe returns stream/type/user.
 func describe(t *testing.T, r eventstore.Recorded) string {
 	t.Helper()
 	event, err := r.Event()
-	if err != nil {
-		t.Fatalf("decode: %v", err)
-	}
+	check.NoError(t, err)
 	user := ""
 	switch e := event.(type) {
 	case domain.AudioMuted:
@@ -214,15 +206,15 @@ func describe(t *testing.T, r eventstore.Recorded) string {
 	return r.Stream + "/" + r.Type + "/" + user
 }
 
-// fails fails the test unless the error is the wanted one.
-func fails(t *testing.T, err, want error) {
+// wantError fails the test unless err is want.
+func wantError(t *testing.T, err, want error) {
 	t.Helper()
 	if !errors.Is(err, want) {
 		t.Errorf("got error %v, want %v", err, want)
 	}
 }
 
-// inParallel runs do n times at once and waits for all.
+// inParallel calls do in n goroutines and waits for all of them.
 func inParallel(n int, do func(i int)) {
 	var all sync.WaitGroup
 	for i := range n {
@@ -247,17 +239,14 @@ func ended() domain.Event {
 	return domain.SessionEnded{Fact: fact("s"), Reason: domain.EveryoneLeft}
 }
 
-func storeOf(t *testing.T, config *pgxpool.Config) server {
+// newServerWith starts a server with a pool of this configuration.
+func newServerWith(t *testing.T, config *pgxpool.Config) server {
 	t.Helper()
 	pool, err := pgxpool.NewWithConfig(t.Context(), config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.NoError(t, err)
 	t.Cleanup(pool.Close)
 	store, err := eventstore.Open(t.Context(), pool, slog.New(slog.NewTextHandler(t.Output(), nil)))
-	if err != nil {
-		t.Fatalf("open the log: %v", err)
-	}
+	check.NoError(t, err)
 	t.Cleanup(store.Close)
 	return server{store, pool}
 }

@@ -13,54 +13,50 @@ import (
 	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
-// Other servers hear of each append as it is committed, by its last position, and of nothing else.
-func TestAppendsAreNotified(t *testing.T) {
+// Each committed append notifies other servers of its last position. A conflict notifies nobody.
+func TestAppendsNotifyOtherServers(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	conn, err := s.pool.Acquire(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.NoError(t, err)
 	defer conn.Release()
 	execute(t, conn, `listen studycall_log`)
-	hears := func(want string) {
+	wantNotification := func(want string) {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
 		if got, err := conn.Conn().WaitForNotification(ctx); err != nil || got.Payload != want {
-			t.Fatalf("heard %+v, %v, want %s", got, err, want)
+			t.Fatalf("received %+v, %v, want %s", got, err, want)
 		}
 	}
-	mustAppend(t, s, "call-a", 0, muted("s", "1"))
-	hears("1")
+	appendEvents(t, s, "call-a", 0, muted("s", "1"))
+	wantNotification("1")
 	_, conflict := s.Append(t.Context(), "call-a", 0, []domain.Event{muted("s", "x")})
-	fails(t, conflict, eventstore.ErrConflict)
-	mustAppend(t, s, "call-a", 1, muted("s", "2"), muted("s", "3"))
-	hears("3") // and not of the conflict
+	wantError(t, conflict, eventstore.ErrConflict)
+	appendEvents(t, s, "call-a", 1, muted("s", "2"), muted("s", "3"))
+	wantNotification("3") // not one of the conflict
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	if got, err := conn.Conn().WaitForNotification(ctx); err == nil {
-		t.Errorf("heard %+v too", got)
+		t.Errorf("received %+v too", got)
 	}
 }
 
-// heard passes on each log line.
-type heard chan string
+// logLines sends each log line to a channel.
+type logLines chan string
 
-func (h heard) Write(line []byte) (int, error) {
-	h <- string(line)
+func (l logLines) Write(line []byte) (int, error) {
+	l <- string(line)
 	return len(line), nil
 }
 
-// Whoever read that the notifications were lost reads that they are back, and at the first start nothing of it.
-func TestNotificationsThatAreBackAreLogged(t *testing.T) {
+// The log says when the notifications are lost and when they are back, and nothing about them at the start.
+func TestLostNotificationsAreLogged(t *testing.T) {
 	t.Parallel()
 	pool := newPool(t, postgrestest.NewURL(t), "studycall")
-	lines := make(heard, 100)
+	lines := make(logLines, 100)
 	store, err := eventstore.Open(t.Context(), pool, slog.New(slog.NewTextHandler(lines, nil)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.NoError(t, err)
 	t.Cleanup(store.Close)
 	s := server{store, pool}
 	var before []int32

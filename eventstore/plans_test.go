@@ -14,14 +14,15 @@ import (
 	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
-// A log of 50,000 events: 500 studies that met ten times, nine events to each meeting and the start of it.
+// longLog inserts 50,000 events: 500 studies with ten sessions of ten events, the first a SessionStarted.
 const longLog = `
 	insert into events (position, stream_id, version, session_id, type, schema, data, occurred_at)
 	select position, 'call-' || (position - 1) % 500, version, (position - 1) % 500 || '-' || (version - 1) / 10,
 	       case when version % 10 = 1 then 'SessionStarted' else 'AudioMuted' end, 1, '{"userId":"kim"}', now()
 	from (select n as position, 1 + (n - 1) / 500 as version from generate_series(1, 50000) n) numbered`
 
-func longLogOf(t *testing.T, analyzed bool) *pgxpool.Pool {
+// newLongLog creates a database with that log and a checkpoint near its end.
+func newLongLog(t *testing.T, analyzed bool) *pgxpool.Pool {
 	t.Helper()
 	pool := postgrestest.New(t)
 	for _, sql := range []string{longLog, `insert into checkpoints (name, position) values ('p', 49990)`} {
@@ -37,25 +38,27 @@ func longLogOf(t *testing.T, analyzed bool) *pgxpool.Pool {
 	return pool
 }
 
-// Reading costs the same however long the log is: each query goes by an index, for the values at hand and for any, with
-// the statistics that Postgres has of the table and before it has any.
-func TestQueriesGoByIndex(t *testing.T) {
+// Each query uses an index, so its cost does not grow with the log: with custom and generic plans, with and without statistics.
+func TestQueriesUseAnIndex(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("-short: inserts 100,000 events")
+	}
 	for _, analyzed := range []bool{true, false} {
 		t.Run(fmt.Sprintf("analyzed=%t", analyzed), func(t *testing.T) {
 			t.Parallel()
-			pool := longLogOf(t, analyzed)
+			pool := newLongLog(t, analyzed)
 			for name, q := range map[string]struct{ sql, types, args string }{
-				"read all":     {readAllSQL, "bigint, bigint", "40000, 500"},
-				"read the end": {readAllSQL, "bigint, bigint", "50000, 500"},
-				"read a page":  {readStreamSQL, "text, bigint, int", "'call-7', 90, 500"},
-				"version at":   {versionAtSQL, "text, bigint", "'call-7', 100"},
-				"load":         {loadSQL, "text", "'call-7'"},
-				"load session": {loadSessionSQL, "text", "'7-3'"},
-				"chapters":     {chaptersSQL, "text[], bigint[]", "array['call-7', 'call-8'], array[30, 40]"},
-				"scan":         {scanSQL, "bigint, bigint, bigint", "10000, 40000, 10000"},
-				"slice":        {sliceSQL, "text, bigint", "'p', 500"},
-				"of a type":    {filteredSliceSQL, "text, bigint, text[]", "'p', 500, array['AudioMuted']"},
+				"read all":       {readAllSQL, "bigint, bigint", "40000, 500"},
+				"read the end":   {readAllSQL, "bigint, bigint", "50000, 500"},
+				"read a page":    {readStreamSQL, "text, bigint, int", "'call-7', 90, 500"},
+				"version at":     {versionAtSQL, "text, bigint", "'call-7', 100"},
+				"load":           {loadSQL, "text", "'call-7'"},
+				"load session":   {loadSessionSQL, "text", "'7-3'"},
+				"chapters":       {chaptersSQL, "text[], bigint[]", "array['call-7', 'call-8'], array[30, 40]"},
+				"scan":           {scanSQL, "bigint, bigint, bigint", "10000, 40000, 10000"},
+				"slice":          {sliceSQL, "text, bigint", "'p', 500"},
+				"filtered slice": {filteredSliceSQL, "text, bigint, text[]", "'p', 500, array['AudioMuted']"},
 			} {
 				for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
 					plan := explain(t, pool, mode, q.sql, q.types, q.args)
@@ -68,6 +71,7 @@ func TestQueriesGoByIndex(t *testing.T) {
 	}
 }
 
+// explain returns the plan of a query.
 func explain(t *testing.T, pool *pgxpool.Pool, mode, sql, types, args string) string {
 	t.Helper()
 	tx, err := pool.Begin(t.Context())
@@ -92,13 +96,16 @@ func explain(t *testing.T, pool *pgxpool.Pool, mode, sql, types, args string) st
 	return strings.Join(lines, "\n")
 }
 
-// Whatever a store does, from opening it to a waiting subscriber's look at its checkpoint, it never walks over the log.
+// Neither Open, nor Append, nor a waiting consumer's check of its checkpoint scans the log.
 func TestAStoreNeverScansTheLog(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("-short: inserts 100,000 events")
+	}
 	for _, analyzed := range []bool{true, false} {
 		t.Run(fmt.Sprintf("analyzed=%t", analyzed), func(t *testing.T) {
 			t.Parallel()
-			pool := longLogOf(t, analyzed)
+			pool := newLongLog(t, analyzed)
 			log := slog.New(slog.NewTextHandler(t.Output(), nil))
 			before := scans(t, pool)
 			s, err := Open(t.Context(), pool, log)
@@ -115,13 +122,13 @@ func TestAStoreNeverScansTheLog(t *testing.T) {
 			}
 			c := newConsumer(s, "p", typeFilter{}, log)
 			if !c.behind(t.Context()) {
-				t.Error("not behind")
+				t.Error("the checkpoint at 49,990 is not behind")
 			}
 			if _, err := pool.Exec(t.Context(), `update checkpoints set position = 50003`); err != nil {
 				t.Fatal(err)
 			}
 			if c.behind(t.Context()) {
-				t.Error("behind")
+				t.Error("the checkpoint at the head is behind")
 			}
 			if n := scans(t, pool) - before; n != 0 {
 				t.Errorf("scanned the log %d times", n)
@@ -130,7 +137,7 @@ func TestAStoreNeverScansTheLog(t *testing.T) {
 	}
 }
 
-// scans is how often the log was read from end to end. Each connection is asked to tell what it has counted.
+// scans returns how often the log was scanned. It first makes each connection flush its counters.
 func scans(t *testing.T, pool *pgxpool.Pool) int64 {
 	t.Helper()
 	var version int
@@ -138,7 +145,7 @@ func scans(t *testing.T, pool *pgxpool.Pool) int64 {
 		t.Fatal(err)
 	}
 	if version < 15_00_00 {
-		t.Skip("before version 15, Postgres' counters cannot be asked for at a given moment")
+		t.Skip("before version 15, Postgres cannot flush its counters on request")
 	}
 	var held []*pgxpool.Conn
 	for range pool.Config().MaxConns {

@@ -9,33 +9,34 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
 )
 
-// twoStudies is a log with two studies side by side: a met three times, b once.
-func twoStudies(t *testing.T) server {
+// newServerWithTwoStudies starts a server with the interleaved streams of two studies: a has three sessions, b has one.
+func newServerWithTwoStudies(t *testing.T) server {
 	t.Helper()
 	s := newServer(t)
-	over := func(session string) domain.Event {
+	ended := func(session string) domain.Event {
 		return domain.SessionEnded{Fact: fact(session), Reason: domain.EveryoneLeft}
 	}
-	mustAppend(t, s, "call-a", 0, started("a1", "kim"), muted("a1", "1"), over("a1"))
-	mustAppend(t, s, "call-b", 0, started("b1", "lee"))
-	mustAppend(t, s, "call-a", 3, started("a2", "kim"), over("a2"), started("a3", "kim"))
-	mustAppend(t, s, "call-b", 1, muted("b1", "2"))
-	mustAppend(t, s, "call-a", 6, muted("a3", "3"))
+	appendEvents(t, s, "call-a", 0, started("a1", "kim"), muted("a1", "1"), ended("a1"))
+	appendEvents(t, s, "call-b", 0, started("b1", "lee"))
+	appendEvents(t, s, "call-a", 3, started("a2", "kim"), ended("a2"), started("a3", "kim"))
+	appendEvents(t, s, "call-b", 1, muted("b1", "2"))
+	appendEvents(t, s, "call-a", 6, muted("a3", "3"))
 	return s
 }
 
 func TestReading(t *testing.T) {
 	t.Parallel()
-	s := twoStudies(t)
+	s := newServerWithTwoStudies(t)
 	load, session := s.Load, s.LoadSession
 	for _, c := range []struct {
 		name string
 		read func(context.Context, string) ([]eventstore.Recorded, error)
-		of   string
+		from string
 		want []string
 	}{
 		{"the latest chapter", load, "call-a", []string{"7 a3 SessionStarted", "9 a3 AudioMuted"}},
@@ -47,7 +48,7 @@ func TestReading(t *testing.T) {
 		{"the latest session", session, "a3", []string{"7 a3 SessionStarted", "9 a3 AudioMuted"}},
 		{"another study's session", session, "b1", []string{"4 b1 SessionStarted", "8 b1 AudioMuted"}},
 		{"no such session", session, "a4", nil},
-		{"no session's name", session, "", nil},
+		{"an empty session id", session, "", nil},
 		{"all of a stream", streamPage(s, 0, 99), "call-a", []string{
 			"1 a1 SessionStarted", "2 a1 AudioMuted", "3 a1 SessionEnded", "5 a2 SessionStarted", "6 a2 SessionEnded",
 			"7 a3 SessionStarted", "9 a3 AudioMuted",
@@ -57,13 +58,13 @@ func TestReading(t *testing.T) {
 		{"the last page of a stream", streamPage(s, 5, 3), "call-a", []string{"7 a3 SessionStarted", "9 a3 AudioMuted"}},
 		{"no more pages of a stream", streamPage(s, 7, 3), "call-a", nil},
 		{"nothing new in a stream", streamPage(s, 7, 99), "call-a", nil},
-		{"nothing in no stream", streamPage(s, 0, 99), "call-c", nil},
+		{"a stream that does not exist", streamPage(s, 0, 99), "call-c", nil},
 		{"from the beginning", page(s, 0, 3), "", []string{"1 a1 SessionStarted", "2 a1 AudioMuted", "3 a1 SessionEnded"}},
 		{"from the middle", page(s, 7, 9), "", []string{"8 b1 AudioMuted", "9 a3 AudioMuted"}},
 		{"from the end", page(s, 9, 9), "", nil},
 		{"from beyond the end", page(s, 99, 9), "", nil},
 	} {
-		recorded, err := c.read(t.Context(), c.of)
+		recorded, err := c.read(t.Context(), c.from)
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
 		}
@@ -91,7 +92,7 @@ func page(s server, after int64, limit int) func(context.Context, string) ([]eve
 
 func TestVersionAt(t *testing.T) {
 	t.Parallel()
-	s := twoStudies(t)
+	s := newServerWithTwoStudies(t)
 	for stream, versions := range map[string][]int64{
 		"call-a": {0, 1, 2, 3, 3, 4, 5, 6, 6, 7, 7}, // at the positions 0, 1, 2 …
 		"call-b": {0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2},
@@ -105,10 +106,10 @@ func TestVersionAt(t *testing.T) {
 	}
 }
 
-// Chapters end where they are told to, in the order in which they were asked for.
+// Chapters end at the given events, in the order of these.
 func TestChapters(t *testing.T) {
 	t.Parallel()
-	s := twoStudies(t)
+	s := newServerWithTwoStudies(t)
 	log := wholeLog(t, s)
 	tx := begin(t, s.pool, pgx.TxOptions{})
 	for _, c := range []struct {
@@ -116,21 +117,19 @@ func TestChapters(t *testing.T) {
 		endings []int // positions
 		want    []int64
 	}{
-		{"nothing asked for", nil, nil},
+		{"no events given", nil, nil},
 		{"a whole session", []int{3}, []int64{1, 2, 3}},
-		{"part of one", []int{2}, []int64{1, 2}},
+		{"part of a session", []int{2}, []int64{1, 2}},
 		{"a start alone", []int{7}, []int64{7}},
-		{"several, also of one study, in their order", []int{6, 8, 3}, []int64{5, 6, 4, 8, 1, 2, 3}},
-		{"with others' events between", []int{9}, []int64{7, 9}},
+		{"several, two of one study, in the given order", []int{6, 8, 3}, []int64{5, 6, 4, 8, 1, 2, 3}},
+		{"with events of other streams in between", []int{9}, []int64{7, 9}},
 	} {
 		var endings []eventstore.Recorded
 		for _, position := range c.endings {
 			endings = append(endings, log[position-1])
 		}
 		chapters, err := eventstore.Chapters(t.Context(), tx, endings)
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.NoError(t, err)
 		var got []int64
 		for _, r := range chapters {
 			got = append(got, r.Position)
@@ -144,21 +143,21 @@ func TestChapters(t *testing.T) {
 	}
 }
 
-// A stream in the middle of which the log begins, as it were, is loaded from its first event.
-func TestLoadWithoutAnyStart(t *testing.T) {
+// A stream without a SessionStarted is loaded from its first event.
+func TestLoadWithoutASessionStarted(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
-	mustAppend(t, s, "call-a", 0, muted("s", "1"), muted("s", "2"))
+	appendEvents(t, s, "call-a", 0, muted("s", "1"), muted("s", "2"))
 	if events, err := s.Load(t.Context(), "call-a"); err != nil || len(events) != 2 {
 		t.Errorf("loaded %d events, %v", len(events), err)
 	}
 }
 
-// What a newer program wrote is an error that says which, for whoever reads it, and stops no other reading.
-func TestEventsOfANewerProgram(t *testing.T) {
+// An event that only a newer program can decode is an error that names the event, when it is decoded and not when it is read.
+func TestDecodingAnEventOfANewerProgramFails(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
-	mustAppend(t, s, "call-a", 0, started("s", "kim"))
+	appendEvents(t, s, "call-a", 0, started("s", "kim"))
 	execute(t, s.pool, `select append_events(array['call-a'], array[1::bigint], array[1, 1, 1], array['s', 's', 's'],
 		array['CallRecorded', 'AudioMuted', 'AudioMuted'], array[1, 2, 1]::smallint[], array['{}', '{}', '{"userId": 7}'],
 		array[now(), now(), now()])`)
@@ -180,8 +179,7 @@ func TestEventsOfANewerProgram(t *testing.T) {
 	}
 }
 
-// A reader whose context has ended gets its error.
-func TestReadersEndWithTheirContext(t *testing.T) {
+func TestReadersReturnTheErrorOfTheirContext(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -191,6 +189,6 @@ func TestReadersEndWithTheirContext(t *testing.T) {
 	_, headErr := s.Head(ctx)
 	waitErr := s.WaitFor(ctx, "any", 1)
 	for _, err := range []error{readErr, nextErr, headErr, waitErr} {
-		fails(t, err, context.Canceled)
+		wantError(t, err, context.Canceled)
 	}
 }

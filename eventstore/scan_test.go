@@ -12,8 +12,8 @@ import (
 	"github.com/studycall/studycall/eventstore"
 )
 
-// scanned is what a scan gives, page by page.
-func scanned(t *testing.T, s server, after, upTo int64) (pages [][]eventstore.Scanned) {
+// scanAll returns the pages of a scan.
+func scanAll(t *testing.T, s server, after, upTo int64) (pages [][]eventstore.Scanned) {
 	t.Helper()
 	for scan := scan(t, s, after, upTo, nil); ; {
 		page, err := scan.Next(t.Context())
@@ -36,20 +36,20 @@ func scan(t *testing.T, s server, after, upTo int64, only domain.Event) *eventst
 	return scan
 }
 
-// The fast way of reading gives what the plain one gives, whatever is in the events.
-func TestScanReadsWhatReadAllReads(t *testing.T) {
+// A scan returns the same events as ReadAll, with any text and time in them.
+func TestScanEqualsReadAll(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	odd := domain.Fact{SessionID: "세션 \"1\"", At: time.Date(1999, 12, 31, 23, 59, 59, int(999*time.Millisecond), time.UTC)}
-	mustAppend(t, s, "call-스터디-1", 0,
+	appendEvents(t, s, "call-스터디-1", 0,
 		started("s1", "kim"), domain.ParticipantJoined{Fact: odd, ParticipantID: "p", UserID: `김"철수\`},
 		domain.AudioMuted{Fact: odd, UserID: ""}, domain.AudioUnmuted{Fact: odd, UserID: "\x00\t\u2028<&>"},
 		domain.VideoTurnedOff{Fact: odd, UserID: "kim"}, domain.VideoTurnedOn{Fact: odd, UserID: "kim"})
-	mustAppend(t, s, "not-a-call", 0,
+	appendEvents(t, s, "not-a-call", 0,
 		domain.ScreenShareStarted{Fact: fact("s2"), UserID: "kim"}, domain.ScreenShareStopped{Fact: fact("s2"), UserID: "kim"},
 		domain.ParticipantLeft{Fact: fact("s2"), UserID: "kim", Reason: domain.Removed},
 		domain.SessionEnded{Fact: fact("s2"), Reason: domain.NobodyJoined})
-	pages := scanned(t, s, 0, 10)
+	pages := scanAll(t, s, 0, 10)
 	if len(pages) != 1 || len(pages[0]) != 10 {
 		t.Fatalf("got %+v, want one page of 10 events", pages)
 	}
@@ -65,7 +65,7 @@ func TestScanReadsWhatReadAllReads(t *testing.T) {
 	}
 }
 
-func TestScanGivesAllBetweenTwoPositions(t *testing.T) {
+func TestScanReturnsTheEventsBetweenTwoPositions(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	const n = eventstore.ScanPage*2 + 7
@@ -82,11 +82,11 @@ func TestScanGivesAllBetweenTwoPositions(t *testing.T) {
 		{0, 1, 1, 1},
 		{5, 5, 5, 0},
 		{9, 5, 9, 0},
-		{n - 3, n + 1000, n, 1}, // what is not there is not waited for
+		{n - 3, n + 1000, n, 1}, // does not wait for the events that are missing
 		{n, n + 1, n, 0},
 	} {
 		want := c.after
-		pages := scanned(t, s, c.after, c.upTo)
+		pages := scanAll(t, s, c.after, c.upTo)
 		for _, page := range pages {
 			for _, e := range page {
 				if want++; e.Position != want {
@@ -95,13 +95,13 @@ func TestScanGivesAllBetweenTwoPositions(t *testing.T) {
 			}
 		}
 		if want != c.last || len(pages) != c.pages {
-			t.Errorf("after %d up to %d: came to %d in %d pages, want %d in %d", c.after, c.upTo, want, len(pages), c.last, c.pages)
+			t.Errorf("after %d up to %d: reached %d in %d pages, want %d in %d", c.after, c.upTo, want, len(pages), c.last, c.pages)
 		}
 	}
 }
 
-// What a call that failed did not give is given by the next one.
-func TestAScanGoesOnAfterAnError(t *testing.T) {
+// After an error, the next call returns the page that failed.
+func TestAScanContinuesAfterAnError(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	fill(t, s, "call-a", 3)
@@ -109,7 +109,7 @@ func TestAScanGoesOnAfterAnError(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := scan.Next(ctx)
-	fails(t, err, context.Canceled)
+	wantError(t, err, context.Canceled)
 	if page, err := scan.Next(t.Context()); err != nil || len(page) != 3 || page[0].Position != 1 {
 		t.Errorf("got %+v, %v", page, err)
 	}
@@ -128,8 +128,8 @@ func TestScanStopsAtAnUnknownEvent(t *testing.T) {
 	}
 }
 
-// What a subscriber would not be given, need not be decoded; what it would, must be.
-func TestScanForOneTypePassesOverWhatItCannotDecodeOfOthers(t *testing.T) {
+// A scan for one type returns undecodable events that its filter skips, and stops at others.
+func TestScanForOneTypeToleratesUndecodableEventsOfOthers(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	fill(t, s, "call-a", 1)
@@ -147,19 +147,19 @@ func TestScanForOneTypePassesOverWhatItCannotDecodeOfOthers(t *testing.T) {
 	}
 }
 
-// The database goes away in the middle: that is an error, and the next scan is whole.
-func TestScanWhileTheDatabaseGoesAway(t *testing.T) {
+// If the database becomes unavailable, a scan returns an error, and the next scan is complete.
+func TestScanDuringAnOutage(t *testing.T) {
 	t.Parallel()
-	s, deaf := deafServer(t)
+	s, deaf := newDeafServer(t)
 	fill(t, s, "call-a", 3)
-	scanned(t, s, 0, 3)
+	scanAll(t, s, 0, 3)
 	deaf.Store(true)
 	if _, err := scan(t, s, 0, 3, nil).Next(t.Context()); err == nil {
-		t.Error("scanned what was never answered")
+		t.Error("the scan succeeded without an answer")
 	}
 	deaf.Store(false)
-	check.Eventually(t, "the database is back", func() bool { _, err := s.Head(t.Context()); return err == nil })
-	if pages := scanned(t, s, 0, 3); len(pages) != 1 || len(pages[0]) != 3 {
+	check.Eventually(t, "the database is available again", func() bool { _, err := s.Head(t.Context()); return err == nil })
+	if pages := scanAll(t, s, 0, 3); len(pages) != 1 || len(pages[0]) != 3 {
 		t.Errorf("got %+v", pages)
 	}
 }

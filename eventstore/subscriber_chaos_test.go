@@ -16,9 +16,9 @@ import (
 	"github.com/studycall/studycall/eventstore"
 )
 
-// chaos folds into a table, and fails in every way that a handler can, until it is calmed.
+// chaos folds into a table, and fails at random in every way in which a handler can fail, until calm is set.
 type chaos struct {
-	table seen
+	table foldTable
 	calm  atomic.Bool
 
 	errors, panics, partly atomic.Int64
@@ -52,13 +52,16 @@ func (c *chaos) apply(ctx context.Context, tx pgx.Tx, events []eventstore.Record
 	return c.table.apply(ctx, tx, events)
 }
 
-// Two servers compete under one name, their handlers fail and panic, their connections are cut, and their subscriptions
-// are cancelled and begun again, while others append: in the end each event was folded once, in order.
+// Two servers compete under one name. Their handlers fail and panic, their connections are cut, and their subscriptions are
+// cancelled and started again, while others append. In the end each event was folded once, in order.
 func TestExactlyOnce(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("-short: takes 10 s")
+	}
 	a := newServer(t)
 	b := newServerOn(t, a.pool.Config().ConnString())
-	c := &chaos{table: seenTable(t, a)}
+	c := &chaos{table: newFoldTable(t, a)}
 	n := int64(3000)
 	fill(t, a, "call-before", 600)
 	createCheckpoint(t, a, "chaos")
@@ -96,10 +99,10 @@ func TestExactlyOnce(t *testing.T) {
 	}
 	config := a.pool.Config()
 	config.ConnConfig.RuntimeParams["application_name"] = "undisturbed"
-	undisturbed := storeOf(t, config)
-	check.Eventually(t, "enough has gone wrong", func() bool {
-		if position, _ := checkpoint(t, undisturbed, "chaos"); position >= 3000 && position == n { // by chance, too little had
-			n = mustAppend(t, undisturbed, "call-after", n-3000, muted("s", "x"))
+	undisturbed := newServerWith(t, config)
+	check.Eventually(t, "enough failures have happened", func() bool {
+		if position, _ := checkpoint(t, undisturbed, "chaos"); position >= 3000 && position == n { // the log was folded before
+			n = appendEvents(t, undisturbed, "call-after", n-3000, muted("s", "x"))
 		}
 		return c.errors.Load() > 5 && c.panics.Load() > 2 && c.partly.Load() > 2 && restarts.Load() > 10
 	})
@@ -109,29 +112,29 @@ func TestExactlyOnce(t *testing.T) {
 	followers.Wait()
 
 	stop := follow(t, b, "chaos", c.table.apply)
-	handled(t, b, "chaos", n)
+	waitForCheckpoint(t, b, "chaos", n)
 	stop()
 	if int64(len(wholeLog(t, a))) != n {
-		t.Error("the log itself is wrong")
+		t.Errorf("the log does not hold %d events", n)
 	}
 	c.table.equalsLog(t, a, n)
 	if _, failure := checkpoint(t, a, "chaos"); failure != "" {
-		t.Errorf("the error %q is left over", failure)
+		t.Errorf("the error %q is still recorded", failure)
 	}
 	t.Logf("%d cuts, %d errors, %d panics, %d half-written, %d subscriptions", cuts, c.errors.Load(), c.panics.Load(),
 		c.partly.Load(), restarts.Load())
 }
 
-// Several subscriptions under one name, on two servers, are busy at the same time: one at a time does the next slice.
-func TestSubscribersCompete(t *testing.T) {
+// Of several subscriptions under one name, on two servers, one at a time folds a slice.
+func TestOneSubscriberAtATimeFolds(t *testing.T) {
 	t.Parallel()
 	a := newServer(t)
 	b := newServerOn(t, a.pool.Config().ConnString())
-	table := seenTable(t, a)
+	table := newFoldTable(t, a)
 	var working atomic.Int64
 	apply := func(ctx context.Context, tx pgx.Tx, events []eventstore.Recorded) error {
 		if n := working.Add(1); n > 1 {
-			t.Errorf("%d at work at once", n)
+			t.Errorf("%d handlers run at the same time", n)
 		}
 		defer working.Add(-1)
 		return table.apply(ctx, tx, events)
@@ -143,19 +146,19 @@ func TestSubscribersCompete(t *testing.T) {
 	const writers, appends = 4, 100
 	inParallel(writers, func(w int) {
 		for version := range int64(appends) {
-			mustAppend(t, []server{a, b}[w%2], fmt.Sprintf("call-%d", w), version, muted("s", "x"))
+			appendEvents(t, []server{a, b}[w%2], fmt.Sprintf("call-%d", w), version, muted("s", "x"))
 		}
 	})
-	handled(t, a, "seen", writers*appends)
+	waitForCheckpoint(t, a, "seen", writers*appends)
 	table.equalsLog(t, a, writers*appends)
 }
 
-// One of two servers is gone for good in the middle of a slice: the other takes over.
+// If a server dies in the middle of a slice, another takes over.
 func TestAnotherServerTakesOver(t *testing.T) {
 	t.Parallel()
 	a := newServer(t)
 	b := newServerOn(t, a.pool.Config().ConnString())
-	table := seenTable(t, a)
+	table := newFoldTable(t, a)
 	fill(t, a, "call-a", 20)
 	working := make(chan int32, 1)
 	stopA := follow(t, a, "seen", func(ctx context.Context, tx pgx.Tx, _ []eventstore.Recorded) error {
@@ -173,7 +176,7 @@ func TestAnotherServerTakesOver(t *testing.T) {
 	pid := <-working
 	stopB := follow(t, b, "seen", table.apply)
 	execute(t, b.pool, `select pg_terminate_backend($1)`, pid)
-	handled(t, b, "seen", 20)
+	waitForCheckpoint(t, b, "seen", 20)
 	stopA()
 	stopB()
 	table.equalsLog(t, b, 20)

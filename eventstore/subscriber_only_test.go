@@ -12,13 +12,13 @@ import (
 	"github.com/studycall/studycall/eventstore"
 )
 
-// A consumer of one type is given each event of it once, in order, wherever slices end, and its checkpoint moves past all.
-func TestASubscriberOfOneType(t *testing.T) {
+// A consumer of one type gets each event of the type once, in order, wherever slices end. Its checkpoint moves past all events.
+func TestASubscriberOfOneTypeGetsEachEventOfIt(t *testing.T) {
 	t.Parallel()
 	a := newServer(t)
 	b := newServerOn(t, a.pool.Config().ConnString())
-	table := seenTable(t, a)
-	// Endings at the ends of slices and in the middle of one, and slices that have none.
+	table := newFoldTable(t, a)
+	// SessionEnded events at both ends and in the middle of slices, and slices without one.
 	const before = eventstore.SliceLimit*4 + 10
 	endings := []int64{1, eventstore.SliceLimit, eventstore.SliceLimit + 1, eventstore.SliceLimit + 7, eventstore.SliceLimit * 4}
 	execute(t, a.pool, `insert into events (position, stream_id, version, session_id, type, schema, data, occurred_at)
@@ -27,7 +27,7 @@ func TestASubscriberOfOneType(t *testing.T) {
 	createCheckpoint(t, a, "seen")
 	stop := subscribe(t, a, "seen", domain.SessionEnded{}, table.apply)
 	defer stop()
-	handled(t, a, "seen", before)
+	waitForCheckpoint(t, a, "seen", before)
 
 	version := int64(before)
 	for i, appended := range []struct {
@@ -36,13 +36,13 @@ func TestASubscriberOfOneType(t *testing.T) {
 	}{
 		{a, muted("s", "x")}, {a, ended()}, {b, ended()}, {b, muted("s", "x")}, {a, ended()}, {a, muted("s", "x")}, {a, ended()},
 	} {
-		mustAppend(t, appended.by, "call-a", version, appended.event)
+		appendEvents(t, appended.by, "call-a", version, appended.event)
 		version++
 		if appended.event == ended() {
 			endings = append(endings, version)
 		}
-		if i%2 == 0 { // one at a time, and two at once
-			handled(t, a, "seen", version)
+		if i%2 == 0 { // so that slices have one or two events
+			waitForCheckpoint(t, a, "seen", version)
 		}
 	}
 
@@ -54,27 +54,27 @@ func TestASubscriberOfOneType(t *testing.T) {
 	}
 }
 
-// An event whose data this program cannot read is not its own, as one that a newer program wrote during a rolling upgrade: it
-// does not matter where its slice ends. One of a type that it does not know may matter, and is given.
-func TestAnUnwantedEventIsNeverGiven(t *testing.T) {
+// A skipped event is not passed to the handler even if it is the last of its slice: this program may be unable to decode it,
+// because a newer program wrote it. An event of an unknown type may matter, and is passed to the handler.
+func TestASubscriberOfOneTypeGetsUnknownTypesToo(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
-	table := seenTable(t, s)
+	table := newFoldTable(t, s)
 	createCheckpoint(t, s, "seen")
 	stop := subscribe(t, s, "seen", domain.SessionEnded{}, table.apply)
 	defer stop()
 	for i, name := range []string{"AudioMuted", "SessionEnded", "CallRecorded", "AudioMuted"} {
 		execute(t, s.pool, `select append_events(array['call-a'], array[$1::bigint], array[1], array['s'], array[$2], array[9::smallint],
 			array['{}'], array[now()])`, i, name)
-		handled(t, s, "seen", int64(i+1))
+		waitForCheckpoint(t, s, "seen", int64(i+1))
 	}
 	if got := query[string](t, s.pool, `select type from seen order by n`); !slices.Equal(got, []string{"SessionEnded", "CallRecorded"}) {
-		t.Errorf("was given %v", got)
+		t.Errorf("got events of the types %v", got)
 	}
 }
 
-// What nobody wants is passed over many at a time: one transaction for each would be the larger part of a server's work.
-func TestWhatIsNotWantedIsPassedOverTogether(t *testing.T) {
+// A checkpoint moves past many skipped events at once. One transaction for each would be most of a server's work.
+func TestSkippedEventsShareATransaction(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	createCheckpoint(t, s, "seen")
@@ -86,11 +86,11 @@ func TestWhatIsNotWantedIsPassedOverTogether(t *testing.T) {
 	const n = 200
 	began := time.Now()
 	for i := range n {
-		mustAppend(t, s, "call-a", int64(i), muted("s", "x"))
+		appendEvents(t, s, "call-a", int64(i), muted("s", "x"))
 	}
-	handled(t, s, "seen", n)
-	most := 2 + int(time.Since(began)/eventstore.SkipDelay) // however long the machine took
+	waitForCheckpoint(t, s, "seen", n)
+	most := 2 + int(time.Since(began)/eventstore.SkipDelay) // also on a slow machine
 	if moves := query[int](t, s.pool, `select count(*)::int from moves`)[0]; moves > most {
-		t.Errorf("%d appends of what nobody wants took %d transactions to pass over, want %d at most", n, moves, most)
+		t.Errorf("the checkpoint moved %d times past %d skipped events, want at most %d", moves, n, most)
 	}
 }

@@ -16,21 +16,21 @@ import (
 	"github.com/studycall/studycall/eventstore"
 )
 
-func TestASubscriberFoldsTheLog(t *testing.T) {
+func TestASubscriberFoldsTheLogInSlices(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	const before, after = eventstore.SliceLimit*2 + 10, 25
 	fill(t, s, "call-a", before)
-	table := seenTable(t, s)
+	table := newFoldTable(t, s)
 	sizes := make(chan int, before+after)
 	stop := follow(t, s, "seen", func(ctx context.Context, tx pgx.Tx, events []eventstore.Recorded) error {
 		sizes <- len(events)
 		return table.apply(ctx, tx, events)
 	})
-	handled(t, s, "seen", before)
+	waitForCheckpoint(t, s, "seen", before)
 	for i := range after {
-		mustAppend(t, s, "call-a", int64(before+i), muted("s", "x"))
-		handled(t, s, "seen", int64(before+i+1))
+		appendEvents(t, s, "call-a", int64(before+i), muted("s", "x"))
+		waitForCheckpoint(t, s, "seen", int64(before+i+1))
 	}
 	stop()
 	table.equalsLog(t, s, before+after)
@@ -42,19 +42,19 @@ func TestASubscriberFoldsTheLog(t *testing.T) {
 	}
 }
 
-// What a handler is given is what a reader of the log reads, to the last field.
-func TestASliceHoldsWhatTheLogHolds(t *testing.T) {
+// A handler gets the same events as a reader of the log, in every field.
+func TestASliceEqualsTheLog(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
-	mustAppend(t, s, "call-스터디", 0, started("s1", `김"철수\`), muted("s1", "이\u0000영\u2028희"), muted("s1", "<&>"))
-	given := make(chan []eventstore.Recorded, 1)
+	appendEvents(t, s, "call-스터디", 0, started("s1", `김"철수\`), muted("s1", "이\u0000영\u2028희"), muted("s1", "<&>"))
+	received := make(chan []eventstore.Recorded, 1)
 	stop := follow(t, s, "any", func(_ context.Context, _ pgx.Tx, events []eventstore.Recorded) error {
-		given <- events
+		received <- events
 		return nil
 	})
 	defer stop()
 	want := wholeLog(t, s)
-	got := <-given
+	got := <-received
 	if len(got) != len(want) {
 		t.Fatalf("got %d events, want %d", len(got), len(want))
 	}
@@ -68,25 +68,25 @@ func TestASliceHoldsWhatTheLogHolds(t *testing.T) {
 	}
 }
 
-// A consumer begins at the beginning, and goes on where it was, also on another server.
-func TestASubscriberGoesOnWhereItWas(t *testing.T) {
+// A consumer begins at the beginning of the log, and continues at its checkpoint, also on another server.
+func TestASubscriberContinuesAtItsCheckpoint(t *testing.T) {
 	t.Parallel()
 	a := newServer(t)
 	b := newServerOn(t, a.pool.Config().ConnString())
-	table := seenTable(t, a)
+	table := newFoldTable(t, a)
 	fill(t, a, "call-a", 10)
 	stop := follow(t, a, "seen", table.apply)
-	handled(t, a, "seen", 10)
+	waitForCheckpoint(t, a, "seen", 10)
 	stop()
 	fill(t, a, "call-b", 10)
 	stop = follow(t, b, "seen", table.apply)
-	handled(t, a, "seen", 20) // a hears of it though it runs on b
+	waitForCheckpoint(t, a, "seen", 20) // on a, although b folds
 	stop()
 	table.equalsLog(t, a, 20)
 }
 
-// One event that cannot be folded stops its own projection, right before it, and says so where operators look.
-func TestAFailingEventStopsItsProjectionAlone(t *testing.T) {
+// An event that cannot be folded stops its projection before that event and records the error. Other projections continue.
+func TestAFailingEventStopsOneProjection(t *testing.T) {
 	t.Parallel()
 	for name, fail := range map[string]func(){
 		"error": func() {},
@@ -96,7 +96,7 @@ func TestAFailingEventStopsItsProjectionAlone(t *testing.T) {
 			t.Parallel()
 			s := newServer(t)
 			const n, bad = 40, 17
-			table := seenTable(t, s)
+			table := newFoldTable(t, s)
 			var fixed atomic.Bool
 			fill(t, s, "call-a", n)
 			stop := follow(t, s, "seen", func(ctx context.Context, tx pgx.Tx, events []eventstore.Recorded) error {
@@ -117,7 +117,7 @@ func TestAFailingEventStopsItsProjectionAlone(t *testing.T) {
 				_, failure := checkpoint(t, s, "seen")
 				return strings.Contains(failure, "boom")
 			})
-			handled(t, s, "other", n)
+			waitForCheckpoint(t, s, "other", n)
 			if position, _ := checkpoint(t, s, "seen"); position != bad-1 {
 				t.Errorf("stopped at position %d, want %d", position, bad-1)
 			}
@@ -126,18 +126,17 @@ func TestAFailingEventStopsItsProjectionAlone(t *testing.T) {
 				t.Errorf("the other projection has the error %q", failure)
 			}
 			fixed.Store(true)
-			handled(t, s, "seen", n)
+			waitForCheckpoint(t, s, "seen", n)
 			table.equalsLog(t, s, n)
 			if _, failure := checkpoint(t, s, "seen"); failure != "" {
-				t.Errorf("the error %q is still there", failure)
+				t.Errorf("the error %q is still recorded", failure)
 			}
 		})
 	}
 }
 
-// Whoever has mended what was wrong need not wait for the next try, which is later after each failure; and may ask on
-// any server.
-func TestRetry(t *testing.T) {
+// Retry makes the next try come at once, whatever the backoff. It works on any server.
+func TestRetrySkipsTheBackoff(t *testing.T) {
 	t.Parallel()
 	a := newServer(t)
 	b := newServerOn(t, a.pool.Config().ConnString())
@@ -152,9 +151,9 @@ func TestRetry(t *testing.T) {
 		return errors.New("boom")
 	})
 	defer stop()
-	// Of themselves, so many tries would take longer than anybody waits here.
+	// With the backoff, so many tries would take longer than the test waits.
 	for n := range int64(20) {
-		check.Eventually(t, "it was tried again", func() bool {
+		check.Eventually(t, "the event is retried", func() bool {
 			if err := b.Retry(t.Context(), "seen"); err != nil {
 				t.Error(err)
 			}
@@ -162,7 +161,7 @@ func TestRetry(t *testing.T) {
 		})
 	}
 	fixed.Store(true)
-	check.Eventually(t, "it was tried again", func() bool {
+	check.Eventually(t, "the event is retried", func() bool {
 		if err := b.Retry(t.Context(), "seen"); err != nil {
 			t.Error(err)
 		}
@@ -171,7 +170,7 @@ func TestRetry(t *testing.T) {
 	})
 }
 
-// What operators read is the handler's error, and nothing of the machinery around it.
+// The recorded error is the handler's, without a prefix by watermill-sql.
 func TestTheRecordedErrorIsTheHandlers(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
@@ -188,18 +187,18 @@ func TestTheRecordedErrorIsTheHandlers(t *testing.T) {
 	}
 }
 
-// While a handler works, whoever ends the subscription waits for it, and what it wrote is undone.
+// The end of a subscription waits for a handler that is running, and rolls its writes back.
 func TestACancelledSliceIsRolledBack(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	fill(t, s, "call-a", 5)
-	table := seenTable(t, s)
+	table := newFoldTable(t, s)
 	working, proceed := make(chan struct{}), make(chan struct{})
 	var wrote error
 	stop := follow(t, s, "seen", func(_ context.Context, tx pgx.Tx, events []eventstore.Recorded) error {
 		close(working)
 		<-proceed
-		wrote = table.apply(context.Background(), tx, events) // its transaction is still there
+		wrote = table.apply(context.Background(), tx, events) // the transaction is still open
 		return nil
 	})
 	<-working
@@ -210,49 +209,49 @@ func TestACancelledSliceIsRolledBack(t *testing.T) {
 	}()
 	select {
 	case <-stopped:
-		t.Error("stopped while the handler worked")
+		t.Error("stopped while the handler was running")
 	case <-time.After(50 * time.Millisecond):
 	}
 	close(proceed)
 	<-stopped
 	if wrote != nil {
-		t.Errorf("the handler lost its transaction: %v", wrote)
+		t.Errorf("the handler could not write: %v", wrote)
 	}
 	table.equalsLog(t, s, 0)
 	stop = follow(t, s, "seen", table.apply)
-	handled(t, s, "seen", 5)
+	waitForCheckpoint(t, s, "seen", 5)
 	stop()
 	table.equalsLog(t, s, 5)
 }
 
-// A handler that waits for a message of another subscriber has no transaction to write in.
-func TestHandleRefusesOthersMessages(t *testing.T) {
+// A message of another subscriber has no slice.
+func TestHandleRefusesMessagesOfOtherSubscribers(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	handle := s.Handle(func(context.Context, pgx.Tx, []eventstore.Recorded) error {
-		t.Error("handled")
+		t.Error("the events were applied")
 		return nil
 	})
 	if err := handle(message.NewMessage("1", nil)); err == nil {
-		t.Error("took a message that is not of the store's subscriber")
+		t.Error("accepted a message that is not from the store's subscriber")
 	}
 }
 
 func TestWaitFor(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
-	if err := s.WaitFor(t.Context(), "nobody", 1); !errors.Is(err, pgx.ErrNoRows) {
-		t.Errorf("waiting for nobody: got error %v", err)
+	if err := s.WaitFor(t.Context(), "unknown", 1); !errors.Is(err, pgx.ErrNoRows) {
+		t.Errorf("waiting for an unknown consumer: got error %v", err)
 	}
-	for range 2 { // the second time it exists
+	for range 2 { // the second time, the checkpoint exists
 		createCheckpoint(t, s, "seen")
 		execute(t, s.pool, `update checkpoints set position = position + 5`)
 	}
 	if position, _ := checkpoint(t, s, "seen"); position != 10 {
-		t.Errorf("the checkpoint is at %d, want 10: making sure of it set it back", position)
+		t.Errorf("the checkpoint is at %d, want 10: EnsureCheckpoint reset it", position)
 	}
-	handled(t, s, "seen", 10)
+	waitForCheckpoint(t, s, "seen", 10)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	fails(t, s.WaitFor(ctx, "seen", 11), context.DeadlineExceeded)
+	wantError(t, s.WaitFor(ctx, "seen", 11), context.DeadlineExceeded)
 }

@@ -16,15 +16,15 @@ import (
 	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
-// followed fails the test unless the tail gives just the events from one position to another, in order.
-func followed(t *testing.T, tail *eventstore.Tail, first, last int64) {
+// wantNext fails the test unless the tail returns the events from position first to last, in order.
+func wantNext(t *testing.T, tail *eventstore.Tail, first, last int64) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	for want := first; want <= last; {
 		events, err := tail.Next(ctx)
 		if err != nil {
-			t.Errorf("waiting for position %d: %v", want, err)
+			t.Errorf("wait for position %d: %v", want, err)
 			return
 		}
 		for _, r := range events {
@@ -37,61 +37,61 @@ func followed(t *testing.T, tail *eventstore.Tail, first, last int64) {
 	}
 }
 
-// quiet fails the test if the tail gives anything, within a moment.
-func quiet(t *testing.T, tail *eventstore.Tail) {
+// wantNoEvents fails the test if the tail returns an event within 20 ms.
+func wantNoEvents(t *testing.T, tail *eventstore.Tail) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	events, err := tail.Next(ctx)
-	if fails(t, err, context.DeadlineExceeded); len(events) > 0 {
+	if wantError(t, err, context.DeadlineExceeded); len(events) > 0 {
 		t.Errorf("got %+v, want nothing", events)
 	}
 }
 
-func TestTailFirstWhatIsThereThenWhatComes(t *testing.T) {
+func TestATailReturnsRecordedEventsThenNewOnes(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	fill(t, s, "call-a", 3)
 	fromStart, fromMiddle, fromEnd, ahead := s.Tail(0), s.Tail(2), s.Tail(3), s.Tail(4)
-	followed(t, fromStart, 1, 3)
-	followed(t, fromMiddle, 3, 3)
+	wantNext(t, fromStart, 1, 3)
+	wantNext(t, fromMiddle, 3, 3)
 	for _, tail := range []*eventstore.Tail{fromStart, fromMiddle, fromEnd, ahead} {
-		quiet(t, tail)
+		wantNoEvents(t, tail)
 	}
-	mustAppend(t, s, "call-a", 3, many(3, 2)...)
+	appendEvents(t, s, "call-a", 3, many(3, 2)...)
 	for _, tail := range []*eventstore.Tail{fromStart, fromMiddle, fromEnd} {
-		followed(t, tail, 4, 5)
+		wantNext(t, tail, 4, 5)
 	}
-	followed(t, ahead, 5, 5)
+	wantNext(t, ahead, 5, 5)
 }
 
-// Followers who begin anywhere in a log that is longer than what is held in memory: on the server that wrote it, on one
-// that was started afterwards and holds nothing, and on one that was there all the time and followed by nobody.
-func TestTailBeyondTheBuffer(t *testing.T) {
+// Tails begin at many positions of a log that is longer than the buffer: on the server that wrote the log, on one that was
+// started afterwards and has an empty buffer, and on one that was running but had no tails.
+func TestTailsOfALogLongerThanTheBuffer(t *testing.T) {
 	t.Parallel()
 	const n = eventstore.TailLength + 1500
 	writer := newServer(t)
 	idle := newServerOn(t, writer.pool.Config().ConnString())
 	slow := writer.Tail(0)
 	fill(t, writer, "call-a", n/2)
-	followed(t, writer.Tail(0), 1, n/2) // so that the buffer is in use
+	wantNext(t, writer.Tail(0), 1, n/2) // fills the buffer
 	for first := n / 2; first < n; first += 100 {
-		mustAppend(t, writer, "call-a", int64(first), many(first, min(100, n-first))...)
+		appendEvents(t, writer, "call-a", int64(first), many(first, min(100, n-first))...)
 	}
 	fresh := newServerOn(t, writer.pool.Config().ConnString())
 	tails, firsts := []*eventstore.Tail{slow}, []int64{1}
 	for _, after := range []int64{n - 1, n - 501, n - eventstore.TailLength, 700, 1, 0} {
-		followed(t, idle.Tail(after), after+1, n)
+		wantNext(t, idle.Tail(after), after+1, n)
 		tails = append(tails, writer.Tail(after), fresh.Tail(after), idle.Tail(after))
 		firsts = append(firsts, after+1, after+1, after+1)
 	}
-	inParallel(len(tails), func(i int) { followed(t, tails[i], firsts[i], n) })
-	mustAppend(t, fresh, "call-a", n, muted("s", "x"))
-	inParallel(len(tails), func(i int) { followed(t, tails[i], n+1, n+1) })
+	inParallel(len(tails), func(i int) { wantNext(t, tails[i], firsts[i], n) })
+	appendEvents(t, fresh, "call-a", n, muted("s", "x"))
+	inParallel(len(tails), func(i int) { wantNext(t, tails[i], n+1, n+1) })
 }
 
-// Many follow from different positions and at different paces, on both servers, while both append. Some stay behind
-// until the buffer has left them.
+// Tails begin at different positions and read at different speeds, on two servers, while both append. Some wait until the
+// buffer has no longer the events that they need.
 func TestTailsWhileOthersAppend(t *testing.T) {
 	t.Parallel()
 	a := newServer(t)
@@ -102,7 +102,7 @@ func TestTailsWhileOthersAppend(t *testing.T) {
 	var appended atomic.Int64
 	writing := func(w int) {
 		for i := range appends {
-			mustAppend(t, []server{a, b}[w%2], fmt.Sprintf("call-%d", w), int64(i*size), many(i*size, size)...)
+			appendEvents(t, []server{a, b}[w%2], fmt.Sprintf("call-%d", w), int64(i*size), many(i*size, size)...)
 			appended.Add(size)
 		}
 	}
@@ -110,7 +110,7 @@ func TestTailsWhileOthersAppend(t *testing.T) {
 		after := []int64{0, 300, before, before + 1, 2000}[i/2%5]
 		tail := []server{a, b}[i%2].Tail(after)
 		if i < 10 {
-			followed(t, tail, after+1, last)
+			wantNext(t, tail, after+1, last)
 			return
 		}
 		page, err := tail.Next(t.Context())
@@ -118,8 +118,8 @@ func TestTailsWhileOthersAppend(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		check.Eventually(t, "all is appended", func() bool { return appended.Load() == last-before })
-		followed(t, tail, page[len(page)-1].Position+1, last)
+		check.Eventually(t, "all events are appended", func() bool { return appended.Load() == last-before })
+		wantNext(t, tail, page[len(page)-1].Position+1, last)
 	}
 	inParallel(writers+16, func(i int) {
 		if i < writers {
@@ -130,14 +130,15 @@ func TestTailsWhileOthersAppend(t *testing.T) {
 	})
 }
 
+// listeners returns the process ids of the listening connections.
 func listeners(t *testing.T, s server) []int32 {
 	t.Helper()
 	return query[int32](t, s.pool, `select pid from pg_stat_activity
 		where datname = current_database() and query like 'listen studycall_log%'`)
 }
 
-// Without notifications others' appends are still heard of, and the notifications come back.
-func TestTheListenersConnectionIsCut(t *testing.T) {
+// After the listening connections are cut, tails still return other servers' events, and the servers listen again.
+func TestTailsSurviveTheLossOfTheListener(t *testing.T) {
 	t.Parallel()
 	a := newServer(t)
 	b := newServerOn(t, a.pool.Config().ConnString())
@@ -148,46 +149,49 @@ func TestTheListenersConnectionIsCut(t *testing.T) {
 		for _, pid := range before {
 			execute(t, a.pool, `select pg_terminate_backend($1)`, pid)
 		}
-		mustAppend(t, b, "call-a", int64(round), muted("s", "x"))
-		followed(t, tail, int64(round+1), int64(round+1))
+		appendEvents(t, b, "call-a", int64(round), muted("s", "x"))
+		wantNext(t, tail, int64(round+1), int64(round+1))
 		check.Eventually(t, "both servers listen again", func() bool {
 			after := listeners(t, a)
 			return len(after) == 2 && !slices.ContainsFunc(after, func(pid int32) bool { return slices.Contains(before, pid) })
 		})
 	}
-	mustAppend(t, b, "call-a", 3, muted("s", "x"))
-	followed(t, tail, 4, 4)
+	appendEvents(t, b, "call-a", 3, muted("s", "x"))
+	wantNext(t, tail, 4, 4)
 }
 
-// Events of which nobody was notified are found all the same.
-func TestNotificationsMayBeLost(t *testing.T) {
+// Tails and subscribers find events without a notification.
+func TestEventsWithoutANotificationAreFound(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
-	table := seenTable(t, s)
+	table := newFoldTable(t, s)
 	stop := follow(t, s, "seen", table.apply)
 	tail := s.Tail(0)
 	for n := range int64(3) {
 		execute(t, s.pool, `insert into events (position, stream_id, version, session_id, type, schema, data, occurred_at)
 			values ($1, 'call-a', $1, 's', 'AudioMuted', 1, '{}', now())`, n+1)
-		followed(t, tail, n+1, n+1)
-		handled(t, s, "seen", n+1)
+		wantNext(t, tail, n+1, n+1)
+		waitForCheckpoint(t, s, "seen", n+1)
 	}
 	stop()
 	table.equalsLog(t, s, 3)
 }
 
-// A tail outlives an outage: its error is the database's, and then it goes on where it was.
-func TestTailGoesOnAfterAnError(t *testing.T) {
+// Next returns the database's error, and the next call continues after the last event returned.
+func TestATailContinuesAfterAnError(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("-short: takes seconds until connections are cut in the middle")
+	}
 	const n = 2000
 	writer := newServer(t)
 	fill(t, writer, "call-a", n)
-	s := newServerOn(t, writer.pool.Config().ConnString()) // holds nothing in memory: it has to read
+	s := newServerOn(t, writer.pool.Config().ConnString()) // its buffer is empty, so it reads the database
 	stop := cutConnections(t, 15*time.Millisecond, `query not like 'listen%'`, s)
 	defer stop()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	for interrupted := 0; interrupted < 3; { // from the beginning, until it was interrupted
+	for interrupted := 0; interrupted < 3; {
 		tail := s.Tail(0)
 		for want := int64(1); want <= n; {
 			events, err := tail.Next(ctx)
@@ -207,7 +211,7 @@ func TestTailGoesOnAfterAnError(t *testing.T) {
 	}
 }
 
-// counter counts the statements that are sent.
+// counter counts the statements sent.
 type counter struct{ statements atomic.Int64 }
 
 func (c *counter) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
@@ -217,18 +221,18 @@ func (c *counter) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQ
 
 func (c *counter) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
-// Whoever waits for events costs the database next to nothing, whatever position it waits at.
-func TestWaitingIsIdle(t *testing.T) {
+// A waiting tail sends the database hardly any statements, whatever its position.
+func TestAWaitingTailIsIdle(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		events int
 		after  int64
 	}{
-		"at the beginning of an empty log":  {0, 0},
-		"before the beginning of the log":   {0, -1},
-		"at the end":                        {3, 3},
-		"beyond the end":                    {3, 99},
-		"long before the beginning, behind": {3, -99},
+		"at the beginning of an empty log": {0, 0},
+		"before the beginning of the log":  {0, -1},
+		"at the end":                       {3, 3},
+		"beyond the end":                   {3, 99},
+		"long before the beginning":        {3, -99},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -238,23 +242,23 @@ func TestWaitingIsIdle(t *testing.T) {
 			}
 			count := &counter{}
 			config.ConnConfig.Tracer = count
-			s := storeOf(t, config)
+			s := newServerWith(t, config)
 			fill(t, s, "call-a", c.events)
 			tail := s.Tail(c.after)
 			if c.after < int64(c.events) && c.events > 0 {
-				followed(t, tail, max(c.after+1, 1), int64(c.events))
+				wantNext(t, tail, max(c.after+1, 1), int64(c.events))
 			}
 			before := count.statements.Load()
-			quiet(t, tail)
+			wantNoEvents(t, tail)
 			if n := count.statements.Load() - before; n > 10 {
-				t.Errorf("waiting sent %d statements", n)
+				t.Errorf("waiting sent %d statements, want at most 10", n)
 			}
 		})
 	}
 }
 
-// After a failover to a standby that was behind, the log ends before what the server had heard of.
-func TestWaitingIsIdleWhereTheLogLostItsEnd(t *testing.T) {
+// After a failover to a standby that lagged, the log ends before the head that the server knows.
+func TestAWaitingTailIsIdleAfterAFailover(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.NewURL(t)
 	fill(t, newServerOn(t, url), "call-a", 10)
@@ -264,15 +268,15 @@ func TestWaitingIsIdleWhereTheLogLostItsEnd(t *testing.T) {
 	}
 	count := &counter{}
 	config.ConnConfig.Tracer = count
-	s := storeOf(t, config) // whose memory begins at the head, 10
+	s := newServerWith(t, config) // its buffer begins at the head, 10
 	execute(t, s.pool, `set session_replication_role = replica; delete from events where position > 5; set session_replication_role = origin`)
 	tail := s.Tail(3)
-	followed(t, tail, 4, 5)
+	wantNext(t, tail, 4, 5)
 
 	before := count.statements.Load()
-	quiet(t, tail)
+	wantNoEvents(t, tail)
 
 	if n := count.statements.Load() - before; n > 10 {
-		t.Errorf("waiting sent %d statements", n)
+		t.Errorf("waiting sent %d statements, want at most 10", n)
 	}
 }

@@ -154,7 +154,7 @@ func TestAProjectionThatCannotFoldAnEventStopsAlone(t *testing.T) {
 		t.Errorf("at the end the stats are %s", stats)
 	}
 	mustVerify(t, c.database)
-	if n := strings.Count(c.log.String(), `msg="projection goes on"`); n != 1 {
+	if n := strings.Count(c.log.String(), `msg="projection continues"`); n != 1 {
 		t.Errorf("the log reports %d times that the projection continues", n)
 	}
 	code, stdout, _ = studycall(t, "projections", "retry", "user_stats", c.database)
