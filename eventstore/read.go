@@ -13,12 +13,12 @@ const readAllSQL = `select ` + recordedColumns + ` from public.events e where e.
 
 // ReadAll reads up to limit events after a position (0: from the beginning), in order. If it returns fewer, there are no more.
 func (s *Store) ReadAll(ctx context.Context, after int64, limit int) ([]Recorded, error) {
-	return s.read(ctx, s.pool, "read the log", readAllSQL, after, limit)
+	return read(ctx, s.pool, s.types, "read the log", readAllSQL, after, limit)
 }
 
 // ReadAllIn is ReadAll in a transaction of the caller.
 func (s *Store) ReadAllIn(ctx context.Context, tx pgx.Tx, after int64, limit int) ([]Recorded, error) {
-	return s.read(ctx, tx, "read the log", readAllSQL, after, limit)
+	return read(ctx, tx, s.types, "read the log", readAllSQL, after, limit)
 }
 
 const readStreamSQL = `select ` + recordedColumns + ` from events e
@@ -26,7 +26,7 @@ const readStreamSQL = `select ` + recordedColumns + ` from events e
 
 // ReadStreamPage reads up to limit events of a stream after a version, in order. If it returns fewer, there are no more.
 func (s *Store) ReadStreamPage(ctx context.Context, stream string, after int64, limit int) ([]Recorded, error) {
-	return s.read(ctx, s.pool, "read stream "+stream, readStreamSQL, stream, after, limit)
+	return read(ctx, s.pool, s.types, "read stream "+stream, readStreamSQL, stream, after, limit)
 }
 
 // Backwards along the stream, over the events after the position. A caller reads these next anyway.
@@ -53,7 +53,7 @@ const loadSQL = `select ` + recordedColumns + ` from events e
 // Load reads the latest chapter of a stream: from its last SessionStarted on. No decision depends on earlier events, so the
 // time does not grow with the age of a study. It returns no events if the stream does not exist.
 func (s *Store) Load(ctx context.Context, stream string) ([]Recorded, error) {
-	return s.read(ctx, s.pool, "load stream "+stream, loadSQL, stream)
+	return read(ctx, s.pool, s.types, "load stream "+stream, loadSQL, stream)
 }
 
 const loadSessionSQL = `
@@ -68,7 +68,7 @@ const loadSessionSQL = `
 
 // LoadSession reads the chapter of one session. It returns no events if there is no such session.
 func (s *Store) LoadSession(ctx context.Context, sessionID string) ([]Recorded, error) {
-	return s.read(ctx, s.pool, "load session "+sessionID, loadSessionSQL, sessionID)
+	return read(ctx, s.pool, s.types, "load session "+sessionID, loadSessionSQL, sessionID)
 }
 
 // "order by … limit 1" instead of max(), as in loadSQL. "offset 0" makes each session one range of the index: otherwise the
@@ -101,10 +101,6 @@ func Chapters(ctx context.Context, tx pgx.Tx, endings []Recorded) ([]Recorded, e
 // querier is a pool or a transaction.
 type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
-
-func (s *Store) read(ctx context.Context, from querier, doing, sql string, args ...any) ([]Recorded, error) {
-	return read(ctx, from, s.types, doing, sql, args...)
 }
 
 func read(ctx context.Context, from querier, types *types, doing, sql string, args ...any) ([]Recorded, error) {

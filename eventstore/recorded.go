@@ -33,11 +33,7 @@ func (r Recorded) Study() string { return strings.TrimPrefix(r.Stream, streamPre
 
 // Current returns the event's data in the shape that is written now. The error is an *UnknownEventError.
 func (r Recorded) Current() (json.RawMessage, error) {
-	known, ok := r.types.byName[r.Type]
-	if !ok {
-		return nil, &UnknownEventError{r.Position, r.Type, r.Schema, errUnknownType}
-	}
-	data, err := known.upcast(r.Schema, r.Data)
+	_, data, err := r.types.current([]byte(r.Type), r.Schema, r.Data)
 	if err != nil {
 		return nil, &UnknownEventError{r.Position, r.Type, r.Schema, err}
 	}

@@ -92,7 +92,7 @@ func (s *slice) read(ctx context.Context) error {
 	if len(c.filter.skipped) > 0 {
 		sql, args = filteredSliceSQL, append(args, c.filter.skipped)
 	}
-	events, err := c.store.read(ctx, s.tx, "read a slice of the log", sql, args...)
+	events, err := read(ctx, s.tx, c.store.types, "read a slice of the log", sql, args...)
 	if err != nil {
 		s.err = err
 		return err

@@ -135,35 +135,32 @@ func (e *UnknownEventError) Error() string {
 // Unwrap returns the reason.
 func (e *UnknownEventError) Unwrap() error { return e.Reason }
 
-var errUnknownType = errors.New("no such type is known")
-
 // decode converts stored data of any schema version to an event.
 func (t *types) decode(name []byte, schema int16, fact domain.Fact, data []byte, text textOf) (domain.Event, error) {
-	known, ok := t.byName[string(name)]
-	if !ok {
-		return nil, errUnknownType
-	}
-	data, err := known.upcast(schema, data)
+	known, data, err := t.current(name, schema, data)
 	if err != nil {
 		return nil, err
 	}
 	return known.decode(fact, data, text)
 }
 
-// upcast converts stored data to the schema that is written now.
-func (e *eventType) upcast(schema int16, data []byte) ([]byte, error) {
-	if schema > e.schema {
-		return nil, fmt.Errorf("the newest known schema is %d", e.schema)
+// current returns a type and its stored data, upcast to the schema that is written now.
+func (t *types) current(name []byte, schema int16, data []byte) (*eventType, []byte, error) {
+	known, ok := t.byName[string(name)]
+	switch {
+	case !ok:
+		return nil, nil, errors.New("no such type is known")
+	case schema > known.schema:
+		return nil, nil, fmt.Errorf("the newest known schema is %d", known.schema)
+	case schema < 1:
+		return nil, nil, fmt.Errorf("there is no schema %d", schema)
 	}
-	if schema < 1 {
-		return nil, fmt.Errorf("there is no schema %d", schema)
-	}
-	for ; schema < e.schema; schema++ {
-		newer, err := e.upcasters[schema-1](data)
+	for ; schema < known.schema; schema++ {
+		newer, err := known.upcasters[schema-1](data)
 		if err != nil {
-			return nil, fmt.Errorf("convert from schema %d: %w", schema, err)
+			return nil, nil, fmt.Errorf("upcast from schema %d: %w", schema, err)
 		}
 		data = newer
 	}
-	return data, nil
+	return known, data, nil
 }
