@@ -12,17 +12,17 @@ import (
 	"github.com/studycall/studycall/bench/fanout"
 )
 
-// TestBenchFanout runs the whole benchmark, tiny: it ends by itself only if every delivery came as it was due.
+// The benchmark runs with small numbers. It checks every delivery itself.
 func TestBenchFanout(t *testing.T) {
 	t.Parallel()
 	skipInShort(t, "15 s")
 	folder := t.TempDir()
-	if err := os.Chmod(filepath.Dir(folder), 0o755); err != nil { // the user that Postgres runs as must get through
+	if err := os.Chmod(filepath.Dir(folder), 0o755); err != nil { // the user that Postgres runs as needs access
 		t.Fatal(err)
 	}
 	command := exec.CommandContext(t.Context(), os.Args[0], "bench", "fanout",
 		"--rooms=2", "--peers=3", "--rounds=1", "--each=100ms", "--json")
-	// What configures a server of this user's must not configure those that are measured.
+	// Variables that configure a server must not reach the measured servers.
 	command.Env = append(os.Environ(), asProgram+"=yes", "TMPDIR="+folder,
 		"DATABASE_URL=postgres://127.0.0.1:1/none", "NEXTAUTH_SECRET=of-production", "STUDYCALL_LISTEN=127.0.0.1:1")
 	var stderr bytes.Buffer
@@ -54,13 +54,13 @@ func TestBenchFanout(t *testing.T) {
 	}
 	left, err := os.ReadDir(folder)
 	if err != nil || len(left) > 0 {
-		t.Errorf("it left %v behind: %v", left, err)
+		t.Errorf("remaining files %v: %v", left, err)
 	}
-	var told strings.Builder
-	people := benchFanoutCommand{Rounds: 1}
-	if err := people.print(&told, results); err != nil || !strings.Contains(told.String(), "2 rooms of 3") ||
-		strings.Count(told.String(), "\n") != 5+len(fanout.Loads())+len(fanout.Bursts()) {
-		t.Errorf("for people it is\n%s%v", told.String(), err)
+	var table strings.Builder
+	bench := benchFanoutCommand{Rounds: 1}
+	if err := bench.print(&table, results); err != nil || !strings.Contains(table.String(), "2 rooms of 3") ||
+		strings.Count(table.String(), "\n") != 5+len(fanout.Loads())+len(fanout.Bursts()) {
+		t.Errorf("the table is\n%s%v", table.String(), err)
 	}
 }
 
@@ -76,7 +76,7 @@ func TestBenchHelp(t *testing.T) {
 	}
 }
 
-func TestBenchFanoutRefusesWhatCannotBeMeant(t *testing.T) {
+func TestBenchFanoutRejectsInvalidFlags(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]string{
 		"--rooms=2":            "and --peers go together",

@@ -15,14 +15,14 @@ import (
 	"time"
 )
 
-// chromium is a browser with one page, a fake camera and a fake microphone.
+// chromium is a browser process with one page, a fake camera and a fake microphone.
 type chromium struct {
 	t     *testing.T
 	cmd   *exec.Cmd
-	group sync.Once // ends what has the browser's process group
+	group sync.Once // kills the browser's process group
 }
 
-// findChromium skips the test where there is none; in CI, where CI is "true", its absence is a failure.
+// findChromium returns the path of Chromium. Without Chromium it skips the test; in CI (CI=true) it fails the test.
 func findChromium(t *testing.T) string {
 	t.Helper()
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"} {
@@ -31,13 +31,13 @@ func findChromium(t *testing.T) string {
 		}
 	}
 	if os.Getenv("CI") == "true" {
-		t.Fatal("no Chromium is here; .ci/run installs it")
+		t.Fatal("Chromium is missing; .ci/run installs it")
 	}
-	t.Skip("no Chromium is here; apt-get install chromium installs it")
+	t.Skip("Chromium is missing; install it with apt-get install chromium")
 	return ""
 }
 
-// openChromium opens an address in a browser of its own, whose camera shows the colour. It ends with the test.
+// openChromium opens an address in a new browser whose camera shows the colour. The browser ends with the test.
 func openChromium(t *testing.T, address string, camera color.RGBA) *chromium {
 	t.Helper()
 	home := t.TempDir()
@@ -51,11 +51,11 @@ func openChromium(t *testing.T, address string, camera color.RGBA) *chromium {
 		"--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", "--use-file-for-fake-video-capture="+film,
 		"--autoplay-policy=no-user-gesture-required", "--disable-background-timer-throttling",
 		"--disable-backgrounding-occluded-windows", "--disable-renderer-backgrounding",
-		// Peers find one another on this machine alone.
+		// Peers connect over loopback only.
 		"--allow-loopback-in-peer-connection", "--disable-features=WebRtcHideLocalIpsWithMdns",
 		address)
 	cmd.Env = append(os.Environ(), "HOME="+home, "XDG_CONFIG_HOME="+home)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that all of its processes can be ended
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that all of its processes can be killed
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -64,22 +64,22 @@ func openChromium(t *testing.T, address string, camera color.RGBA) *chromium {
 	return b
 }
 
-// close asks the browser to end, so that it clears up after itself, and kills it if it does not.
+// close terminates the browser, so that it cleans up, and kills it if it does not end.
 func (b *chromium) close() {
 	_ = b.cmd.Process.Signal(syscall.SIGTERM)
-	patience := time.AfterFunc(5*time.Second, b.kill)
-	defer patience.Stop()
+	timer := time.AfterFunc(5*time.Second, b.kill)
+	defer timer.Stop()
 	_, _ = b.cmd.Process.Wait()
-	b.kill() // what is left
+	b.kill() // the remaining processes
 }
 
-// kill ends all of the browser's processes, as a crash of the machine would.
+// kill kills all of the browser's processes, like a crash of the machine.
 func (b *chromium) kill() {
 	b.group.Do(func() { _ = syscall.Kill(-b.cmd.Process.Pid, syscall.SIGKILL) })
 	_, _ = b.cmd.Process.Wait()
 }
 
-// killPage ends the processes that show pages, as a page's crash does.
+// killPage kills the renderer processes, like a crash of the page.
 func (b *chromium) killPage() {
 	b.t.Helper()
 	found, err := filepath.Glob("/proc/[0-9]*/cmdline")
@@ -94,7 +94,7 @@ func (b *chromium) killPage() {
 		}
 		group, err := syscall.Getpgid(pid)
 		if err != nil || group != b.cmd.Process.Pid {
-			continue // gone, or none of ours
+			continue // ended, or not the browser's
 		}
 		arguments, err := os.ReadFile(file)
 		if err != nil || !bytes.Contains(arguments, []byte("--type=renderer")) {
@@ -106,11 +106,11 @@ func (b *chromium) killPage() {
 		killed++
 	}
 	if killed == 0 {
-		b.t.Fatal("the browser has no process that shows a page")
+		b.t.Fatal("the browser has no renderer process")
 	}
 }
 
-// cameraFilm is two seconds of one colour, through which a grey bar moves, as an uncompressed Y4M file.
+// cameraFilm returns an uncompressed Y4M file: two seconds of one colour with a moving grey bar.
 func cameraFilm(colour color.RGBA) []byte {
 	const width, height, rate, frames, bar = 320, 240, 15, 30, 10
 	luma, blue, red := color.RGBToYCbCr(colour.R, colour.G, colour.B)

@@ -9,9 +9,9 @@ import (
 	"github.com/studycall/studycall/check"
 )
 
-// TestABrowserCrashes in a call: the other one is told at once, and after the grace it is on record that its user left when
-// it crashed.
-func TestABrowserCrashes(t *testing.T) {
+// After a browser crashes in a call, the other participant is notified at once. After the grace time the record says that the
+// user left at the time of the crash.
+func TestABrowserCrash(t *testing.T) {
 	t.Parallel()
 	skipInShort(t, "20 s")
 	for name, crash := range map[string]func(*chromium){
@@ -20,7 +20,7 @@ func TestABrowserCrashes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			const grace = 10 * time.Second // longer than kim takes to be told, on a slow machine too
+			const grace = 10 * time.Second // longer than the notification takes on a slow machine
 			c := newBrowserCall(t, "--disconnect-grace="+grace.String(), "--rate-limit=0")
 			mark := c.kim.now()
 			c.leeIn.end(func() {
@@ -28,32 +28,32 @@ func TestABrowserCrashes(t *testing.T) {
 				c.kim.receives(mark, "video:user-left", fmt.Sprintf(`{"userId": %q}`, lee))
 			})
 			crashed := c.leeIn.endAfter
-			if told := c.leeIn.endBefore.Sub(crashed); told >= grace {
-				t.Errorf("kim is told %v after the crash", told)
+			if delay := c.leeIn.endBefore.Sub(crashed); delay >= grace {
+				t.Errorf("kim is notified %v after the crash", delay)
 			}
-			if l := c.api.session(c.sessionID).of(t, lee); l.LeftAt != nil && time.Since(crashed) < grace {
-				t.Errorf("within the grace lee has left: %+v", l)
+			if l := c.api.session(c.sessionID).participant(t, lee); l.LeftAt != nil && time.Since(crashed) < grace {
+				t.Errorf("lee has left within the grace time: %+v", l)
 			}
 			var lees participantRecord
 			check.Eventually(t, "lee has left", func() bool {
-				lees = c.api.session(c.sessionID).of(t, lee)
+				lees = c.api.session(c.sessionID).participant(t, lee)
 				return lees.LeftAt != nil
 			})
 			if recorded := time.Since(crashed); recorded < grace {
-				t.Errorf("lee is on record as gone %v after the crash, before the grace ended", recorded)
+				t.Errorf("the leave is recorded %v after the crash, before the end of the grace time", recorded)
 			}
 			if crash := (timeRange{crashed, c.leeIn.endBefore}); !crash.contains(*lees.LeftAt) {
-				t.Errorf("on record, lee left at %v, and the crash was within %v", lees.LeftAt, crash)
+				t.Errorf("the record says that lee left at %v; the crash was within %v", lees.LeftAt, crash)
 			}
 			c.leeIn.mustBe(t, "lee's stay", *lees.Duration)
 			if now := c.api.ask(http.StatusOK, http.MethodGet, "status", kim, "").Session; now == nil || now.OnlineCount != 1 {
 				t.Errorf("after the crash the status is %+v", now)
 			}
 
-			c.leaves(c.kim, &c.kimIn)
+			c.leave(c.kim, &c.kimIn)
 			detail := c.api.session(c.sessionID)
 			detail.mustHaveLasted(t, c.kimIn)
-			c.kimIn.mustBe(t, "kim's stay", *detail.of(t, kim).Duration)
+			c.kimIn.mustBe(t, "kim's stay", *detail.participant(t, kim).Duration)
 			mustBeHistory(t, c.api, detail)
 		})
 	}

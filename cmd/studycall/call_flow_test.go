@@ -11,17 +11,17 @@ import (
 	"github.com/studycall/studycall/auth"
 )
 
-// transports are the ways in which socket.io-client connects, and what the transport below is then.
-func transports() map[string]struct{ options, are []string } {
-	return map[string]struct{ options, are []string }{
+// transports returns options of socket.io-client, and the states of the transport that they lead to.
+func transports() map[string]struct{ options, states []string } {
+	return map[string]struct{ options, states []string }{
 		"websocket":             {[]string{"websocket"}, []string{"websocket"}},
 		"polling":               {[]string{"polling"}, []string{"polling"}},
 		"polling, then upgrade": {[]string{"polling", "websocket"}, []string{"polling", "websocket"}},
 	}
 }
 
-// TestACallByTheWebAppsClient goes through the use that the specification shows (section 7), with three people and every
-// message of a call, and finds it on record.
+// Three clients go through a whole call with every message, in the order in which the web app sends them. The record has the
+// call.
 func TestACallByTheWebAppsClient(t *testing.T) {
 	t.Parallel()
 	skipInShort(t, "20 s")
@@ -38,8 +38,8 @@ func TestACallByTheWebAppsClient(t *testing.T) {
 			m.negotiate()
 			m.toggle()
 			for _, s := range []*webSocket{m.kim, m.lee, m.park} {
-				if got := s.transportStates(); !slices.Equal(got, transport.are) {
-					t.Errorf("%s went by %v, not %v", s.who, got, transport.are)
+				if got := s.transportStates(); !slices.Equal(got, transport.states) {
+					t.Errorf("the transport of %s was %v, want %v", s.who, got, transport.states)
 				}
 			}
 			m.leave()
@@ -48,7 +48,7 @@ func TestACallByTheWebAppsClient(t *testing.T) {
 	}
 }
 
-// webCall is a call of three, and when what happened in it.
+// webCall is a call of three clients, with the measured intervals.
 type webCall struct {
 	t          *testing.T
 	api        *callAPI
@@ -57,12 +57,12 @@ type webCall struct {
 
 	sessionID              string
 	kim, lee, park         *webSocket
-	kimID, leeID, parkID   string      // of their sockets
+	kimID, leeID, parkID   string      // socket ids
 	stays                  [3]interval // kim's, lee's, park's
 	muted, hidden, sharing interval
 }
 
-// join is section 7.1: the status, a start if there is no session, a join, and then the room.
+// join makes a user join like the web app: status, start if no session is open, join, then the room by socket.
 func (m *webCall) join(user string, options map[string]any) (s *webSocket, id string, stay interval) {
 	m.t.Helper()
 	stay = beginInterval(func() {
@@ -80,7 +80,7 @@ func (m *webCall) join(user string, options map[string]any) (s *webSocket, id st
 	return s, id, stay
 }
 
-// byToken and byCookie are the ways to sign in.
+// byToken and byCookie return the options for the two ways to sign in.
 func byToken(t *testing.T, user string) map[string]any {
 	t.Helper()
 	return map[string]any{"auth": map[string]string{"userId": user, "token": sessionToken(t, user)}}
@@ -94,7 +94,7 @@ func byCookie(t *testing.T, user string) map[string]any {
 	}
 }
 
-// inRoom is how the state of the room describes somebody who has just joined.
+// inRoom returns the room state's entry for a participant who has just joined.
 func inRoom(socketID, user, name string) string {
 	return fmt.Sprintf(`{"socketId": %q, "userId": %q, "user": %s, "isMuted": false, "isVideoOff": false,
 		"isSharingScreen": false, "joinedAt": %q}`, socketID, user, person(user, name), aTime)
@@ -117,15 +117,15 @@ func (m *webCall) enter() {
 
 	now := m.api.ask(http.StatusOK, http.MethodGet, "status", park, "").Session
 	if now.OnlineCount != 3 || len(now.Participants) != 3 || now.RoomID != callRoom || now.StartedBy != kim {
-		m.t.Errorf("with three in the call, the status is %+v", now)
+		m.t.Errorf("with three participants the status is %+v", now)
 	}
 }
 
-// negotiate relays between kim and lee; park, whose next message is a toggle, gets none of it.
+// negotiate relays messages between kim and lee. park receives none of them: its next event must be a toggle.
 func (m *webCall) negotiate() {
 	sdp := "v=0\r\ns=화상 통화 📞 <a> & \u2028\r\n" + strings.Repeat("a=candidate:1 1 udp 2122260223 192.0.2.1 54400 typ host\r\n", 400)
 	if len(sdp) < 20<<10 {
-		m.t.Fatalf("the SDP has %d bytes only", len(sdp))
+		m.t.Fatalf("the SDP has only %d bytes", len(sdp))
 	}
 	relay := func(from, to *webSocket, fromID, toID, event, key string, value any) {
 		m.t.Helper()

@@ -7,12 +7,12 @@ import (
 	"testing"
 )
 
-// aTime, as a text that is wanted, is any instant as the service writes it.
+// aTime stands in expected JSON for any time in the service's format.
 const aTime = "<a time>"
 
 var instantForm = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$`)
 
-// same compares JSON with what is wanted, to the last key.
+// same reports whether JSON equals the expected JSON, key by key.
 func same(t *testing.T, got json.RawMessage, want string) bool {
 	t.Helper()
 	var g, w any
@@ -21,13 +21,13 @@ func same(t *testing.T, got json.RawMessage, want string) bool {
 		return false
 	}
 	if err := json.Unmarshal([]byte(want), &w); err != nil {
-		t.Fatalf("the test wants what is no JSON: %q: %v", want, err)
+		t.Fatalf("the test expects invalid JSON: %q: %v", want, err)
 	}
-	return reflect.DeepEqual(timesOf(g), w)
+	return reflect.DeepEqual(maskTimes(g), w)
 }
 
-// timesOf puts aTime for every instant in a JSON value.
-func timesOf(value any) any {
+// maskTimes replaces every time in a JSON value by aTime.
+func maskTimes(value any) any {
 	switch v := value.(type) {
 	case string:
 		if instantForm.MatchString(v) {
@@ -35,11 +35,11 @@ func timesOf(value any) any {
 		}
 	case []any:
 		for i := range v {
-			v[i] = timesOf(v[i])
+			v[i] = maskTimes(v[i])
 		}
 	case map[string]any:
 		for key := range v {
-			v[key] = timesOf(v[key])
+			v[key] = maskTimes(v[key])
 		}
 	}
 	return value

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// webPackages is the folder of testdata/webapp with the packages installed. It skips the test where they are not, but in
-// CI, where CI is "true", it installs them in a folder of its own: there the tests must not be left out unnoticed.
+// webPackages returns a copy of testdata/webapp with the npm packages installed. Without the packages it skips the test; in CI
+// (CI=true) it installs them, because CI must not skip tests.
 func webPackages(t *testing.T) string {
 	t.Helper()
 	const folder = "testdata/webapp"
@@ -19,7 +19,7 @@ func webPackages(t *testing.T) string {
 		return folder
 	}
 	if os.Getenv("CI") != "true" {
-		t.Skipf("socket.io-client is not here; npm ci in cmd/studycall/%s installs it", folder)
+		t.Skipf("socket.io-client is missing; install it with npm ci in cmd/studycall/%s", folder)
 	}
 	fresh := t.TempDir()
 	if err := os.CopyFS(fresh, os.DirFS(folder)); err != nil {

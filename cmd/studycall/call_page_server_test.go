@@ -12,12 +12,12 @@ import (
 	"github.com/studycall/studycall/auth"
 )
 
-// stage serves testdata/webapp's page to browsers, tells each page what to do, and keeps what it saw.
+// pageServer serves testdata/webapp's page to browsers, sends orders to each page, and keeps its observations.
 type pageServer struct {
 	t       *testing.T
-	folder  string // of the page and its packages
+	folder  string // with the page and its packages
 	server  *httptest.Server
-	service string // the address of the service; set before a page is opened
+	service string // the address of the service; set it before a page opens
 
 	mu    sync.Mutex
 	pages map[string]*callPage // by user
@@ -37,16 +37,16 @@ func newPageServer(t *testing.T, folder string) *pageServer {
 	}
 	routes.HandleFunc("GET /config", s.config)
 	routes.HandleFunc("GET /orders", s.orders)
-	routes.HandleFunc("POST /told", s.told)
+	routes.HandleFunc("POST /told", s.observed)
 	s.server = httptest.NewServer(routes)
 	t.Cleanup(func() {
-		s.server.CloseClientConnections() // pages wait for orders
+		s.server.CloseClientConnections() // pages hold a stream of orders open
 		s.server.Close()
 	})
 	return s
 }
 
-// enter makes a user's page, for a browser to open.
+// enter creates a user's page, which a browser then opens.
 func (s *pageServer) enter(user string, cookie bool) *callPage {
 	p := &callPage{t: s.t, user: user, cookie: cookie, orders: make(chan pageOrder, 10), more: make(chan struct{})}
 	s.mu.Lock()
@@ -61,7 +61,7 @@ func (s *pageServer) page(user string) *callPage {
 	return s.pages[user]
 }
 
-// open serves the page, which signs the user in, by the cookie that the web app would set.
+// open serves the page, and sets the web app's session cookie if the user signs in by cookie.
 func (s *pageServer) open(w http.ResponseWriter, r *http.Request) {
 	if p := s.page(r.FormValue("who")); p.cookie {
 		http.SetCookie(w, &http.Cookie{
@@ -71,7 +71,7 @@ func (s *pageServer) open(w http.ResponseWriter, r *http.Request) {
 	http.ServeFile(w, r, filepath.Join(s.folder, "page.html"))
 }
 
-// config tells the page where the service is, and the token of a user without cookie.
+// config returns the address of the service, and the token of a user who signs in by token.
 func (s *pageServer) config(w http.ResponseWriter, r *http.Request) {
 	config := map[string]string{"api": s.service, "studyId": callStudy}
 	if p := s.page(r.FormValue("who")); !p.cookie {
@@ -82,7 +82,7 @@ func (s *pageServer) config(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// orders sends the page its orders, as they come.
+// orders streams the page's orders.
 func (s *pageServer) orders(w http.ResponseWriter, r *http.Request) {
 	p := s.page(r.FormValue("who"))
 	w.Header().Set("Content-Type", "text/event-stream")
@@ -94,30 +94,30 @@ func (s *pageServer) orders(w http.ResponseWriter, r *http.Request) {
 			if err != nil {
 				p.t.Error(err)
 			}
-			_, _ = fmt.Fprintf(w, "data: %s\n\n", text) // whether the page gets it shows by what it does
+			_, _ = fmt.Fprintf(w, "data: %s\n\n", text) // a lost order shows in the observations
 		case <-r.Context().Done():
 			return
 		}
 	}
 }
 
-// told keeps what a page saw.
-func (s *pageServer) told(_ http.ResponseWriter, r *http.Request) {
-	var told struct {
+// observed keeps an observation.
+func (s *pageServer) observed(_ http.ResponseWriter, r *http.Request) {
+	var report struct {
 		Who, What string
 		Data      json.RawMessage
 	}
-	if err := json.NewDecoder(r.Body).Decode(&told); err != nil {
-		s.t.Errorf("a page tells what cannot be read: %v", err)
+	if err := json.NewDecoder(r.Body).Decode(&report); err != nil {
+		s.t.Errorf("cannot read a page's observation: %v", err)
 		return
 	}
-	p := s.page(told.Who)
-	if told.What == "failed" {
-		p.t.Errorf("the page of %s failed: %s", p.user, told.Data)
+	p := s.page(report.Who)
+	if report.What == "failed" {
+		p.t.Errorf("the page of %s failed: %s", p.user, report.Data)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.seen = append(p.seen, observation{told.What, told.Data})
+	p.seen = append(p.seen, observation{report.What, report.Data})
 	close(p.more)
 	p.more = make(chan struct{})
 }

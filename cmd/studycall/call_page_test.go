@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// callPage is the page of one user.
+// callPage is one user's page.
 type callPage struct {
 	t       *testing.T
 	user    string
-	cookie  bool // whether the user signed in by cookie, or has a token
+	cookie  bool // whether the user signs in by cookie, not by token
 	orders  chan pageOrder
 	numbers int
 
 	mu   sync.Mutex
 	seen []observation
-	more chan struct{} // closed when there is more to see
+	more chan struct{} // closed by the next observation
 }
 
 type pageOrder struct {
@@ -26,57 +26,57 @@ type pageOrder struct {
 	Value  any    `json:"value"`
 }
 
-// sight is what a page saw: an event of the service's, how an order went, or what somebody's video looks like.
+// observation is a report of a page: an event from the service, the result of an order, or the state of a peer's video.
 type observation struct {
-	what string
+	kind string
 	data json.RawMessage
 }
 
-// now is the mark after what the page has seen so far.
+// now returns the mark after the latest observation.
 func (p *callPage) now() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.seen)
 }
 
-// sees waits until the page sees something that is right, after a mark. It asks of each once, in order.
-func (p *callPage) waitFor(after int, what string, right func(data json.RawMessage) bool) {
+// waitFor waits until an observation of the kind after a mark matches. It calls matches once for each, in order.
+func (p *callPage) waitFor(after int, kind string, matches func(data json.RawMessage) bool) {
 	p.t.Helper()
-	last := map[string]string{} // of each kind, for whoever must find out why not
+	last := map[string]string{} // by kind, for the failure message
 	for timeout := time.After(callPatience); ; {
 		p.mu.Lock()
 		seen, more := p.seen[after:], p.more
 		p.mu.Unlock()
 		for _, s := range seen {
-			if s.what == what && right(s.data) {
+			if s.kind == kind && matches(s.data) {
 				return
 			}
-			last[s.what] = string(s.data)
+			last[s.kind] = string(s.data)
 		}
 		after += len(seen)
 		select {
 		case <-more:
 		case <-timeout:
-			p.t.Fatalf("the page of %s does not see %s that is right; last it saw %v", p.user, what, last)
+			p.t.Fatalf("the page of %s has no matching %s; the latest observations are %v", p.user, kind, last)
 		}
 	}
 }
 
-// hears waits until the page is told an event, after a mark, with just this data besides the socket's id.
+// receives waits until the page receives an event after a mark, with exactly this data besides the socket id.
 func (p *callPage) receives(mark int, event, want string) {
 	p.t.Helper()
 	p.waitFor(mark, event, func(data json.RawMessage) bool {
-		var told map[string]any
-		if json.Unmarshal(data, &told) != nil || told["socketId"] == nil {
+		var event map[string]any
+		if json.Unmarshal(data, &event) != nil || event["socketId"] == nil {
 			return false
 		}
-		delete(told, "socketId")
-		text, err := json.Marshal(told)
+		delete(event, "socketId")
+		text, err := json.Marshal(event)
 		return err == nil && same(p.t, text, want)
 	})
 }
 
-// does has the page carry out an order, and gives what came of it.
+// run makes the page carry out an order, and returns the result.
 func (p *callPage) run(name string, value any) json.RawMessage {
 	p.t.Helper()
 	p.numbers++

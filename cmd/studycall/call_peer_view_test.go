@@ -5,19 +5,19 @@ import (
 	"fmt"
 )
 
-// peerView is what somebody in the call looks and sounds like on another's page.
+// peerView describes the video and sound of a participant on another's page.
 type peerView struct {
 	UserID        string
 	Caption       string
 	Width, Height int
-	Time          float64 // how much of the video has been played, in seconds
-	Frames        int     // how many have been shown
-	Colour        [3]int  // the average of the picture's
-	Loudness      float64 // the sum of what was played so far: it stays where it is in silence
-	Packets       int     // of sound, 50 a second
+	Time          float64 // the playback position of the video, in seconds
+	Frames        int     // the number of frames shown
+	Colour        [3]int  // the average of the picture
+	Loudness      float64 // the sum over the played sound: silence does not increase it
+	Packets       int     // of sound, 50 per second
 }
 
-// hue names the colour of a picture: which of red, green and blue stands out, or black.
+// hue returns the dominant colour of the picture: red, green, blue, or black.
 func (v peerView) hue() string {
 	const apart, dark = 60, 40
 	r, g, b := v.Colour[0], v.Colour[1], v.Colour[2]
@@ -37,20 +37,19 @@ func (v peerView) hue() string {
 	}
 }
 
-// of reads a sight of the user's; it is false where it is another's.
-func (v *peerView) of(user string, data json.RawMessage) bool {
+// read decodes a view, and reports whether it shows the user.
+func (v *peerView) read(user string, data json.RawMessage) bool {
 	*v = peerView{}
 	return json.Unmarshal(data, v) == nil && v.UserID == user
 }
 
-// watches waits until the page shows another user's video in a hue, under a caption, and until it has gone on so for some
-// frames.
-func (p *callPage) watches(user, caption, hue string) {
+// showsVideo waits until the page shows another user's video in a hue, with a caption, for a few frames.
+func (p *callPage) showsVideo(user, caption, hue string) {
 	p.t.Helper()
 	var first, v peerView
 	p.waitFor(p.now(), "peer", func(data json.RawMessage) bool {
 		switch {
-		case !v.of(user, data):
+		case !v.read(user, data):
 			return false
 		case v.hue() != hue || v.Caption != caption || v.Height == 0:
 			first = peerView{}
@@ -62,14 +61,14 @@ func (p *callPage) watches(user, caption, hue string) {
 	})
 }
 
-// listens waits until the page plays the beeps of another user's microphone; or, if that is muted, until it has played
-// nothing but silence for longer than there is between two beeps.
-func (p *callPage) listens(user string, muted bool) {
+// playsSound waits until the page plays the beeps of another user's microphone; or, if muted, until it has played silence for
+// longer than the pause between two beeps.
+func (p *callPage) playsSound(user string, muted bool) {
 	p.t.Helper()
 	const audible, long = 1e-4, 75
 	var first, v peerView
 	p.waitFor(p.now(), "peer", func(data json.RawMessage) bool {
-		if !v.of(user, data) {
+		if !v.read(user, data) {
 			return false
 		}
 		beeped := v.Loudness > first.Loudness+audible

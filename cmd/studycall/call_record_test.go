@@ -20,14 +20,13 @@ const (
 	kim       = "user-456"
 	park      = "user-100"
 	lee       = "user-789"
-	frozen    = "user-600"
+	suspended = "user-600"
 
 	kimsName = "김철수 🎓"
 	leesName = "이영희 👩‍💻"
 )
 
-// callDatabase is a database with the example study, whose people have names that are not all letters, and somebody whose
-// account may not be used.
+// callDatabase creates a database with the example study, with emoji in users' names, and a suspended user.
 func callDatabase(t *testing.T) (address string) {
 	t.Helper()
 	address = exampleURL(t)
@@ -39,7 +38,7 @@ func callDatabase(t *testing.T) (address string) {
 	for _, change := range [][3]string{
 		{`update users set name = $2 where id = $1`, kim, kimsName},
 		{`update users set name = $2 where id = $1`, lee, leesName},
-		{`insert into users (id, name, email, status) values ($1, $2, 'frozen@example.com', 'SUSPENDED')`, frozen, "강하늘"},
+		{`insert into users (id, name, email, status) values ($1, $2, 'frozen@example.com', 'SUSPENDED')`, suspended, "강하늘"},
 	} {
 		if _, err := pool.Exec(t.Context(), change[0], change[1], change[2]); err != nil {
 			t.Fatal(err)
@@ -48,12 +47,12 @@ func callDatabase(t *testing.T) (address string) {
 	return address
 }
 
-// callArgs have people sign in as in production.
+// callArgs returns the flags for production sign-in.
 func callArgs(database string, more ...string) []string {
 	return append([]string{"--database-url", database, "--nextauth-secret", secretText}, more...)
 }
 
-// sessionToken is what the web app gives a user at sign-in.
+// sessionToken returns a session token like the web app's.
 func sessionToken(t *testing.T, user string) string {
 	t.Helper()
 	token, err := auth.Mint(secretText, auth.Session{UserID: user}, time.Now(), time.Hour)
@@ -63,20 +62,20 @@ func sessionToken(t *testing.T, user string) string {
 	return token
 }
 
-// person is how sockets describe a user of the study.
+// person returns a user in the form of the sockets.
 func person(id, name string) string {
 	return fmt.Sprintf(`{"id": %q, "name": %q, "email": "%s@example.com", "avatar": "https://example.com/avatars/%s.png"}`, id, name, id, id)
 }
 
-// callAPI are the REST routes of the study's call.
+// callAPI calls the REST routes of the study's call.
 type callAPI struct {
 	t       *testing.T
 	client  *http.Client
 	address string
-	latest  int64 // the position of what the latest command recorded: queries wait for it
+	latest  int64 // the position of the latest command: queries wait for it
 }
 
-// sessionRecord is what REST tells of a session; history leaves out some of it.
+// sessionRecord is a session in REST answers. The history leaves some fields empty.
 type sessionRecord struct {
 	ID, StudyID, RoomID, StartedBy string
 	StartedAt                      time.Time
@@ -95,19 +94,19 @@ type participantRecord struct {
 	User                                           struct{ Name string }
 }
 
-// of is a user's record; the test ends without one.
-func (r *sessionRecord) of(t *testing.T, user string) participantRecord {
+// participant returns a user's record, and ends the test if there is none.
+func (r *sessionRecord) participant(t *testing.T, user string) participantRecord {
 	t.Helper()
 	for _, p := range r.Participants {
 		if p.UserID == user {
 			return p
 		}
 	}
-	t.Fatalf("%s is not on record: %+v", user, r)
+	t.Fatalf("%s has no record: %+v", user, r)
 	return participantRecord{}
 }
 
-// callAnswer is an answer of any of the routes.
+// callAnswer is the answer of a route.
 type callAnswer struct {
 	Session     *sessionRecord
 	Sessions    []sessionRecord
@@ -115,8 +114,8 @@ type callAnswer struct {
 	Success     bool
 }
 
-// head is the position of the last event in the log: what the pages and sockets have done is there, and a query may be asked
-// to wait for it, as long as that takes on a busy machine.
+// head returns the position of the last event in the log. A query that waits for it sees every action of the pages and sockets,
+// however busy the machine is.
 func (a *callAPI) head() (head int64) {
 	a.t.Helper()
 	request, err := http.NewRequestWithContext(a.t.Context(), http.MethodGet, a.address+"/ready", http.NoBody)
@@ -136,8 +135,8 @@ func (a *callAPI) head() (head int64) {
 	return ready.Checks.Projections[0].Head
 }
 
-// ask sends a request as a user; the answer must have the status.
-func (a *callAPI) ask(status int, method, route, user, body string) (told callAnswer) {
+// ask sends a user's request. It ends the test unless the answer has the status.
+func (a *callAPI) ask(status int, method, route, user, body string) (result callAnswer) {
 	a.t.Helper()
 	request, err := http.NewRequestWithContext(a.t.Context(), method,
 		a.address+"/api/my-studies/"+callStudy+"/video-call/"+route, strings.NewReader(body))
@@ -152,19 +151,19 @@ func (a *callAPI) ask(status int, method, route, user, body string) (told callAn
 	}
 	answered, err := send(a.client, request)
 	for tries := 0; method == http.MethodGet && answered.Status == http.StatusServiceUnavailable && tries < 30; tries++ {
-		answered, err = send(a.client, request) // the tables are behind: it has waited for 2 s
+		answered, err = send(a.client, request) // the tables lag behind: the query has waited for 2 s
 	}
 	if err != nil || answered.Status != status {
-		a.t.Fatalf("%s %s: %d %s (%v), not %d", method, route, answered.Status, answered.Raw, err, status)
+		a.t.Fatalf("%s %s: %d %s (%v), want %d", method, route, answered.Status, answered.Raw, err, status)
 	}
 	a.latest = max(a.latest, answered.Position)
-	if err := json.Unmarshal([]byte(answered.Raw), &told); err != nil {
+	if err := json.Unmarshal([]byte(answered.Raw), &result); err != nil {
 		a.t.Fatal(err)
 	}
-	return told
+	return result
 }
 
-// session is what is on record of a session.
+// session returns the record of a session.
 func (a *callAPI) session(id string) *sessionRecord {
 	a.t.Helper()
 	return a.ask(http.StatusOK, http.MethodGet, "sessions/"+url.PathEscape(id), kim, "").Session

@@ -15,9 +15,9 @@ import (
 	"github.com/studycall/studycall/postgres"
 )
 
-// TestTheWebAppsClientOutlivesARestart: the service is told to stop, and starts anew at the same port and with the same
-// database. The clients connect again by themselves, and nobody is on record as having left in between.
-func TestTheWebAppsClientOutlivesARestart(t *testing.T) {
+// The service drains, and restarts on the same port and database. The clients reconnect by themselves, and the record has no
+// leave in between.
+func TestTheWebAppsClientReconnectsAfterARestart(t *testing.T) {
 	t.Parallel()
 	skipInShort(t, "20 s")
 	folder := webPackages(t)
@@ -42,9 +42,9 @@ func TestTheWebAppsClientOutlivesARestart(t *testing.T) {
 				t.Errorf("the first server ended with %d", code)
 			}
 			startProcess(t, args...)
-			again := m.comeBack(m.kim, m.lee)
-			if slices.Contains(again, m.kimID) || slices.Contains(again, m.leeID) {
-				t.Errorf("the sockets are %v, as before", again)
+			ids := m.reconnect(m.kim, m.lee)
+			if slices.Contains(ids, m.kimID) || slices.Contains(ids, m.leeID) {
+				t.Errorf("the socket ids are %v, as before the restart", ids)
 			}
 
 			leave := map[string]string{"roomId": callRoom}
@@ -55,11 +55,11 @@ func TestTheWebAppsClientOutlivesARestart(t *testing.T) {
 	}
 }
 
-// quietPort is an address whose port no connection is given by chance while nobody listens there.
+// quietPort returns an address whose port the system assigns to no outgoing connection.
 func quietPort(t *testing.T) (address string) {
 	t.Helper()
 	for range 100 {
-		address = net.JoinHostPort("127.0.0.1", strconv.Itoa(20000+rand.IntN(10000))) // Linux gives those from 32768 on
+		address = net.JoinHostPort("127.0.0.1", strconv.Itoa(20000+rand.IntN(10000))) // Linux assigns ports from 32768
 		listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address)
 		if err == nil {
 			if err := listener.Close(); err != nil {
@@ -68,17 +68,17 @@ func quietPort(t *testing.T) (address string) {
 			return address
 		}
 	}
-	t.Fatal("no port is free")
+	t.Fatal("found no free port")
 	return ""
 }
 
-// comeBack waits until the clients have connected again, and joins the room as the web app does then. The second finds
-// the first there, still muted.
-func (m *webCall) comeBack(first, second *webSocket) (ids []string) {
+// reconnect waits until the clients have reconnected, and joins the room like the web app. The second client finds the first in
+// the room, still muted.
+func (m *webCall) reconnect(first, second *webSocket) (ids []string) {
 	m.t.Helper()
 	for _, s := range []*webSocket{first, second} {
 		lost := s.after("disconnect", "video:room-state", "video:user-joined", "video:user-left")
-		// A client that polls may ask a session that has just ended, which to it is an error; it tries again all the same.
+		// A poll may reach a session that has just ended. For the client that is an error; it reconnects as well.
 		polls := slices.Equal(m.transports, []string{"polling"})
 		closed := same(m.t, lost, `{"reason": "transport close", "active": true}`)
 		failed := same(m.t, lost, `{"reason": "transport error", "active": true}`)
@@ -89,14 +89,14 @@ func (m *webCall) comeBack(first, second *webSocket) (ids []string) {
 		s.must("video:join-room", map[string]string{"studyId": callStudy, "roomId": callRoom})
 	}
 	first.receives("video:room-state", `{"participants": []}`)
-	first.receives("video:peer-audio-changed", fmt.Sprintf(`{"socketId": %q, "userId": %q, "isMuted": true}`, ids[0], kim)) // its own
-	there := strings.Replace(inRoom(ids[0], kim, kimsName), `"isMuted": false`, `"isMuted": true`, 1)
-	second.receives("video:room-state", fmt.Sprintf(`{"participants": [%s]}`, there))
+	first.receives("video:peer-audio-changed", fmt.Sprintf(`{"socketId": %q, "userId": %q, "isMuted": true}`, ids[0], kim)) // kim's own state
+	muted := strings.Replace(inRoom(ids[0], kim, kimsName), `"isMuted": false`, `"isMuted": true`, 1)
+	second.receives("video:room-state", fmt.Sprintf(`{"participants": [%s]}`, muted))
 	first.receives("video:user-joined", fmt.Sprintf(`{"socketId": %q, "userId": %q, "user": %s}`, ids[1], lee, person(lee, leesName)))
 	return ids
 }
 
-// mustHaveStayed wants one session, one stint each, and no second in which anybody was away.
+// mustHaveStayed fails the test unless the record has one session with one stint each, without an interruption.
 func (m *webCall) mustHaveStayed(database string) {
 	t := m.t
 	t.Helper()
@@ -113,21 +113,21 @@ func (m *webCall) mustHaveStayed(database string) {
 		"SessionStarted", "ParticipantJoined", "ParticipantJoined", "AudioMuted", "ParticipantLeft", "ParticipantLeft", "SessionEnded",
 	}
 	if !slices.Equal(types, want) {
-		t.Errorf("the log has %v, not %v", types, want)
+		t.Errorf("the log has %v, want %v", types, want)
 	}
 	m.api.latest = int64(len(types))
 	detail := m.api.session(m.sessionID)
 	for i, user := range []string{kim, lee} {
-		p := detail.of(t, user)
+		p := detail.participant(t, user)
 		if p.LeftAt == nil || p.Duration == nil {
-			t.Fatalf("%s is on record as %+v", user, p)
+			t.Fatalf("the record of %s is %+v", user, p)
 		}
 		if stay := p.LeftAt.Sub(p.JoinedAt); *p.Duration != int64(stay/time.Second) {
-			t.Errorf("%s stayed for %v, and %d s are on record", user, stay, *p.Duration)
+			t.Errorf("%s was in the call for %v, but the record has %d s", user, stay, *p.Duration)
 		}
 		m.stays[i].mustBe(t, user+"'s stay", *p.Duration)
 	}
-	m.muted.until(m.stays[0]).mustBe(t, "the mute", detail.of(t, kim).AudioMutedTime)
+	m.muted.until(m.stays[0]).mustBe(t, "the mute", detail.participant(t, kim).AudioMutedTime)
 	mustBeHistory(t, m.api, detail)
 	if now := m.api.ask(http.StatusOK, http.MethodGet, "status", kim, "").Session; now != nil {
 		t.Errorf("after the call the status is %+v", now)

@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-// callPatience is how long a client waits for what must come.
+// callPatience is how long a client waits for an event.
 const callPatience = time.Minute
 
-// webClients are sockets of the web app's client, in a process of node.
+// webClients are sockets of the web app's client library, in a node process.
 type webClients struct {
 	t  *testing.T
 	in io.Writer
@@ -25,14 +25,14 @@ type webClients struct {
 	acks    map[int]chan json.RawMessage
 }
 
-// webSocket is one of them, and what it was told, in order.
+// webSocket is one of the sockets, with its received events in order.
 type webSocket struct {
-	all  *webClients
-	who  string
-	told chan webEvent
+	all      *webClients
+	who      string
+	received chan webEvent
 
 	mu     sync.Mutex
-	states []string // of the transport below: its names, "closed", "retrying", "given up"
+	states []string // of the transport: its name, "closed", "retrying", "given up"
 }
 
 type webEvent struct {
@@ -46,8 +46,8 @@ func startWebClients(t *testing.T, folder string) *webClients {
 	c := &webClients{t: t, sockets: map[string]*webSocket{}, acks: map[int]chan json.RawMessage{}}
 	node := exec.CommandContext(t.Context(), "node", "client.mjs")
 	node.Dir = folder
-	var complaints bytes.Buffer
-	node.Stderr = &complaints
+	var stderr bytes.Buffer
+	node.Stderr = &stderr
 	in, err := node.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -73,14 +73,14 @@ func startWebClients(t *testing.T, folder string) *webClients {
 	t.Cleanup(func() { // the test's context has ended node
 		reading.Wait()
 		_ = node.Wait()
-		if complaints.Len() > 0 {
-			t.Errorf("node says: %s", complaints.String())
+		if stderr.Len() > 0 {
+			t.Errorf("node prints to stderr: %s", stderr.String())
 		}
 	})
 	return c
 }
 
-// take passes a line on to whom it is for.
+// take dispatches a line from node.
 func (c *webClients) take(text []byte) {
 	var line struct {
 		Who, Event, Transport string
@@ -102,7 +102,7 @@ func (c *webClients) take(text []byte) {
 		socket.states = append(socket.states, line.Transport)
 		socket.mu.Unlock()
 	default:
-		socket.told <- webEvent{line.Event, line.Data}
+		socket.received <- webEvent{line.Event, line.Data}
 	}
 }
 
@@ -116,14 +116,14 @@ func (c *webClients) order(order map[string]any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, err := c.in.Write(append(line, '\n')); err != nil {
-		c.t.Fatalf("node is gone: %v", err)
+		c.t.Fatalf("cannot write to node: %v", err)
 	}
 }
 
-// connect has somebody open a socket, with options of socket.io-client.
+// connect opens a socket with options of socket.io-client. who names it in orders and failures.
 func (c *webClients) connect(who, url string, options map[string]any) *webSocket {
 	c.t.Helper()
-	s := &webSocket{all: c, who: who, told: make(chan webEvent, 1000)}
+	s := &webSocket{all: c, who: who, received: make(chan webEvent, 1000)}
 	c.mu.Lock()
 	c.sockets[who] = s
 	c.mu.Unlock()
@@ -131,40 +131,40 @@ func (c *webClients) connect(who, url string, options map[string]any) *webSocket
 	return s
 }
 
-// next is what the socket is told next, which must be the event.
+// next returns the data of the next event, which must have the name.
 func (s *webSocket) next(event string) json.RawMessage {
 	s.all.t.Helper()
 	return s.after(event)
 }
 
-// after is the data of the event, before which others of the given names may come.
+// after returns the data of the next event with the name. Only events of the other names may precede it.
 func (s *webSocket) after(event string, others ...string) json.RawMessage {
 	s.all.t.Helper()
 	timeout := time.After(callPatience)
 	for {
 		select {
-		case got := <-s.told:
+		case got := <-s.received:
 			if got.name == event {
 				return got.data
 			}
 			if !slices.Contains(others, got.name) {
-				s.all.t.Fatalf("%s is told %s %s, not %s", s.who, got.name, got.data, event)
+				s.all.t.Fatalf("%s received %s %s, want %s", s.who, got.name, got.data, event)
 			}
 		case <-timeout:
-			s.all.t.Fatalf("%s is not told %s", s.who, event)
+			s.all.t.Fatalf("%s did not receive %s", s.who, event)
 		}
 	}
 }
 
-// isTold wants the event next, with just this data. See same.
+// receives fails the test unless the next event has the name and exactly this data. See same.
 func (s *webSocket) receives(event, want string) {
 	s.all.t.Helper()
 	if got := s.next(event); !same(s.all.t, got, want) {
-		s.all.t.Errorf("%s is told %s %s, not %s", s.who, event, got, want)
+		s.all.t.Errorf("%s received %s %s, want %s", s.who, event, got, want)
 	}
 }
 
-// connected is the socket's id, once it has connected.
+// connected waits for the connection, and returns the socket id.
 func (s *webSocket) connected() (socketID string) {
 	s.all.t.Helper()
 	return s.idOf(s.next("connect"))
@@ -174,12 +174,12 @@ func (s *webSocket) idOf(connect json.RawMessage) string {
 	s.all.t.Helper()
 	var data struct{ SocketID string }
 	if err := json.Unmarshal(connect, &data); err != nil || data.SocketID == "" {
-		s.all.t.Fatalf("%s is connected with %s: %v", s.who, connect, err)
+		s.all.t.Fatalf("%s: connect event with %s: %v", s.who, connect, err)
 	}
 	return data.SocketID
 }
 
-// ask emits an event and waits for its ack.
+// ask emits an event, waits for the ack and returns it.
 func (s *webSocket) ask(event string, data any) json.RawMessage {
 	s.all.t.Helper()
 	c, answered := s.all, make(chan json.RawMessage, 1)
@@ -197,15 +197,15 @@ func (s *webSocket) ask(event string, data any) json.RawMessage {
 	}
 }
 
-// must emits an event, whose ack must say that all is well.
+// must emits an event, and fails the test unless the ack is ok.
 func (s *webSocket) must(event string, data any) {
 	s.all.t.Helper()
 	if answer := s.ask(event, data); !same(s.all.t, answer, `{"ok": true}`) {
-		s.all.t.Fatalf("%s: %s is answered with %s", s.who, event, answer)
+		s.all.t.Fatalf("%s: the ack of %s is %s", s.who, event, answer)
 	}
 }
 
-// went are the states that the transport below the socket has been in.
+// transportStates returns the past states of the transport.
 func (s *webSocket) transportStates() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

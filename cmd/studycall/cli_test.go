@@ -21,7 +21,7 @@ func studycall(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	return code, out.String(), errs.String()
 }
 
-func TestTheLastErrorIsALogLineWhereLogsAreJSON(t *testing.T) {
+func TestWithJSONLogsTheFinalErrorIsALogLine(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]int{"serve --listen=foo": exitUsage, "events --database-url=postgres://127.0.0.1:1/d": exitFailure} {
 		code, _, stderr := studycall(t, append(strings.Fields(args), "--log-format=json")...)
@@ -42,26 +42,26 @@ func TestDurationsInJSONAreSeconds(t *testing.T) {
 	}
 }
 
-func TestHelpAndVersionAreFoundWhereOneLooks(t *testing.T) {
+func TestAllSpellingsOfHelpAndVersion(t *testing.T) {
 	t.Parallel()
 	_, help, _ := studycall(t, "--help")
-	_, ofServe, _ := studycall(t, "serve", "--help")
+	_, serveHelp, _ := studycall(t, "serve", "--help")
 	_, version, _ := studycall(t, "version")
-	for args, want := range map[string]string{"help": help, "help serve": ofServe, "--version": version, "-V": version} {
+	for args, want := range map[string]string{"help": help, "help serve": serveHelp, "--version": version, "-V": version} {
 		code, stdout, stderr := studycall(t, strings.Fields(args)...)
 		if code != exitOK || stdout != want || stdout == "" || stderr != "" {
 			t.Errorf("%s: exit %d, %q, %q", args, code, stdout, stderr)
 		}
 	}
-	_, ofProjections, _ := studycall(t, "projections", "--help")
+	_, projectionsHelp, _ := studycall(t, "projections", "--help")
 	for _, flag := range []string{"--json", "--database-url", "--data-dir"} {
-		if !strings.Contains(ofProjections, flag) {
-			t.Errorf("projections --help lacks %s:\n%s", flag, ofProjections)
+		if !strings.Contains(projectionsHelp, flag) {
+			t.Errorf("projections --help lacks %s:\n%s", flag, projectionsHelp)
 		}
 	}
-	_, ofVerify, _ := studycall(t, "verify", "--help")
-	if !strings.Contains(strings.Join(strings.Fields(ofVerify), " "), "1: they differ") {
-		t.Errorf("verify --help does not tell its exit codes:\n%s", ofVerify)
+	_, verifyHelp, _ := studycall(t, "verify", "--help")
+	if !strings.Contains(strings.Join(strings.Fields(verifyHelp), " "), "1: they differ") {
+		t.Errorf("verify --help lacks the exit codes:\n%s", verifyHelp)
 	}
 }
 
@@ -72,18 +72,18 @@ func TestHelpShowsEveryFlagsVariable(t *testing.T) {
 		if code != exitOK || stderr != "" {
 			t.Errorf("%s --help: exit %d, %q", command, code, stderr)
 		}
-		flags, variables := strings.Count(stdout, "  --"), strings.Count(stdout, "($") // or several, with commas between
+		flags, variables := strings.Count(stdout, "  --"), strings.Count(stdout, "($") // or several, separated by commas
 		if flags == 0 || flags != variables {
 			t.Errorf("%s --help shows %d flags and %d variables:\n%s", command, flags, variables, stdout)
 		}
 	}
 	_, stdout, _ := studycall(t, "--help")
 	if words := strings.Join(strings.Fields(stdout), " "); !strings.Contains(words, "studycall serve --help") {
-		t.Errorf("the first help does not say where the service's flags are:\n%s", stdout)
+		t.Errorf("the help does not mention the service's flags:\n%s", stdout)
 	}
 }
 
-func TestAPortThatIsTakenIsSaid(t *testing.T) {
+func TestAPortInUseIsReported(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -96,7 +96,7 @@ func TestAPortThatIsTakenIsSaid(t *testing.T) {
 	}
 }
 
-func TestADatabaseThatIsNotThereIsSaid(t *testing.T) {
+func TestAnUnreachableDatabaseIsReported(t *testing.T) {
 	t.Parallel()
 	code, _, stderr := studycall(t, "events", "--database-url=postgres://nobody:secret@127.0.0.1:1/none")
 	if code != exitFailure || !strings.Contains(stderr, "is Postgres running there?") || strings.Contains(stderr, "secret") {
@@ -104,12 +104,12 @@ func TestADatabaseThatIsNotThereIsSaid(t *testing.T) {
 	}
 }
 
-// TestAnOperatorsDay: an empty database is migrated, served, looked at while it serves, and looked at afterwards.
-func TestAnOperatorsDay(t *testing.T) {
+// An empty database is migrated and served. The commands for operators work on it during and after serving.
+func TestOperatorCommandsOnAServedDatabase(t *testing.T) {
 	t.Parallel()
 	database := "--database-url=" + postgrestest.Empty(t)
 	if code, _, stderr := studycall(t, "projections", database); code != exitFailure || !strings.Contains(stderr, "studycall migrate") {
-		t.Errorf("a database that was never migrated: exit %d, %q", code, stderr)
+		t.Errorf("a database without migrations: exit %d, %q", code, stderr)
 	}
 	if code, stdout, stderr := studycall(t, "migrate", database); code != exitOK || !strings.Contains(stdout, "up to date") {
 		t.Errorf("migrate: exit %d, %q, %q", code, stdout, stderr)
@@ -158,8 +158,8 @@ func TestAnOperatorsDay(t *testing.T) {
 	}
 }
 
-// TestFollowingTheLog: events --follow prints what is there, then what comes, until it is interrupted.
-func TestFollowingTheLog(t *testing.T) {
+// events --follow prints the recorded events, then new events, until interrupted.
+func TestEventsFollowPrintsPastAndNewEvents(t *testing.T) {
 	t.Parallel()
 	database := "--database-url=" + postgrestest.NewURL(t)
 	server := startProcess(t, database, "--listen=127.0.0.1:0")
@@ -174,14 +174,14 @@ func TestFollowingTheLog(t *testing.T) {
 	go func() { ended <- run(following, []string{"events", database, "--follow", "--json"}, lines, t.Output()) }()
 
 	if first := <-lines; !strings.Contains(first, "SessionStarted") {
-		t.Errorf("first comes %q", first)
+		t.Errorf("the first event is %q", first)
 	}
 	if _, err := call(t.Context(), client, server.address, http.MethodPost, "study-123", "join", "user-456",
 		`{"sessionId":"`+started.Body.Session.ID+`"}`); err != nil {
 		t.Fatal(err)
 	}
 	if second := <-lines; !strings.Contains(second, "ParticipantJoined") {
-		t.Errorf("then comes %q", second)
+		t.Errorf("the second event is %q", second)
 	}
 	interrupt()
 	if code := <-ended; code != exitOK {
@@ -189,8 +189,8 @@ func TestFollowingTheLog(t *testing.T) {
 	}
 }
 
-// TestTheLastLineOfADrainSaysThatItIsOver, and none of the first does.
-func TestTheLastLineOfADrainSaysThatItIsOver(t *testing.T) {
+// A drain logs "stopped" as its last line, and only there.
+func TestADrainLogsStoppedLast(t *testing.T) {
 	t.Parallel()
 	serving, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -207,7 +207,7 @@ func TestTheLastLineOfADrainSaysThatItIsOver(t *testing.T) {
 			stop()
 		}
 		if strings.Contains(last, "msg=stopped") {
-			t.Errorf("after the last line comes %q", line)
+			t.Errorf("a line follows the last one: %q", line)
 		}
 		last = line
 	}
@@ -216,7 +216,7 @@ func TestTheLastLineOfADrainSaysThatItIsOver(t *testing.T) {
 	}
 }
 
-// lineWriter passes on each write.
+// lineWriter sends each write to the channel.
 type lineWriter chan string
 
 func (w lineWriter) Write(p []byte) (int, error) {

@@ -25,14 +25,14 @@ const (
 	eventsPath    = "/api/my-studies/study-123/video-call/events"
 )
 
-// upgrade asks for a WebSocket, with headers "Name: value" as pairs. The body is that of a refusal.
+// upgrade requests a WebSocket, with headers as pairs of name and value. body is empty unless the upgrade is refused.
 func upgrade(t *testing.T, address, path string, headers ...string) (status int, header http.Header, body string) {
 	t.Helper()
-	asked := http.Header{}
+	header = http.Header{}
 	for i := 0; i < len(headers); i += 2 {
-		asked.Set(headers[i], headers[i+1])
+		header.Set(headers[i], headers[i+1])
 	}
-	conn, response, err := websocket.DefaultDialer.DialContext(t.Context(), strings.Replace(address, "http", "ws", 1)+path, asked)
+	conn, response, err := websocket.DefaultDialer.DialContext(t.Context(), strings.Replace(address, "http", "ws", 1)+path, header)
 	if response == nil {
 		t.Fatalf("%s: %v", path, err)
 	}
@@ -48,13 +48,13 @@ func upgrade(t *testing.T, address, path string, headers ...string) (status int,
 	return response.StatusCode, response.Header, string(refusal)
 }
 
-// TestOneEdgeInFrontOfAll: whatever answers, sockets too, does so with a request id and the headers of every answer, and who
-// is unknown is answered byte for byte alike.
-func TestOneEdgeInFrontOfAll(t *testing.T) {
+// Every answer, also of sockets and feeds, has a request id and the common headers. A caller without sign-in gets the same answer
+// everywhere, byte for byte.
+func TestEveryRouteSharesHeadersAndTheUnauthorizedAnswer(t *testing.T) {
 	t.Parallel()
 	address, client := serveInProcess(t, io.Discard, nil, "--database-url="+exampleURL(t), "--allowed-origins=https://app.example.com"), newClient(t)
 	unknown := get(t, client, address+statusURL, "Origin", "https://app.example.com")
-	wanted := func(name string, header http.Header) {
+	wantHeaders := func(name string, header http.Header) {
 		t.Helper()
 		for key, want := range map[string]string{
 			"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -69,7 +69,7 @@ func TestOneEdgeInFrontOfAll(t *testing.T) {
 			t.Errorf("%s: %v", name, header)
 		}
 	}
-	wanted("REST", unknown.Header)
+	wantHeaders("REST", unknown.Header)
 	plain := func(path string, headers ...string) (int, http.Header) {
 		t.Helper()
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address+path, nil)
@@ -92,31 +92,31 @@ func TestOneEdgeInFrontOfAll(t *testing.T) {
 		if status != want {
 			t.Errorf("%s: %d", path, status)
 		}
-		wanted(path, header)
+		wantHeaders(path, header)
 	}
 	for _, path := range []string{"/ws", eventsPath} {
 		status, header, body := upgrade(t, address, path, "Origin", "https://app.example.com")
 		if status != http.StatusUnauthorized || body != unknown.Raw {
 			t.Errorf("%s: %d %s, want %s", path, status, body, unknown.Raw)
 		}
-		named := func(header http.Header) http.Header {
+		comparable := func(header http.Header) http.Header {
 			header = maps.Clone(header)
-			for _, each := range []string{"Date", "X-Request-Id", "Connection"} {
-				header.Del(each)
+			for _, name := range []string{"Date", "X-Request-Id", "Connection"} {
+				header.Del(name)
 			}
 			return header
 		}
-		if got, want := fmt.Sprint(named(header)), fmt.Sprint(named(unknown.Header)); got != want {
+		if got, want := fmt.Sprint(comparable(header)), fmt.Sprint(comparable(unknown.Header)); got != want {
 			t.Errorf("%s: %s, want %s", path, got, want)
 		}
-		check.Eventually(t, path+" is upgraded", func() bool { // the feed is 503 until the server follows the log
+		check.Eventually(t, path+" is upgraded", func() bool { // the feed answers 503 until the server follows the log
 			status, header, _ = upgrade(t, address, path, "Origin", "https://app.example.com", auth.DevHeader, "user-456", "X-Request-Id", "mine-1")
 			return status == http.StatusSwitchingProtocols
 		})
 		if header.Get("X-Request-Id") != "mine-1" {
 			t.Errorf("%s: %v", path, header)
 		}
-		wanted(path, header)
+		wantHeaders(path, header)
 	}
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, address+handshakePath, nil)
 	if err != nil {
@@ -134,14 +134,14 @@ func TestOneEdgeInFrontOfAll(t *testing.T) {
 	}
 }
 
-// TestAFloodOfHandshakes: an address gets so many connections, and is told to wait for more; what it has open goes on, and
-// another's people notice nothing.
-func TestAFloodOfHandshakes(t *testing.T) {
+// An address gets a limited number of new connections, and 429 for more. Its open connections still work, and other addresses
+// are not affected.
+func TestAFloodOfHandshakesIsLimitedByAddress(t *testing.T) {
 	t.Parallel()
 	skipInShort(t, "3 s")
 	address, client := serveInProcess(t, io.Discard, nil, "--database-url="+postgrestest.NewURL(t), "--trusted-proxies=127.0.0.1/32", "--auth=nextauth",
 		"--nextauth-secret="+secretText), newClient(t)
-	as := func(from, method, path, body string) (int, http.Header, string) {
+	requestFrom := func(from, method, path, body string) (int, http.Header, string) {
 		request, err := http.NewRequestWithContext(t.Context(), method, address+path, strings.NewReader(body))
 		if err != nil {
 			t.Error(err)
@@ -161,7 +161,7 @@ func TestAFloodOfHandshakes(t *testing.T) {
 		return response.StatusCode, response.Header, string(text)
 	}
 	const flooder = "203.0.113.7"
-	status, _, opened := as(flooder, http.MethodGet, handshakePath, "")
+	status, _, opened := requestFrom(flooder, http.MethodGet, handshakePath, "")
 	var open struct{ SID string }
 	if err := json.Unmarshal([]byte(strings.TrimPrefix(opened, "0")), &open); status != http.StatusOK || err != nil || open.SID == "" {
 		t.Fatalf("the first handshake: %d %s", status, opened)
@@ -174,7 +174,7 @@ func TestAFloodOfHandshakes(t *testing.T) {
 	for range 32 {
 		flood.Go(func() {
 			for range 4000 / 32 {
-				status, header, body := as(flooder, http.MethodGet, handshakePath, "")
+				status, header, body := requestFrom(flooder, http.MethodGet, handshakePath, "")
 				mu.Lock()
 				statuses[status]++
 				mu.Unlock()
@@ -190,12 +190,12 @@ func TestAFloodOfHandshakes(t *testing.T) {
 		t.Errorf("of 4000 handshakes: %v, want at most %d", statuses, most)
 	}
 	for range 90 {
-		if status, _, body := as(flooder, http.MethodPost, handshakePath+"&sid="+open.SID, "3"); status != http.StatusOK {
+		if status, _, body := requestFrom(flooder, http.MethodPost, handshakePath+"&sid="+open.SID, "3"); status != http.StatusOK {
 			t.Fatalf("a post of the open connection: %d %s", status, body)
 		}
 	}
-	// It may open 25 a second again, and asks for more, many at once; none of them knows who asks.
-	check.Eventually(t, "a WebSocket of the flooder's is refused", func() bool {
+	// The address may open 25 per second again. It opens more, concurrently and without sign-in.
+	check.Eventually(t, "a WebSocket from the flooding address is refused", func() bool {
 		var refused atomic.Bool
 		for range 32 {
 			flood.Go(func() {
@@ -208,14 +208,14 @@ func TestAFloodOfHandshakes(t *testing.T) {
 		flood.Wait()
 		return refused.Load()
 	})
-	if status, _, body := as("203.0.113.8", http.MethodGet, handshakePath, ""); status != http.StatusOK {
-		t.Errorf("another's handshake: %d %s", status, body)
+	if status, _, body := requestFrom("203.0.113.8", http.MethodGet, handshakePath, ""); status != http.StatusOK {
+		t.Errorf("a handshake from another address: %d %s", status, body)
 	}
 	socket, err := realtimetest.Dial(t, address, realtimetest.Options{Header: http.Header{"X-Forwarded-For": {"203.0.113.9"}}})
 	if err == nil {
 		socket.Drop()
-		t.Error("nobody is let in")
+		t.Error("a socket without sign-in is accepted")
 	} else if !strings.Contains(err.Error(), "Authentication required") {
-		t.Errorf("another's socket: %v", err)
+		t.Errorf("a socket from another address: %v", err)
 	}
 }

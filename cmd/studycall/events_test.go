@@ -15,7 +15,7 @@ import (
 	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
-// appendMutes appends events to a study's stream, in one transaction.
+// appendMutes appends AudioMuted events to a study's stream in one transaction.
 func appendMutes(t *testing.T, pool *pgxpool.Pool, study string, version, events int) {
 	t.Helper()
 	if _, err := pool.Exec(t.Context(), `
@@ -26,7 +26,7 @@ func appendMutes(t *testing.T, pool *pgxpool.Pool, study string, version, events
 	}
 }
 
-// printed is what events prints of the log, as "study version".
+// printed runs the command events, and returns its output as "position study version".
 func printed(t *testing.T, args ...string) []string {
 	t.Helper()
 	code, stdout, stderr := studycall(t, append([]string{"events", "--json"}, args...)...)
@@ -52,7 +52,7 @@ func eventIn(t *testing.T, line string) string {
 	return fmt.Sprintf("%d %s %d", event.Position, event.StudyID, event.Version)
 }
 
-// TestEventsOfAStudyAreThoseOfTheLog that are the study's: however many pages, and after whichever position.
+// events --study prints exactly the study's events of the log, with any number of pages, after any position.
 func TestEventsOfAStudyAreThoseOfTheLog(t *testing.T) {
 	t.Parallel()
 	skipInShort(t, "6 s")
@@ -62,7 +62,7 @@ func TestEventsOfAStudyAreThoseOfTheLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
-	for i := range 3 { // in turns: a has 2,703 events, b 300
+	for i := range 3 { // alternating: a has 2,703 events, b 300
 		appendMutes(t, pool, "a", 901*i, 901)
 		appendMutes(t, pool, "b", 100*i, 100)
 	}
@@ -80,14 +80,14 @@ func TestEventsOfAStudyAreThoseOfTheLog(t *testing.T) {
 			}
 			got := printed(t, "--database-url="+url, "--study="+study, fmt.Sprintf("--after=%d", after))
 			if !slices.Equal(got, want) {
-				t.Errorf("of %s after %d there are %d events, want %d", study, after, len(got), len(want))
+				t.Errorf("%s after %d: %d events, want %d", study, after, len(got), len(want))
 			}
 		}
 	}
 }
 
-// TestFollowingAStudy: its events, without gap or repeat, from what is there to what comes; others' events are not shown.
-func TestFollowingAStudy(t *testing.T) {
+// events --follow --study prints the study's recorded and new events without gap or repetition, and no events of other studies.
+func TestEventsFollowOfAStudy(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.NewURL(t)
 	pool, err := postgres.Connect(t.Context(), url)
@@ -123,6 +123,6 @@ func TestFollowingAStudy(t *testing.T) {
 		t.Errorf("exit %d after an interrupt", code)
 	}
 	if want := []string{"2 a 2", "3 a 3", "8 a 4", "10 a 5"}; !slices.Equal(got, want) {
-		t.Errorf("it shows %q, want %q", got, want)
+		t.Errorf("printed %q, want %q", got, want)
 	}
 }

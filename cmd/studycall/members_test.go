@@ -18,7 +18,7 @@ import (
 	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
-// importMembers runs the command with the arguments, as the program does, with a text as its standard input.
+// importMembers runs the import with a text as standard input.
 func importMembers(ctx context.Context, t *testing.T, stdin string, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
 	var out, errs bytes.Buffer
@@ -48,7 +48,7 @@ const twoMembers = `{
 	]
 }`
 
-func TestMembersAreImported(t *testing.T) {
+func TestMembersImport(t *testing.T) {
 	t.Parallel()
 	address := postgrestest.NewURL(t)
 	database := "--database-url=" + address
@@ -68,7 +68,7 @@ func TestMembersAreImported(t *testing.T) {
 		t.Errorf("a mistake: %v", err)
 	}
 	if _, err := access.Account(t.Context(), "u1"); err == nil {
-		t.Error("a part of a file with a mistake was imported")
+		t.Error("part of an invalid file was imported")
 	}
 	for _, step := range []struct{ stdin, file, want string }{
 		{"", file, "users    2 new, 0 changed, 0 unchanged\n  studies  1 new, 0 changed, 0 unchanged\n  members  2 new, 0 changed, 0 unchanged\n"},
@@ -79,7 +79,7 @@ func TestMembersAreImported(t *testing.T) {
 			t.Errorf("import prints %q and %q (%v), want %v", stdout, stderr, err, want)
 		}
 		if !strings.Contains(stderr, "msg=importing done=5 of=5") || strings.Contains(stderr, "WARN") {
-			t.Errorf("import says %q", stderr)
+			t.Errorf("import prints %q", stderr)
 		}
 	}
 	if err := access.SelfOrStaff(t.Context(), "s1", "u2", "u1"); err != nil {
@@ -87,7 +87,7 @@ func TestMembersAreImported(t *testing.T) {
 	}
 }
 
-func TestAnImportThatCannotBe(t *testing.T) {
+func TestMembersImportErrors(t *testing.T) {
 	t.Parallel()
 	database := "--database-url=" + postgrestest.NewURL(t)
 	empty := "--database-url=" + postgrestest.Empty(t)
@@ -99,10 +99,10 @@ func TestAnImportThatCannotBe(t *testing.T) {
 		args  []string
 		want  string
 	}{
-		"no file":     {t.Context(), "", []string{"/nonexistent.json", database}, "/nonexistent.json"},
-		"a stranger":  {t.Context(), `{"members": [{"studyId": "s", "userId": "u", "role": "OWNER", "status": "LEFT"}]}`, []string{"-", database}, "nothing is imported from -: import members: 2 mistakes\n  members[0].studyId: \"s\" is neither in the file nor in the database\n  members[0].userId: \"u\" is neither"},
-		"no tables":   {t.Context(), `{}`, []string{"-", empty}, "run studycall migrate first"},
-		"interrupted": {interrupted, fmt.Sprintf(twoMembers, "ADMIN"), []string{"-", database}, "cancel"},
+		"no file":         {t.Context(), "", []string{"/nonexistent.json", database}, "/nonexistent.json"},
+		"an unknown user": {t.Context(), `{"members": [{"studyId": "s", "userId": "u", "role": "OWNER", "status": "LEFT"}]}`, []string{"-", database}, "nothing is imported from -: import members: 2 mistakes\n  members[0].studyId: \"s\" is neither in the file nor in the database\n  members[0].userId: \"u\" is neither"},
+		"no tables":       {t.Context(), `{}`, []string{"-", empty}, "run studycall migrate first"},
+		"interrupted":     {interrupted, fmt.Sprintf(twoMembers, "ADMIN"), []string{"-", database}, "cancel"},
 	} {
 		if _, _, err := importMembers(c.ctx, t, c.stdin, c.args...); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %s", name, err, c.want)
@@ -110,7 +110,7 @@ func TestAnImportThatCannotBe(t *testing.T) {
 	}
 }
 
-func TestAnImportBesideTheWebAppsTablesIsWarnedOf(t *testing.T) {
+func TestImportAndSeedWarnOfTheWebAppsTables(t *testing.T) {
 	t.Parallel()
 	address := postgrestest.NewURL(t)
 	pool, err := postgres.Connect(t.Context(), address)
@@ -122,15 +122,15 @@ func TestAnImportBesideTheWebAppsTablesIsWarnedOf(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, stderr, err := importMembers(t.Context(), t, `{}`, "-", "--database-url="+address); err != nil || !strings.Contains(stderr, "the imported rows have no effect") {
-		t.Errorf("import says %q (%v)", stderr, err)
+		t.Errorf("import prints %q (%v)", stderr, err)
 	}
 	if code, _, stderr := studycall(t, "seed", "--studies=1", "--sessions=1", "--database-url="+address); code != exitOK || !strings.Contains(stderr, "the new members have no effect") {
 		t.Errorf("seed: exit %d, %q", code, stderr)
 	}
 }
 
-// TestTheHelpsExampleCanBeImported, and those of the documentation.
-func TestTheHelpsExampleCanBeImported(t *testing.T) {
+// The examples in the help and in docs/membership.md can be imported.
+func TestTheDocumentedExamplesCanBeImported(t *testing.T) {
 	t.Parallel()
 	help := (&membersImportCommand{}).Help()
 	doc, err := os.ReadFile("../../docs/membership.md")

@@ -25,7 +25,7 @@ func membershipOf(t *testing.T, args ...string) membershipFlags {
 	return flags
 }
 
-// webSchema makes the web app's tables, and webPeople fills them.
+// webSchema returns the SQL that creates the web app's tables, and webPeople the SQL that fills them.
 func webSchema(t *testing.T) string { t.Helper(); return webScript(t, "schema.sql") }
 
 func webPeople(t *testing.T) string { t.Helper(); return webScript(t, "people.sql") }
@@ -39,18 +39,18 @@ func webScript(t *testing.T, name string) string {
 	return string(sql)
 }
 
-func TestHowLongMembersAreRemembered(t *testing.T) {
+func TestMembershipCacheLimits(t *testing.T) {
 	t.Parallel()
-	for args, right := range map[string]bool{
+	for args, valid := range map[string]bool{
 		"": true, "--membership-cache=0s": true, "--membership-cache=1m": true, "--membership-cache=-1s": false, "--membership-cache=61s": false,
 	} {
-		if err := membershipOf(t, strings.Fields(args)...).check(); (err == nil) != right {
+		if err := membershipOf(t, strings.Fields(args)...).check(); (err == nil) != valid {
 			t.Errorf("%q: %v", args, err)
 		}
 	}
 }
 
-func TestMembersOfTheWebAppsDatabase(t *testing.T) {
+func TestMembersComeFromTheWebAppsDatabase(t *testing.T) {
 	t.Parallel()
 	address := postgrestest.Empty(t)
 	app, err := postgres.Connect(t.Context(), address)

@@ -8,7 +8,7 @@ import (
 	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
-func TestMistakesAreOneClearLineAndExitTwo(t *testing.T) {
+func TestAMistakePrintsOneLineAndExitsWith2(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		args string
@@ -54,14 +54,14 @@ func TestMistakesAreOneClearLineAndExitTwo(t *testing.T) {
 			t.Parallel()
 			code, stdout, stderr := studycall(t, strings.Fields(c.args)...)
 			if code != exitUsage || !strings.Contains(stderr, c.want) || strings.Count(stderr, "\n") != 1 || stdout != "" {
-				t.Errorf("exit %d, says %q and %q; want exit 2 and one line with %q", code, stdout, stderr, c.want)
+				t.Errorf("exit %d, prints %q and %q; want exit 2 and one line with %q", code, stdout, stderr, c.want)
 			}
 		})
 	}
 }
 
-// TestMistakesInVariablesNameThem, also where a URL comes from one and the directory from a flag.
-func TestMistakesInVariablesNameThem(t *testing.T) {
+// An error about a value from a variable names the variable, also if the URL comes from a variable and the directory from a flag.
+func TestErrorsNameTheVariable(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		variable, args string
@@ -83,7 +83,7 @@ func TestMistakesInVariablesNameThem(t *testing.T) {
 	}
 }
 
-func TestAPoolThatIsTooSmallIsRefused(t *testing.T) {
+func TestATooSmallPoolIsRefused(t *testing.T) {
 	t.Parallel()
 	url, err := url.Parse(postgrestest.NewURL(t))
 	if err != nil {

@@ -17,7 +17,7 @@ func TestProgressOnATerminalIsABar(t *testing.T) {
 		p.terminal = &screen
 		p.Add(1)
 		if screen.Len() > 0 {
-			t.Errorf("too soon: %q", screen.String())
+			t.Errorf("too early: %q", screen.String())
 		}
 		<-time.After(10 * time.Second)
 		p.Add(249)
@@ -34,7 +34,7 @@ func TestProgressOnATerminalIsABar(t *testing.T) {
 	})
 }
 
-func TestProgressElsewhereIsLogLines(t *testing.T) {
+func TestProgressWithoutATerminalIsLogLines(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var out, lines bytes.Buffer
@@ -52,12 +52,12 @@ func TestProgressElsewhereIsLogLines(t *testing.T) {
 		lines.Reset()
 		p.Done()
 		if !strings.HasSuffix(lines.String(), "msg=rebuilding done=30 of=100 perSecond=1 took=30s\n") || out.Len() > 0 {
-			t.Errorf("the last line is %q; written: %q", lines.String(), out.String())
+			t.Errorf("the last line is %q; output: %q", lines.String(), out.String())
 		}
 	})
 }
 
-func TestShortWorkTookPartsOfASecond(t *testing.T) {
+func TestProgressOfShortWorkShowsMilliseconds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var lines bytes.Buffer
@@ -71,7 +71,7 @@ func TestShortWorkTookPartsOfASecond(t *testing.T) {
 	})
 }
 
-func TestProgressOfNothingSaysSo(t *testing.T) {
+func TestProgressOfNoWork(t *testing.T) {
 	t.Parallel()
 	var screen bytes.Buffer
 	p := newProgress(&streams{&screen, slog.New(slog.DiscardHandler)}, "rebuilding", 0)

@@ -16,42 +16,41 @@ import (
 	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
-// TestTheReadmesSession runs what the README tells a newcomer to paste, in a shell, against the program as it starts with
-// nothing recorded yet, and compares every answer with the specification's.
+// The README's session works in a shell against a new program: every answer is the expected one.
 func TestTheReadmesSession(t *testing.T) {
 	t.Parallel()
-	mustAnswerAsInTheReadme(t, startProcess(t, "--database-url", postgrestest.NewURL(t), "--listen=127.0.0.1:0").address)
+	runReadmeSession(t, startProcess(t, "--database-url", postgrestest.NewURL(t), "--listen=127.0.0.1:0").address)
 }
 
-// TestTheReadmesSessionOnAServerOfItsOwn: with no database but what the program makes in a folder, other commands work beside
-// it, a second program is turned away, and the next one finds what was recorded.
-func TestTheReadmesSessionOnAServerOfItsOwn(t *testing.T) {
+// The README's session works on the embedded Postgres. Other commands work beside the program, a second program on the same data
+// is refused, and a restart finds the recorded events.
+func TestTheReadmesSessionOnTheEmbeddedPostgres(t *testing.T) {
 	t.Parallel()
 	skipInShort(t, "15 s")
 	folder := t.TempDir()
-	if err := os.Chmod(filepath.Dir(folder), 0o755); err != nil { // the user that Postgres runs as must get through
+	if err := os.Chmod(filepath.Dir(folder), 0o755); err != nil { // the user that Postgres runs as needs access
 		t.Fatal(err)
 	}
-	there := []string{"--database-url=", "--data-dir=" + filepath.Join(folder, "data")}
-	toServe := append([]string{"--listen=127.0.0.1:0"}, there...)
+	database := []string{"--database-url=", "--data-dir=" + filepath.Join(folder, "data")}
+	toServe := append([]string{"--listen=127.0.0.1:0"}, database...)
 	t.Cleanup(func() {
-		if t.Failed() { // a program that was killed leaves its server to the next user, of whom the last one stops it
-			run(context.Background(), append([]string{"migrate"}, there...), io.Discard, io.Discard)
+		if t.Failed() { // a killed program leaves its Postgres running; the next command stops it
+			run(context.Background(), append([]string{"migrate"}, database...), io.Discard, io.Discard)
 		}
 	})
 
 	first := startProcess(t, toServe...)
-	mustAnswerAsInTheReadme(t, first.address)
+	runReadmeSession(t, first.address)
 	started, err := call(t.Context(), newClient(t), first.address, http.MethodPost, "study-123", "start", "user-456", "")
 	if err != nil || started.Status != http.StatusCreated {
 		t.Fatalf("%d %s (%v)", started.Status, started.Raw, err)
 	}
 
-	if got := printed(t, there...); len(got) != 5 || got[4] != "5 study-123 5" {
-		t.Errorf("events beside it prints %q", got)
+	if got := printed(t, database...); len(got) != 5 || got[4] != "5 study-123 5" {
+		t.Errorf("events beside the program prints %q", got)
 	}
-	check.Eventually(t, "projections beside it shows four that are live", func() bool {
-		_, table, _ := studycall(t, append([]string{"projections"}, there...)...)
+	check.Eventually(t, "projections beside the program shows four live projections", func() bool {
+		_, table, _ := studycall(t, append([]string{"projections"}, database...)...)
 		return strings.Count(strings.Join(strings.Fields(table), " "), " 5 5 0 live") == 4
 	})
 	code, stdout, stderr := studycall(t, append([]string{"serve"}, toServe...)...)
@@ -66,15 +65,15 @@ func TestTheReadmesSessionOnAServerOfItsOwn(t *testing.T) {
 	second := startProcess(t, toServe...)
 	status, err := call(t.Context(), newClient(t), second.address, http.MethodGet, "study-123", "status", "user-456", "")
 	if err != nil || status.Body.Session == nil || status.Body.Session.ID != started.Body.Session.ID {
-		t.Errorf("the session that was open is not there: %d %s (%v)", status.Status, status.Raw, err)
+		t.Errorf("the open session is missing: %d %s (%v)", status.Status, status.Raw, err)
 	}
 	if code := second.terminate(t); code != exitOK {
 		t.Errorf("exit %d after SIGTERM", code)
 	}
 }
 
-// mustAnswerAsInTheReadme runs the README's block in a shell, and compares every answer.
-func mustAnswerAsInTheReadme(t *testing.T, address string) {
+// runReadmeSession runs the README's block in a shell, and compares every answer.
+func runReadmeSession(t *testing.T, address string) {
 	t.Helper()
 	script := readmeBlock(t, "API=")
 	script = strings.ReplaceAll(script, "http://127.0.0.1:8080", address)
@@ -92,11 +91,11 @@ func mustAnswerAsInTheReadme(t *testing.T, address string) {
 		t.Fatal(err)
 	}
 	if got := anonymous(string(out)); got != string(want) {
-		t.Errorf("the README's session answers\n%s\nwant\n%s", got, want)
+		t.Errorf("the answers of the README's session are\n%s\nwant\n%s", got, want)
 	}
 }
 
-// readmeBlock is the README's shell block that contains the text.
+// readmeBlock returns the README's shell block that contains the text.
 func readmeBlock(t *testing.T, text string) string {
 	t.Helper()
 	readme, err := os.ReadFile("../../README.md")
@@ -112,8 +111,8 @@ func readmeBlock(t *testing.T, text string) string {
 	return ""
 }
 
-// anonymous replaces what differs from run to run: ids by their order of appearance, times by their form, and how many
-// seconds the session took, which is rarely more than none.
+// anonymous replaces the parts that differ between runs: ids by their order of appearance, times, and the duration of the
+// session.
 func anonymous(answers string) string {
 	seen := map[string]string{}
 	answers = regexp.MustCompile(`"[A-Z2-7]{26}"`).ReplaceAllStringFunc(answers, func(id string) string {

@@ -87,7 +87,7 @@ func seeded(t *testing.T, args ...string) (pool *pgxpool.Pool, database string) 
 	return f.pool, f.url
 }
 
-func TestMistakesInRebuildAndVerify(t *testing.T) {
+func TestRebuildAndVerifyRejectInvalidFlags(t *testing.T) {
 	t.Parallel()
 	for _, command := range []string{"rebuild", "verify"} {
 		for _, c := range []struct{ args, want string }{
@@ -98,7 +98,7 @@ func TestMistakesInRebuildAndVerify(t *testing.T) {
 		} {
 			code, stdout, stderr := studycall(t, append([]string{command}, strings.Fields(c.args)...)...)
 			if code != exitUsage || !strings.Contains(stderr, c.want) || strings.Count(stderr, "\n") != 1 || stdout != "" {
-				t.Errorf("%s %s: exit %d, says %q and %q", command, c.args, code, stdout, stderr)
+				t.Errorf("%s %s: exit %d, prints %q and %q", command, c.args, code, stdout, stderr)
 			}
 		}
 		if code, stdout, _ := studycall(t, command, "--help"); code != exitOK || !strings.Contains(stdout, "default: all") {

@@ -20,7 +20,7 @@ import (
 
 const statusURL = "/api/my-studies/study-123/video-call/status"
 
-// recordedSessions are the tokens that auth/testdata/generate made with the real packages.
+// recordedSessions are tokens that auth/testdata/generate made with the real npm packages.
 type recordedSessions struct {
 	Secrets []string
 	Cookie  string
@@ -31,7 +31,7 @@ type recordedSessions struct {
 	}
 }
 
-// get asks for the study's status, or another path, with headers "Name: value" as pairs.
+// get requests a URL, with headers as pairs of name and value.
 func get(t *testing.T, client *http.Client, url string, headers ...string) answer {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
@@ -48,8 +48,8 @@ func get(t *testing.T, client *http.Client, url string, headers ...string) answe
 	return got
 }
 
-// TestEveryBadTokenIsAnsweredAlike, byte for byte: who tries tokens does not learn why one was refused.
-func TestEveryBadTokenIsAnsweredAlike(t *testing.T) {
+// Every invalid token gets the same answer, byte for byte, so that the answer does not reveal the reason.
+func TestEveryInvalidTokenGetsTheSameAnswer(t *testing.T) {
 	t.Parallel()
 	skipInShort(t, "4 s")
 	text, err := os.ReadFile("../../auth/testdata/sessions.json")
@@ -63,9 +63,9 @@ func TestEveryBadTokenIsAnsweredAlike(t *testing.T) {
 	address, client := serveInProcess(t, io.Discard, nil, "--database-url="+exampleURL(t), "--address-rate-limit=0",
 		"--nextauth-secret="+strings.Join(sessions.Secrets, ","), "--session-cookie="+sessions.Cookie), newClient(t)
 
-	alike := get(t, client, address+statusURL)
-	if alike.Status != http.StatusUnauthorized || alike.Body.Code != "AUTH_REQUIRED" {
-		t.Fatalf("without a token: %d %s", alike.Status, alike.Raw)
+	reference := get(t, client, address+statusURL)
+	if reference.Status != http.StatusUnauthorized || reference.Body.Code != "AUTH_REQUIRED" {
+		t.Fatalf("without a token: %d %s", reference.Status, reference.Raw)
 	}
 	shape := func(header http.Header) http.Header {
 		header = maps.Clone(header)
@@ -76,9 +76,9 @@ func TestEveryBadTokenIsAnsweredAlike(t *testing.T) {
 	refused := func(name string, headers ...string) {
 		t.Helper()
 		got := get(t, client, address+statusURL, headers...)
-		if got.Status != alike.Status || got.Raw != alike.Raw || !maps.EqualFunc(shape(got.Header), shape(alike.Header),
+		if got.Status != reference.Status || got.Raw != reference.Raw || !maps.EqualFunc(shape(got.Header), shape(reference.Header),
 			func(a, b []string) bool { return strings.Join(a, "\n") == strings.Join(b, "\n") }) {
-			t.Errorf("%s: %d %v %s, want %v %s", name, got.Status, got.Header, got.Raw, alike.Header, alike.Raw)
+			t.Errorf("%s: %d %v %s, want %v %s", name, got.Status, got.Header, got.Raw, reference.Header, reference.Raw)
 		}
 	}
 	bad, good, altered := 0, 0, 0
@@ -90,9 +90,9 @@ func TestEveryBadTokenIsAnsweredAlike(t *testing.T) {
 				t.Errorf("%s: %d %s", c.Name, got.Status, got.Raw)
 			}
 			if strings.Contains(c.Cookies, ";") {
-				continue // in chunks: package auth's tests alter those
+				continue // in chunks: the tests of auth alter those
 			}
-			for at := range c.Cookies { // in its name, too
+			for at := range c.Cookies { // including the name
 				other := "A"
 				if c.Cookies[at] == 'A' {
 					other = "B"
@@ -101,7 +101,7 @@ func TestEveryBadTokenIsAnsweredAlike(t *testing.T) {
 				refused(c.Name+", altered at "+strconv.Itoa(at), "Cookie", c.Cookies[:at]+other+c.Cookies[at+1:])
 			}
 		case strings.HasPrefix(c.Name, "valid in"):
-			// It was not, at the time of the recording: package auth's tests have that clock.
+			// Valid only at another time: the tests of auth set the clock.
 		case c.User == nil:
 			bad++
 			refused(c.Name, "Cookie", c.Cookies)
@@ -121,12 +121,12 @@ func TestEveryBadTokenIsAnsweredAlike(t *testing.T) {
 	}
 	refused("a basic sign-in", "Authorization", "Basic dXNlci00NTY6eA==")
 	refused("development's header", auth.DevHeader, "user-456")
-	refused("a token in the URL's place", "X-Token", "x")
+	refused("a token in another header", "X-Token", "x")
 }
 
-// TestSecretsAreNotShown: neither the log at its most talkative nor any answer holds a token, the secret that it was made
-// with, or the database's password; not when all is well, and not when the database is away.
-func TestSecretsAreNotShown(t *testing.T) {
+// Neither the debug log nor any answer contains a token, the secret that signed it, or the database's password, whether the
+// database is available or not.
+func TestLogsAndAnswersContainNoSecrets(t *testing.T) {
 	t.Parallel()
 	skipInShort(t, "6 s")
 	const password = "a-password-of-the-database"
@@ -185,7 +185,7 @@ func TestSecretsAreNotShown(t *testing.T) {
 	altered := []byte(tokens[0])
 	altered[len(altered)-3] ^= 1
 	tokens = append(tokens, string(altered), tokens[0][:200])
-	everything := func() {
+	sendAll := func() {
 		t.Helper()
 		for _, token := range tokens {
 			for _, headers := range [][]string{
@@ -206,12 +206,12 @@ func TestSecretsAreNotShown(t *testing.T) {
 		}
 		ask(http.MethodGet, "/ready", "")
 	}
-	everything()
+	sendAll()
 	pool.Close()
 	if err := cluster.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	everything()
+	sendAll()
 	_, out, errs := studycall(t, "--log-level=debug", "serve", "--listen=127.0.0.1:0", "--database-url="+address.String(), "--nextauth-secret="+secretText)
 
 	hidden := []string{password, secretText}
@@ -224,12 +224,12 @@ func TestSecretsAreNotShown(t *testing.T) {
 	}
 	if len(hidden) < 2+2*5 || !strings.Contains(log.String(), "level=WARN") || strings.Count(log.String(), "msg=request ") < 100 ||
 		!strings.Contains(shown.String(), "SERVICE_UNAVAILABLE") || !strings.Contains(errs, "is Postgres running there?") {
-		t.Fatalf("too little happened for this test to mean anything: %s\n%s", log.String(), errs)
+		t.Fatalf("too few requests or messages to prove anything: %s\n%s", log.String(), errs)
 	}
-	for place, text := range map[string]string{"the log": log.String(), "an answer": shown.String(), "what the program prints": out + errs} {
+	for place, text := range map[string]string{"the log": log.String(), "an answer": shown.String(), "the program's output": out + errs} {
 		for _, secret := range hidden {
 			if at := strings.Index(text, secret); at >= 0 {
-				t.Errorf("%s shows %q: …%s…", place, secret, text[max(0, at-200):at+len(secret)])
+				t.Errorf("%s contains %q: …%s…", place, secret, text[max(0, at-200):at+len(secret)])
 			}
 		}
 	}

@@ -12,57 +12,57 @@ import (
 	"github.com/studycall/studycall/auth"
 )
 
-// secretText is in every secret of these tests, so that it can be looked for.
+// secretText is part of every secret in these tests, so that a search finds it.
 const secretText = "do-not-show-this-secret"
 
-func TestHowCallersSignIn(t *testing.T) {
+func TestSignInMethodFollowsTheConfiguration(t *testing.T) {
 	t.Parallel()
-	const here, everywhere = "127.0.0.1:8080", "0.0.0.0:8080"
+	const loopbackOnly, allInterfaces = "127.0.0.1:8080", "0.0.0.0:8080"
 	const (
 		needsSecret = "needs the web app's secret: set NEXTAUTH_SECRET"
-		believes    = "shows that this is not development"
+		production  = "shows that this is not development"
 		loopback    = "on loopback only"
 		unknown     = "must be one of nextauth, dev"
-		nowhere     = "is not an address like 127.0.0.1:8080"
-		broken      = "(NEXTAUTH_SECRET): "
+		badAddress  = "is not an address like 127.0.0.1:8080"
+		badSecret   = "(NEXTAUTH_SECRET): "
 	)
 	for _, c := range []struct {
 		auth, secret, cookie, listen string
-		want                         string // the method, or what the refusal says
+		want                         string // the method, or part of the error
 	}{
-		{"", "", "", here, "dev"},
+		{"", "", "", loopbackOnly, "dev"},
 		{"", "", "", "localhost:8080", "dev"},
 		{"", "", "", "[::1]:8080", "dev"},
 		{"", "", "", "127.8.9.10:0", "dev"},
-		{"dev", "", "", here, "dev"},
-		{"", secretText, "", here, "nextauth"},
-		{"", secretText, "", everywhere, "nextauth"},
+		{"dev", "", "", loopbackOnly, "dev"},
+		{"", secretText, "", loopbackOnly, "nextauth"},
+		{"", secretText, "", allInterfaces, "nextauth"},
 		{"", secretText, "", ":8080", "nextauth"},
-		{"nextauth", secretText, "", here, "nextauth"},
-		{"nextauth", secretText, "", everywhere, "nextauth"},
-		{"nextauth", secretText + "," + secretText + "2", "study.session", everywhere, "nextauth"},
-		{"nextauth", "x", "", everywhere, "nextauth"},
+		{"nextauth", secretText, "", loopbackOnly, "nextauth"},
+		{"nextauth", secretText, "", allInterfaces, "nextauth"},
+		{"nextauth", secretText + "," + secretText + "2", "study.session", allInterfaces, "nextauth"},
+		{"nextauth", "x", "", allInterfaces, "nextauth"},
 
-		{"nextauth", "", "", here, needsSecret},
-		{"nextauth", "", "", everywhere, needsSecret},
-		{"dev", secretText, "", here, believes},
-		{"dev", secretText, "", everywhere, believes},
-		{"dev", "", "", everywhere, loopback},
-		{"", "", "", everywhere, loopback},
+		{"nextauth", "", "", loopbackOnly, needsSecret},
+		{"nextauth", "", "", allInterfaces, needsSecret},
+		{"dev", secretText, "", loopbackOnly, production},
+		{"dev", secretText, "", allInterfaces, production},
+		{"dev", "", "", allInterfaces, loopback},
+		{"", "", "", allInterfaces, loopback},
 		{"", "", "", ":8080", loopback},
 		{"", "", "", "[::]:8080", loopback},
 		{"", "", "", "192.168.1.2:8080", loopback},
 		{"", "", "", "studycall.example.com:8080", loopback},
 		{"", "", "", "localhost.example.com:8080", loopback},
-		{"none", "", "", here, unknown},
-		{"DEV", "", "", here, unknown},
-		{"none", secretText, "", here, unknown},
-		{"", "", "", "8080", nowhere},
-		{"", secretText, "", "nonsense", nowhere},
-		{"", secretText + ",", "", here, broken + "no secret at place 2 of 2"},
-		{"", "," + secretText, "", here, broken + "no secret at place 1 of 2"},
-		{"nextauth", secretText + ", " + secretText, "", here, broken + "there is a space beside a comma"},
-		{"", secretText, "two words", here, `: "two words" cannot be the name of a cookie`},
+		{"none", "", "", loopbackOnly, unknown},
+		{"DEV", "", "", loopbackOnly, unknown},
+		{"none", secretText, "", loopbackOnly, unknown},
+		{"", "", "", "8080", badAddress},
+		{"", secretText, "", "nonsense", badAddress},
+		{"", secretText + ",", "", loopbackOnly, badSecret + "no secret at place 2 of 2"},
+		{"", "," + secretText, "", loopbackOnly, badSecret + "no secret at place 1 of 2"},
+		{"nextauth", secretText + ", " + secretText, "", loopbackOnly, badSecret + "there is a space beside a comma"},
+		{"", secretText, "two words", loopbackOnly, `: "two words" cannot be the name of a cookie`},
 	} {
 		flags := signInFlags{Auth: c.auth, NextAuthSecret: c.secret, SessionCookie: c.cookie}
 		callers, err := flags.authenticator(c.listen)
@@ -81,10 +81,10 @@ func TestHowCallersSignIn(t *testing.T) {
 		}
 		if got != "" || err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), secretText) {
 			t.Errorf("%+v: %q, refused with %v", c, got, err)
-			continue // it would serve
+			continue // the program would serve
 		}
 
-		// The same from the outside.
+		// The same with the command line.
 		args := []string{"serve", "--listen=" + c.listen, "--auth=" + c.auth, "--nextauth-secret=" + c.secret, "--session-cookie=" + c.cookie}
 		code, stdout, stderr := studycall(t, args...)
 		if code != exitUsage || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, c.want) || strings.Contains(stderr, secretText) {
@@ -93,7 +93,7 @@ func TestHowCallersSignIn(t *testing.T) {
 	}
 }
 
-func TestTheEnvironmentIsRefusedAsFlagsAre(t *testing.T) {
+func TestInvalidVariablesAreRefusedLikeFlags(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		env, args []string
@@ -121,23 +121,23 @@ func TestTheEnvironmentIsRefusedAsFlagsAre(t *testing.T) {
 	} {
 		t.Run(strings.Join(append(c.env, c.args...), " "), func(t *testing.T) {
 			t.Parallel()
-			ctx, cancel := context.WithTimeout(t.Context(), patience) // it might serve
+			ctx, cancel := context.WithTimeout(t.Context(), patience) // in case the program serves
 			defer cancel()
 			cmd := exec.CommandContext(ctx, os.Args[0], append([]string{"serve"}, c.args...)...)
 			cmd.Env = append(append(os.Environ(), asProgram+"=yes"), c.env...)
 			var stdout, stderr bytes.Buffer
 			cmd.Stdout, cmd.Stderr = &stdout, &stderr
 			_ = cmd.Run()
-			says := stderr.String()
-			if code := cmd.ProcessState.ExitCode(); code != exitUsage || stdout.Len() > 0 || strings.Count(says, "\n") != 1 ||
-				!strings.Contains(says, c.want) || strings.Contains(says, secretText) {
-				t.Errorf("exit %d, %q and %q; want one line with %q", code, stdout.String(), says, c.want)
+			text := stderr.String()
+			if code := cmd.ProcessState.ExitCode(); code != exitUsage || stdout.Len() > 0 || strings.Count(text, "\n") != 1 ||
+				!strings.Contains(text, c.want) || strings.Contains(text, secretText) {
+				t.Errorf("exit %d, %q and %q; want one line with %q", code, stdout.String(), text, c.want)
 			}
 		})
 	}
 }
 
-func TestMistakesInTheEdgesFlags(t *testing.T) {
+func TestInvalidEdgeFlagsAreRefused(t *testing.T) {
 	t.Parallel()
 	for flag, want := range map[string]string{
 		"--allowed-origins=*":                               "without *",
@@ -164,7 +164,7 @@ func TestMistakesInTheEdgesFlags(t *testing.T) {
 	}
 }
 
-func TestLists(t *testing.T) {
+func TestListFlags(t *testing.T) {
 	t.Parallel()
 	var proxies networkList
 	for text, want := range map[string]string{
@@ -188,7 +188,7 @@ func TestLists(t *testing.T) {
 	}
 }
 
-func TestTheStartSaysHowCallersSignIn(t *testing.T) {
+func TestTheStartLogsHowCallersSignIn(t *testing.T) {
 	t.Parallel()
 	for secret, want := range map[string][]string{
 		"":                       {"level=WARN", "X-User-Id is believed"},

@@ -16,12 +16,12 @@ import (
 )
 
 const (
-	// soon is the timeouts' value in these tests, and patience how long a test waits for what they should end.
-	soon     = 100 * time.Millisecond
-	patience = time.Minute
+	// shortTimeout is the tested timeout, and patience how long a test waits for its effect.
+	shortTimeout = 100 * time.Millisecond
+	patience     = time.Minute
 )
 
-// slow is a connection to the program by hand.
+// rawConn is a TCP connection to the program, without an HTTP client.
 type rawConn struct {
 	t *testing.T
 	net.Conn
@@ -41,14 +41,14 @@ func dial(t *testing.T, address string) *rawConn {
 	return &rawConn{t, conn, bufio.NewReader(conn)}
 }
 
-func (s *rawConn) say(text string) {
+func (s *rawConn) send(text string) {
 	s.t.Helper()
 	if _, err := io.WriteString(s, text); err != nil {
 		s.t.Fatal(err)
 	}
 }
 
-// drip sends a byte now and then until an answer comes or the connection is closed.
+// drip sends single bytes until an answer arrives or the connection is closed.
 func (s *rawConn) drip() {
 	s.t.Helper()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
@@ -62,7 +62,7 @@ func (s *rawConn) drip() {
 	s.t.Fatalf("still open after %v", patience)
 }
 
-// mustBeClosed reads whatever may still come, up to the end. A reset is one, too.
+// mustBeClosed reads until the connection is closed or reset.
 func (s *rawConn) mustBeClosed() {
 	s.t.Helper()
 	if _, err := io.Copy(io.Discard, s.answers); errors.Is(err, os.ErrDeadlineExceeded) {
@@ -84,19 +84,19 @@ func (s *rawConn) answer() (status int, body string) {
 	return response.StatusCode, string(text)
 }
 
-// TestSlowClientsAreLetGo: each of the program's timeouts ends the connection that it is for. The others are an hour.
-func TestSlowClientsAreLetGo(t *testing.T) {
+// Each timeout of the program closes the connections that it is for. The other timeouts are an hour.
+func TestTimeoutsCloseSlowConnections(t *testing.T) {
 	t.Parallel()
 	database := "--database-url=" + postgrestest.NewURL(t)
 	serve := func(t *testing.T, which func(*timeouts) *time.Duration) string {
 		t.Helper()
 		usual := defaultTimeouts()
-		if is := *which(&usual); is < time.Second || is > 5*time.Minute {
-			t.Errorf("usually %v", is)
+		if timeout := *which(&usual); timeout < time.Second || timeout > 5*time.Minute {
+			t.Errorf("the default is %v", timeout)
 		}
 		return serveInProcess(t, io.Discard, func(c *serveCommand) {
 			c.timeouts = timeouts{time.Hour, time.Hour, time.Hour, time.Hour}
-			*which(&c.timeouts) = soon
+			*which(&c.timeouts) = shortTimeout
 		}, database)
 	}
 	const started = "POST /api/my-studies/study-123/video-call/leave HTTP/1.1\r\nHost: localhost\r\n" + auth.DevHeader + ": user-456\r\n"
@@ -105,8 +105,8 @@ func TestSlowClientsAreLetGo(t *testing.T) {
 		t.Parallel()
 		address := serve(t, func(l *timeouts) *time.Duration { return &l.headers })
 		silent, dripping := dial(t, address), dial(t, address)
-		silent.say(started + "X-Slow: ")
-		dripping.say(started + "X-Slow: ")
+		silent.send(started + "X-Slow: ")
+		dripping.send(started + "X-Slow: ")
 		dripping.drip()
 		dripping.mustBeClosed()
 		silent.mustBeClosed()
@@ -116,8 +116,8 @@ func TestSlowClientsAreLetGo(t *testing.T) {
 		address := serve(t, func(l *timeouts) *time.Duration { return &l.body })
 		for _, body := range []string{"Content-Length: 1000000\r\n\r\n{", "Transfer-Encoding: chunked\r\n\r\nfffff\r\n{"} {
 			silent, dripping := dial(t, address), dial(t, address)
-			silent.say(started + body)
-			dripping.say(started + body)
+			silent.send(started + body)
+			dripping.send(started + body)
 			dripping.drip()
 			for _, s := range []*rawConn{dripping, silent} {
 				if status, text := s.answer(); status != http.StatusBadRequest || !strings.Contains(text, `"INVALID_REQUEST"`) {
@@ -130,13 +130,13 @@ func TestSlowClientsAreLetGo(t *testing.T) {
 	t.Run("no next request", func(t *testing.T) {
 		t.Parallel()
 		s := dial(t, serve(t, func(l *timeouts) *time.Duration { return &l.idle }))
-		s.say("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		s.send("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
 		if status, text := s.answer(); status != http.StatusOK {
 			t.Errorf("%d %s", status, text)
 		}
 		s.mustBeClosed()
 	})
-	t.Run("answers that are not taken", func(t *testing.T) {
+	t.Run("answers that are not read", func(t *testing.T) {
 		t.Parallel()
 		s := dial(t, serve(t, func(l *timeouts) *time.Duration { return &l.answer }))
 		requests := strings.Repeat("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n", 1000)
@@ -144,13 +144,13 @@ func TestSlowClientsAreLetGo(t *testing.T) {
 			if _, err := io.WriteString(s, requests); errors.Is(err, os.ErrDeadlineExceeded) {
 				t.Fatalf("still open after %v", patience)
 			} else if err != nil {
-				return // the server gave up
+				return // the server closed the connection
 			}
 		}
 	})
 }
 
-func TestHeadersOverTheLimit(t *testing.T) {
+func TestHeadersOverTheLimitAreRefused(t *testing.T) {
 	t.Parallel()
 	skipInShort(t, "8 s")
 	address := serveInProcess(t, io.Discard, nil, "--database-url="+postgrestest.NewURL(t))
@@ -163,7 +163,7 @@ func TestHeadersOverTheLimit(t *testing.T) {
 	}
 	s.mustBeClosed()
 	s = dial(t, address)
-	s.say("GET /health HTTP/1.1\r\nHost: localhost\r\n" + strings.Repeat(line, 16) + "\r\n")
+	s.send("GET /health HTTP/1.1\r\nHost: localhost\r\n" + strings.Repeat(line, 16) + "\r\n")
 	if status, text := s.answer(); status != http.StatusOK {
 		t.Errorf("a megabyte: %d %s", status, text)
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/studycall/studycall/auth"
 )
 
-// signedInAs is the user whom an authenticator of the secret, whose clock is ahead by so much, finds in a request with the headers.
+// signedInAs returns the user of a request with the headers, for an authenticator with the secret and a clock that is ahead.
 func signedInAs(t *testing.T, secret, cookie string, ahead time.Duration, header http.Header) string {
 	t.Helper()
 	nextAuth, err := auth.NewNextAuth([]string{secret}, cookie, func() time.Time { return time.Now().Add(ahead) })
@@ -22,8 +22,8 @@ func signedInAs(t *testing.T, secret, cookie string, ahead time.Duration, header
 	return user
 }
 
-// TestTokenIsAloneOnStandardOutput, so that $(studycall token …) is the token.
-func TestTokenIsAloneOnStandardOutput(t *testing.T) {
+// The output is only the token, so that $(studycall token …) works.
+func TestTokenPrintsOnlyTheToken(t *testing.T) {
 	t.Parallel()
 	code, stdout, stderr := studycall(t, "token", "--user=user-456", "--secret=newest,previous", "--name=김철수", "--email=a@example.com")
 	token, rest, _ := strings.Cut(stdout, "\n")
@@ -64,7 +64,7 @@ func TestTokenAsACookie(t *testing.T) {
 			t.Errorf("%q names %q", line, user)
 		}
 		if user := signedInAs(t, "secret", name, 2*time.Minute, header); user != "" {
-			t.Errorf("after its age %q names %q", line, user)
+			t.Errorf("after its maximum age %q names %q", line, user)
 		}
 	}
 }
@@ -85,7 +85,7 @@ func TestTokenTakesTheSecretFromTheEnvironment(t *testing.T) {
 	}
 }
 
-func TestTokenSaysWhatIsMissing(t *testing.T) {
+func TestTokenReportsInvalidFlags(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		args []string
@@ -107,10 +107,10 @@ func TestTokenSaysWhatIsMissing(t *testing.T) {
 			t.Parallel()
 			code, stdout, stderr := studycall(t, append([]string{"token"}, c.args...)...)
 			if code != exitUsage || !strings.Contains(stderr, c.want) || strings.Count(stderr, "\n") != 1 || stdout != "" {
-				t.Errorf("exit %d, says %q and %q; want exit 2 and one line with %q", code, stdout, stderr, c.want)
+				t.Errorf("exit %d, prints %q and %q; want exit 2 and one line with %q", code, stdout, stderr, c.want)
 			}
 			if strings.Contains(stderr, "hidden") {
-				t.Errorf("shows the secret: %q", stderr)
+				t.Errorf("prints the secret: %q", stderr)
 			}
 		})
 	}

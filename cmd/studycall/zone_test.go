@@ -10,9 +10,9 @@ import (
 	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
-// TestAnotherTimeZoneIsRefusedByWhatWouldReplaceTheTables of a server that runs, which could neither fold nor read them
-// from then on. Both zones are named.
-func TestAnotherTimeZoneIsRefusedByWhatWouldReplaceTheTables(t *testing.T) {
+// rebuild and verify refuse a time zone other than that of the tables, because a running server could neither fold nor read the
+// result. The error names both zones.
+func TestRebuildAndVerifyRefuseAnotherTimeZone(t *testing.T) {
 	t.Parallel()
 	database := "--database-url=" + postgrestest.NewURL(t)
 	server := startProcess(t, database, "--listen=127.0.0.1:0")
@@ -24,7 +24,7 @@ func TestAnotherTimeZoneIsRefusedByWhatWouldReplaceTheTables(t *testing.T) {
 			t.Errorf("%s: exit %d, %q, %q", command, code, stdout, stderr)
 		}
 		if code, _, stderr := studycall(t, command, database, "--stats-timezone=UTC", "history"); code != exitOK {
-			t.Errorf("%s of what has no zone: exit %d, %q", command, code, stderr)
+			t.Errorf("%s of a projection without a time zone: exit %d, %q", command, code, stderr)
 		}
 	}
 	if got := get(t, newClient(t), stats, "X-User-Id", "user-456"); got.Status != http.StatusOK {
@@ -32,7 +32,7 @@ func TestAnotherTimeZoneIsRefusedByWhatWouldReplaceTheTables(t *testing.T) {
 	}
 }
 
-// page is the text at an address.
+// page returns the body at an address.
 func page(t *testing.T, address string) string {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
@@ -51,9 +51,9 @@ func page(t *testing.T, address string) string {
 	return string(text)
 }
 
-// TestAServerWhoseTablesAreAnotherZonesIsSeen: a server that starts with another zone makes the tables anew, and the one that
-// runs says that it has none.
-func TestAServerWhoseTablesAreAnotherZonesIsSeen(t *testing.T) {
+// A server that starts with another time zone replaces the tables. The running server reports that its tables are of another
+// version.
+func TestAServerReportsTablesOfAnotherTimeZone(t *testing.T) {
 	t.Parallel()
 	database := "--database-url=" + postgrestest.NewURL(t)
 	log := &record{}
@@ -72,13 +72,13 @@ func TestAServerWhoseTablesAreAnotherZonesIsSeen(t *testing.T) {
 		}
 	}
 	const metric = `studycall_projection_other_version{projection="study_stats"} `
-	if told := page(t, seoul+"/metrics"); !strings.Contains(told, metric+"1\n") {
-		t.Error("/metrics does not say so")
+	if metrics := page(t, seoul+"/metrics"); !strings.Contains(metrics, metric+"1\n") {
+		t.Error("/metrics of the running server lacks the metric")
 	}
-	if told := page(t, utc+"/metrics"); !strings.Contains(told, metric+"0\n") {
-		t.Error("/metrics of the other server says so")
+	if metrics := page(t, utc+"/metrics"); !strings.Contains(metrics, metric+"0\n") {
+		t.Error("/metrics of the new server has the metric")
 	}
-	check.Eventually(t, "the log says so", func() bool {
+	check.Eventually(t, "the log reports the replacement", func() bool {
 		return strings.Contains(log.String(), "projection=study_stats/1/Asia/Seoul") && strings.Contains(log.String(), "tables were replaced by another program")
 	})
 	for zone, want := range map[string]string{"Asia/Seoul": "other version", "UTC": "live"} {
@@ -90,10 +90,10 @@ func TestAServerWhoseTablesAreAnotherZonesIsSeen(t *testing.T) {
 			}
 		}
 		if !strings.Contains(row, "1/UTC") || !strings.Contains(row, want) {
-			t.Errorf("to a program with %s, the table is\n%s", zone, table)
+			t.Errorf("for a program with %s the table is\n%s", zone, table)
 		}
 	}
-	check.Eventually(t, "the other server's statistics", func() bool {
+	check.Eventually(t, "the new server's statistics", func() bool {
 		return get(t, client, utc+strings.Replace(statusURL, "status", "stats", 1), "X-User-Id", "user-456").Status == http.StatusOK
 	})
 }
