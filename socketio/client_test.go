@@ -16,15 +16,18 @@ type line struct {
 }
 
 // transports are choices of a client, with the transport that it ends on. "default" is io(url): polling, then an upgrade.
-var transports = map[string]string{
-	"websocket": "websocket", "polling": "polling", "default": "websocket", "websocket,polling": "websocket",
+func transports() map[string]string {
+	if testing.Short() {
+		return map[string]string{"default": "websocket"}
+	}
+	return map[string]string{"websocket": "websocket", "polling": "polling", "default": "websocket", "websocket,polling": "websocket"}
 }
 
 // The real client connects with auth, sends a hundred messages, gets and sends acks with Korean, emoji, null, 20 KB and binary
 // arguments, is refused, which it does not retry, and is disconnected by the server.
 func TestReferenceClient(t *testing.T) {
 	t.Parallel()
-	for choice, ends := range transports {
+	for choice, ends := range transports() {
 		t.Run(choice, func(t *testing.T) {
 			t.Parallel()
 			s := start(t, socketio.Config{})
@@ -65,7 +68,7 @@ func TestReferenceClient(t *testing.T) {
 // When the server restarts, the real client reconnects by itself.
 func TestReferenceClientReconnects(t *testing.T) {
 	t.Parallel()
-	for choice := range transports {
+	for choice := range transports() {
 		t.Run(choice, func(t *testing.T) {
 			t.Parallel()
 			s := start(t, socketio.Config{})

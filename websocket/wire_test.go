@@ -20,7 +20,11 @@ import (
 // network takes them in parts, then it gets all of them whole, and those of each sender in order.
 func TestFramesThatTheNetworkTakesInParts(t *testing.T) {
 	t.Parallel()
-	const senders, messages = 3, 1000
+	const senders = 3
+	messages := 1000
+	if testing.Short() {
+		messages = 100
+	}
 	h := newRecorder(nil)
 	_, url := serve(t, websocket.Config{Queue: senders * messages, QueueBytes: 1 << 30, WriteWait: patience, Pings: math.MaxInt}, h)
 	conn := dial(t, url)
