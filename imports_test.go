@@ -40,14 +40,14 @@ func imports() map[string][]string {
 		"migrations":            nil,
 		// The edges.
 		"api":                   {"domain", "eventstore", "membership"},
-		"httpapi":               append(core, "api", "feed", "websocket"),
+		"httpapi":               append(core, "api", "feed", "pacing", "websocket"),
 		"feed":                  {"api", "eventstore", "websocket", "closecode"},
-		"realtime":              {"api", "domain", "eventstore", "commands", "presence", "membership", "auth", "language", "socketio", "websocket", "closecode", "rawjson", "postgres", "realtime/recording"},
+		"realtime":              {"api", "domain", "eventstore", "commands", "presence", "membership", "auth", "language", "pacing", "socketio", "websocket", "closecode", "rawjson", "postgres", "realtime/recording"},
 		"realtime/recording":    {"pacing"},
 		"realtime/realtimetest": {"rawjson"},
 		// Programs.
 		"bench/fanout": nil,
-		"cmd/studycall": append(core, "api", "httpapi", "realtime", "seed", "migrations", "postgres/embedded", "bench/fanout",
+		"cmd/studycall": append(core, "api", "pacing", "httpapi", "realtime", "seed", "migrations", "postgres/embedded", "bench/fanout",
 			"socketio", "websocket", "feed"),
 		// Tests only.
 		"check": nil,

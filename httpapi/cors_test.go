@@ -8,6 +8,7 @@ import (
 
 	"github.com/studycall/studycall/auth"
 	"github.com/studycall/studycall/httpapi"
+	"github.com/studycall/studycall/pacing"
 )
 
 // corsOf are the headers of an answer that speak of other origins.
@@ -24,7 +25,7 @@ func corsOf(got answer) (names []string) {
 func TestPreflightsOfAllowedOrigins(t *testing.T) {
 	t.Parallel()
 	origins := listed(t, "https://app.example.com,http://localhost:3000")
-	production := guard(t, httpapi.Security{Origins: origins, PerAddress: httpapi.Rate{PerSecond: 0.001, Burst: 8}})
+	production := guard(t, httpapi.Security{Origins: origins, PerAddress: pacing.Rate{PerSecond: 0.001, Burst: 8}})
 	development := guard(t, httpapi.Security{Origins: origins, IdentityHeader: auth.DevHeader})
 	for _, origin := range []string{"https://app.example.com", "http://localhost:3000"} {
 		for _, path := range []string{calls + "start", calls + "status", calls + "nowhere", "/nowhere"} {
@@ -57,7 +58,7 @@ func TestPreflightsOfAllowedOrigins(t *testing.T) {
 func TestAllowedOriginsMayReadEveryAnswer(t *testing.T) {
 	t.Parallel()
 	handler := guard(t, httpapi.Security{
-		Origins: listed(t, "https://app.example.com"), PerAddress: httpapi.Rate{PerSecond: 1, Burst: 5},
+		Origins: listed(t, "https://app.example.com"), PerAddress: pacing.Rate{PerSecond: 1, Burst: 5},
 	}, func(c *setup) { c.Commands = panicking{failing{}} })
 	for _, c := range []struct {
 		method, path, user string

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/netip"
 	"time"
+
+	"github.com/studycall/studycall/pacing"
 )
 
 // ClientAddress shows clientAddress to the tests, and the network that is counted for it.
@@ -16,7 +18,9 @@ func ClientAddress(r *http.Request, proxies []netip.Prefix) (client, counted net
 type Limiter struct{ *limiter[string] }
 
 // NewLimiter makes one that keeps so many buckets.
-func NewLimiter(rate Rate, buckets int) Limiter { return Limiter{newLimiter[string](rate, buckets)} }
+func NewLimiter(rate pacing.Rate, buckets int) Limiter {
+	return Limiter{newLimiter[string](rate, buckets)}
+}
 
 // Take shows take.
 func (l Limiter) Take(key string, now time.Time) time.Duration { return l.take(key, now) }

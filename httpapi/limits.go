@@ -12,20 +12,14 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/studycall/studycall/domain"
+	"github.com/studycall/studycall/pacing"
 )
-
-// Rate is how many requests are allowed: PerSecond in the long run, and Burst at once. A Rate with nothing per second is no
-// limit.
-type Rate struct {
-	PerSecond float64
-	Burst     int
-}
 
 // connectionRate is how many connections an address may open: by default 25 a second, and 400 at once. A connection that is
 // never used is kept for 45 s (Engine.IO's connect timeout), so one address has at most some 1,500 of them. A page has one or
 // two connections, and a whole school that reconnects after a restart is through in a minute.
-func connectionRate(perAddress Rate) Rate {
-	return Rate{PerSecond: perAddress.PerSecond / 20, Burst: max(perAddress.Burst/5, 1)}
+func connectionRate(perAddress pacing.Rate) pacing.Rate {
+	return pacing.Rate{PerSecond: perAddress.PerSecond / 20, Burst: max(perAddress.Burst/5, 1)}
 }
 
 // cost is the limit of an address that counts a request.
@@ -101,9 +95,8 @@ const bucketLimit = 50_000
 // longest makes room, if it is full again and so holds no information. If it is not full, somebody has filled the table from
 // many networks at once. All new keys then share one bucket, so that nobody gets a fresh burst by crowding others out.
 type limiter[K comparable] struct {
-	limit rate.Limit
-	burst int
-	size  int
+	rate pacing.Rate
+	size int
 
 	mu      sync.Mutex
 	buckets *simplelru.LRU[K, *rate.Limiter]
@@ -111,7 +104,7 @@ type limiter[K comparable] struct {
 }
 
 // newLimiter makes the limiter of a rate; nil for no limit.
-func newLimiter[K comparable](perKey Rate, size int) *limiter[K] {
+func newLimiter[K comparable](perKey pacing.Rate, size int) *limiter[K] {
 	if perKey.PerSecond <= 0 {
 		return nil
 	}
@@ -119,9 +112,7 @@ func newLimiter[K comparable](perKey Rate, size int) *limiter[K] {
 	if err != nil {
 		panic(err) // only for a size below 1
 	}
-	l := &limiter[K]{limit: rate.Limit(perKey.PerSecond), burst: max(perKey.Burst, 1), size: size, buckets: buckets}
-	l.shared = rate.NewLimiter(l.limit, l.burst)
-	return l
+	return &limiter[K]{rate: perKey, size: size, buckets: buckets, shared: perKey.Limiter()}
 }
 
 // take takes a token from the key's bucket and returns 0. If the bucket is empty, it takes nothing and returns the time until
@@ -137,7 +128,7 @@ func (l *limiter[K]) take(key K, now time.Time) (wait time.Duration) {
 		return 0
 	}
 	missing := 1 - bucket.TokensAt(now)
-	return time.Duration(math.Ceil(missing / float64(l.limit) * float64(time.Second)))
+	return time.Duration(math.Ceil(missing / l.rate.PerSecond * float64(time.Second)))
 }
 
 // bucket finds or makes the bucket of the key.
@@ -147,11 +138,11 @@ func (l *limiter[K]) bucket(key K, now time.Time) *rate.Limiter {
 	}
 	if l.buckets.Len() == l.size {
 		_, oldest, _ := l.buckets.GetOldest()
-		if oldest.TokensAt(now) < float64(l.burst) {
+		if oldest.TokensAt(now) < float64(oldest.Burst()) {
 			return l.shared
 		}
 	}
-	bucket := rate.NewLimiter(l.limit, l.burst)
+	bucket := l.rate.Limiter()
 	l.buckets.Add(key, bucket)
 	return bucket
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/studycall/studycall/httpapi"
+	"github.com/studycall/studycall/pacing"
 )
 
 // teapot answers the requests of every connection with 418, and remembers the last ResponseWriter.
@@ -26,7 +27,7 @@ func (p *teapot) ServePlain(w http.ResponseWriter, r *http.Request) error {
 
 // edge is a server with a limit per address and a clock that the test moves. It answers 418 to connections of browsers and 401 to
 // REST, because nobody signs in.
-func edge(perAddress httpapi.Rate) (http.Handler, *standing) {
+func edge(perAddress pacing.Rate) (http.Handler, *standing) {
 	clock := &standing{fixedNow()}
 	return setup{
 		httpapi.Config{
@@ -58,7 +59,7 @@ func TestAnAddressThatOpensTooMuch(t *testing.T) {
 		{"/ws", []string{"Upgrade", "h2c", "Upgrade", "x, WebSocket"}}, {calls + "events", upgrade},
 	}
 	for _, c := range openings {
-		handler, clock := edge(httpapi.Rate{PerSecond: 20, Burst: 50}) // a connection a second, and 10 at once
+		handler, clock := edge(pacing.Rate{PerSecond: 20, Burst: 50}) // a connection a second, and 10 at once
 		for i := range 10 {
 			each := openings[i%len(openings)] // all of them count together
 			if got := from(t, handler, someone, "GET", each.path, "", each.headers...); !passed(got) {
@@ -98,7 +99,7 @@ func TestAnAddressThatOpensTooMuch(t *testing.T) {
 // whatever a page asks for besides; and all of them again after a restart.
 func TestACallBehindOneAddressPasses(t *testing.T) {
 	t.Parallel()
-	handler, _ := edge(httpapi.Rate{PerSecond: 500, Burst: 2000})
+	handler, _ := edge(pacing.Rate{PerSecond: 500, Burst: 2000})
 	for i := range 2 * 12 * 2 {
 		for _, path := range []string{"/socket.io/?EIO=4&transport=polling", calls + "status", calls + "history", calls + "stats", "/socket.io/?sid=a"} {
 			if got := from(t, handler, someone, "GET", path, ""); !passed(got) {
@@ -114,7 +115,7 @@ func TestACallBehindOneAddressPasses(t *testing.T) {
 // Whoever has a /48 has fewer households than there are buckets, and all that fill the table cannot empty their own.
 func TestNobodyGetsABurstAnewByCrowding(t *testing.T) {
 	t.Parallel()
-	handler, _ := edge(httpapi.Rate{PerSecond: 1, Burst: 2})
+	handler, _ := edge(pacing.Rate{PerSecond: 1, Burst: 2})
 	ask := func(address string) bool { return passed(from(t, handler, address, "GET", "/", "")) }
 	allowed := 0
 	for i := range 70_000 {
@@ -126,7 +127,7 @@ func TestNobodyGetsABurstAnewByCrowding(t *testing.T) {
 		t.Errorf("%d of one /48 passed", allowed)
 	}
 
-	limiter, now := httpapi.NewLimiter(httpapi.Rate{PerSecond: 1, Burst: 3}, 100), fixedNow()
+	limiter, now := httpapi.NewLimiter(pacing.Rate{PerSecond: 1, Burst: 3}, 100), fixedNow()
 	drained := func(key string) bool { return limiter.Take(key, now) > 0 }
 	for range 3 {
 		for i := range 100 {

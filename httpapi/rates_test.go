@@ -12,6 +12,7 @@ import (
 
 	"github.com/studycall/studycall/auth"
 	"github.com/studycall/studycall/httpapi"
+	"github.com/studycall/studycall/pacing"
 )
 
 // tokens is the plain token bucket that the limiter is compared with.
@@ -20,7 +21,7 @@ type tokens struct {
 	at   time.Time
 }
 
-func (b *tokens) take(rate httpapi.Rate, now time.Time) bool {
+func (b *tokens) take(rate pacing.Rate, now time.Time) bool {
 	b.have = min(float64(rate.Burst), b.have+now.Sub(b.at).Seconds()*rate.PerSecond)
 	b.at = now
 	if b.have < 1-1e-6 { // the limiter counts in whole nanoseconds
@@ -32,7 +33,7 @@ func (b *tokens) take(rate httpapi.Rate, now time.Time) bool {
 
 func TestTheLimiterIsATokenBucketPerKey(t *testing.T) {
 	t.Parallel()
-	for _, rate := range []httpapi.Rate{{PerSecond: 2, Burst: 3}, {PerSecond: 50, Burst: 200}, {PerSecond: 0.5, Burst: 1}} {
+	for _, rate := range []pacing.Rate{{PerSecond: 2, Burst: 3}, {PerSecond: 50, Burst: 200}, {PerSecond: 0.5, Burst: 1}} {
 		limiter, buckets := httpapi.NewLimiter(rate, 10), map[string]*tokens{}
 		random, now := rand.New(rand.NewPCG(1, 2)), fixedNow()
 		refusals := 0
@@ -66,7 +67,7 @@ func TestTheLimiterIsATokenBucketPerKey(t *testing.T) {
 
 func TestTheLimitersMemoryIsBounded(t *testing.T) {
 	t.Parallel()
-	limiter, now := httpapi.NewLimiter(httpapi.Rate{PerSecond: 1, Burst: 1}, 100), fixedNow()
+	limiter, now := httpapi.NewLimiter(pacing.Rate{PerSecond: 1, Burst: 1}, 100), fixedNow()
 	for i := range 10_000 {
 		limiter.Take(strconv.Itoa(i), now)
 		if i >= 40 && limiter.Take(strconv.Itoa(i-40), now) == 0 {
@@ -81,7 +82,7 @@ func TestTheLimitersMemoryIsBounded(t *testing.T) {
 func TestTheLimiterHoldsUnderARace(t *testing.T) {
 	t.Parallel()
 	const burst = 100
-	limiter, now := httpapi.NewLimiter(httpapi.Rate{PerSecond: 1, Burst: burst}, 10), fixedNow()
+	limiter, now := httpapi.NewLimiter(pacing.Rate{PerSecond: 1, Burst: burst}, 10), fixedNow()
 	var passed atomic.Int64
 	var asking sync.WaitGroup
 	for range 8 {
@@ -102,7 +103,7 @@ func TestTheLimiterHoldsUnderARace(t *testing.T) {
 func TestAUserWhoAsksTooOften(t *testing.T) {
 	t.Parallel()
 	clock := &standing{fixedNow()}
-	handler := guard(t, httpapi.Security{PerUser: httpapi.Rate{PerSecond: 0.5, Burst: 3}},
+	handler := guard(t, httpapi.Security{PerUser: pacing.Rate{PerSecond: 0.5, Burst: 3}},
 		func(c *setup) { c.Now = clock.now })
 	leave := func(address, user string) answer {
 		return from(t, handler, address, "POST", calls+"leave", naming("x"), auth.DevHeader, user)
@@ -142,7 +143,7 @@ func TestAnAddressThatAsksTooOften(t *testing.T) {
 	t.Parallel()
 	clock := &standing{fixedNow()}
 	handler := guard(t, httpapi.Security{
-		PerAddress: httpapi.Rate{PerSecond: 1, Burst: 4}, Proxies: networks(t, "10.0.0.0/8"),
+		PerAddress: pacing.Rate{PerSecond: 1, Burst: 4}, Proxies: networks(t, "10.0.0.0/8"),
 	}, func(c *setup) { c.Now = clock.now })
 	for i, path := range []string{calls + "status", "/nowhere", calls + "start", calls + "nowhere"} {
 		if got := from(t, handler, someone, "GET", path, ""); got.status == http.StatusTooManyRequests {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/studycall/studycall/auth"
 	"github.com/studycall/studycall/domain"
+	"github.com/studycall/studycall/pacing"
 )
 
 // Security is what the edge demands of requests besides a sign-in. The zero Security has no limits, and trusts no page of
@@ -23,7 +24,7 @@ type Security struct {
 	// PerUser limits the requests of each user, PerAddress those of each client address, and by a twentieth (PerSecond) and a
 	// fifth (Burst) the connections that an address opens. A whole school may share an address, so PerAddress should be many
 	// times PerUser. Each server counts for itself.
-	PerUser, PerAddress Rate
+	PerUser, PerAddress pacing.Rate
 }
 
 // strictTransport is the value of Strict-Transport-Security: one year, for this host alone, because its subdomains may be other

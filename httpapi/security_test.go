@@ -11,6 +11,7 @@ import (
 
 	"github.com/studycall/studycall/auth"
 	"github.com/studycall/studycall/httpapi"
+	"github.com/studycall/studycall/pacing"
 )
 
 // guard is the REST edge with its security around commands that succeed, without a database. Time stands still.
@@ -86,7 +87,7 @@ func networks(tb testing.TB, list ...string) (parsed []netip.Prefix) {
 func TestEveryAnswerHasTheSecurityHeaders(t *testing.T) {
 	t.Parallel()
 	handler := guard(t, httpapi.Security{
-		Origins: listed(t, "https://app.example.com"), PerAddress: httpapi.Rate{PerSecond: 1, Burst: 8},
+		Origins: listed(t, "https://app.example.com"), PerAddress: pacing.Rate{PerSecond: 1, Burst: 8},
 	}, func(c *setup) { c.Commands = panicking{failing{}} })
 	preflight := []string{"Origin", "https://app.example.com", "Access-Control-Request-Method", "POST"}
 	statuses := map[int]bool{}

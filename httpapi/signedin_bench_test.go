@@ -13,6 +13,7 @@ import (
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/httpapi"
 	"github.com/studycall/studycall/membership"
+	"github.com/studycall/studycall/pacing"
 	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
@@ -48,7 +49,7 @@ func BenchmarkSignedIn(b *testing.B) {
 	}, time.Now(), time.Hour)
 	must(b, err)
 
-	plenty := httpapi.Rate{PerSecond: 1e6, Burst: 1e6}
+	plenty := pacing.Rate{PerSecond: 1e6, Burst: 1e6}
 	with := guard(b, httpapi.Security{Origins: listed(b, "https://app.example.com"), PerUser: plenty, PerAddress: plenty},
 		func(c *setup) {
 			c.Sessions, c.Authenticator, c.Access, c.Now = quiet{}, nextAuth, membership.NewAccess(cached), time.Now

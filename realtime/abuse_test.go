@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/studycall/studycall/commands"
+	"github.com/studycall/studycall/pacing"
 	"github.com/studycall/studycall/presence"
 	"github.com/studycall/studycall/realtime"
 	"github.com/studycall/studycall/realtime/realtimetest"
@@ -42,8 +43,8 @@ func TestWhoSendsTooMuchIsCutOff(t *testing.T) {
 			w := newWorld(t)
 			n := w.server(func(c *realtime.Config, _ *presence.Settings, _ *commands.Settings) {
 				c.Rates = realtime.Rates{
-					Messages: realtime.Rate{PerSecond: 10, Burst: 50}, Bytes: realtime.Rate{PerSecond: 1000, Burst: 2_000_000},
-					Joins: realtime.Rate{PerSecond: 1, Burst: 5}, Patience: 20,
+					Messages: pacing.Rate{PerSecond: 10, Burst: 50}, Bytes: pacing.Rate{PerSecond: 1000, Burst: 2_000_000},
+					Joins: pacing.Rate{PerSecond: 1, Burst: 5}, Patience: 20,
 				}
 			})
 			calm := w.server()
@@ -104,7 +105,7 @@ func TestLimitsOutliveTheSocket(t *testing.T) {
 	w := newWorld(t)
 	n := w.server(func(c *realtime.Config, _ *presence.Settings, _ *commands.Settings) {
 		c.Rates = realtime.Rates{
-			Messages: realtime.Rate{PerSecond: 0.001, Burst: 30}, Joins: realtime.Rate{PerSecond: 0.001, Burst: 5}, Patience: 1000,
+			Messages: pacing.Rate{PerSecond: 0.001, Burst: 30}, Joins: pacing.Rate{PerSecond: 0.001, Burst: 5}, Patience: 1000,
 		}
 	})
 	again := []string{"41", `40{"userId":"kim"}`}

@@ -4,17 +4,13 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
-)
 
-// Rate is how much a socket may send: PerSecond in the long run, and Burst at once. If PerSecond is 0 there is no limit.
-type Rate struct {
-	PerSecond float64
-	Burst     int
-}
+	"github.com/studycall/studycall/pacing"
+)
 
 // Rates are what one socket may send.
 type Rates struct {
-	Messages, Bytes, Joins Rate
+	Messages, Bytes, Joins pacing.Rate
 	// Patience is how many messages in excess of a limit are refused before the socket is closed.
 	Patience int
 }
@@ -22,9 +18,9 @@ type Rates struct {
 // DefaultRates admit the start of any call: a client that joins a call of 12 sends some 400 candidates at once.
 func DefaultRates() Rates {
 	return Rates{
-		Messages: Rate{PerSecond: 200, Burst: 1000},
-		Bytes:    Rate{PerSecond: 1 << 20, Burst: 8 << 20},
-		Joins:    Rate{PerSecond: 1, Burst: 20},
+		Messages: pacing.Rate{PerSecond: 200, Burst: 1000},
+		Bytes:    pacing.Rate{PerSecond: 1 << 20, Burst: 8 << 20},
+		Joins:    pacing.Rate{PerSecond: 1, Burst: 20},
 		Patience: 100,
 	}
 }
@@ -47,16 +43,9 @@ type limits struct {
 
 func newLimits(rates Rates) *limits {
 	return &limits{
-		messages: newLimiter(rates.Messages), bytes: newLimiter(rates.Bytes), joins: newLimiter(rates.Joins),
+		messages: rates.Messages.Limiter(), bytes: rates.Bytes.Limiter(), joins: rates.Joins.Limiter(),
 		patience: rates.Patience,
 	}
-}
-
-func newLimiter(r Rate) *rate.Limiter {
-	if r.PerSecond <= 0 {
-		return rate.NewLimiter(rate.Inf, 0)
-	}
-	return rate.NewLimiter(rate.Limit(r.PerSecond), max(r.Burst, 1))
 }
 
 // take counts a message of some bytes. When the bucket of messages is full again, the refused messages are forgotten.

@@ -6,14 +6,16 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/studycall/studycall/pacing"
 )
 
 // The limiter admits what a naive count of tokens admits: at most burst at once, and rate after that.
 func TestALimiterIsATokenBucket(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		rate := Rate{PerSecond: float64(rapid.IntRange(1, 100).Draw(t, "rate")), Burst: rapid.IntRange(1, 50).Draw(t, "burst")}
-		limiter, now, tokens := newLimiter(rate), time.Unix(1000, 0), float64(rate.Burst)
+		rate := pacing.Rate{PerSecond: float64(rapid.IntRange(1, 100).Draw(t, "rate")), Burst: rapid.IntRange(1, 50).Draw(t, "burst")}
+		limiter, now, tokens := rate.Limiter(), time.Unix(1000, 0), float64(rate.Burst)
 		for range rapid.IntRange(1, 100).Draw(t, "messages") {
 			pause := time.Duration(rapid.IntRange(0, 300).Draw(t, "pause")) * time.Millisecond
 			now = now.Add(pause)
@@ -33,7 +35,7 @@ func TestALimiterIsATokenBucket(t *testing.T) {
 func TestLimitsRefuseOnceThenDropThenHangUp(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1000, 0)
-	l := newLimits(Rates{Messages: Rate{PerSecond: 1, Burst: 2}, Patience: 3})
+	l := newLimits(Rates{Messages: pacing.Rate{PerSecond: 1, Burst: 2}, Patience: 3})
 	got := make([]verdict, 0, 8)
 	for range 7 {
 		got = append(got, l.take(now, 10, true))
@@ -41,7 +43,7 @@ func TestLimitsRefuseOnceThenDropThenHangUp(t *testing.T) {
 	if want := []verdict{admit, admit, refuse, drop, drop, hangUp, hangUp}; fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	l = newLimits(Rates{Messages: Rate{PerSecond: 1, Burst: 2}, Patience: 3})
+	l = newLimits(Rates{Messages: pacing.Rate{PerSecond: 1, Burst: 2}, Patience: 3})
 	for range 4 {
 		l.take(now, 10, false)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/studycall/studycall/auth"
 	"github.com/studycall/studycall/httpapi"
+	"github.com/studycall/studycall/pacing"
 )
 
 const (
@@ -138,8 +139,8 @@ func (f edgeFlags) security(callers auth.Authenticator) httpapi.Security {
 	security := httpapi.Security{
 		Origins:    f.AllowedOrigins.Origins,
 		Proxies:    f.TrustedProxies,
-		PerUser:    httpapi.Rate{PerSecond: f.RateLimit, Burst: f.RateBurst},
-		PerAddress: httpapi.Rate{PerSecond: f.AddressRateLimit, Burst: f.AddressRateBurst},
+		PerUser:    pacing.Rate{PerSecond: f.RateLimit, Burst: f.RateBurst},
+		PerAddress: pacing.Rate{PerSecond: f.AddressRateLimit, Burst: f.AddressRateBurst},
 	}
 	if _, dev := callers.(auth.Dev); dev {
 		security.IdentityHeader = auth.DevHeader
