@@ -6,28 +6,28 @@ import (
 	"github.com/studycall/studycall/domain"
 )
 
-// Directory is where users and members are kept. Implementations may be called concurrently.
+// Directory stores users and members. Implementations are safe for concurrent use.
 type Directory interface {
-	// Membership is a user's place in a study; the zero Membership when there is none.
+	// Membership returns a user's membership in a study, the zero Membership if there is none.
 	Membership(ctx context.Context, studyID, userID string) (domain.Membership, error)
-	// Memberships is Membership for many at once. Where there is none it is missing from the answer.
+	// Memberships returns many memberships at once. The result lacks those that do not exist.
 	Memberships(ctx context.Context, places []Place) (map[Place]domain.Membership, error)
-	// Users looks up users by id. Unknown ids are missing from the answer.
+	// Users returns users by id. The result lacks unknown ids.
 	Users(ctx context.Context, ids []string) (map[string]User, error)
 }
 
-// Place is where a user may be a member.
+// Place names a possible membership.
 type Place struct{ StudyID, UserID string }
 
-// Access says who may do what. It keeps nothing: a membership that ends counts from the next question on. It may be
-// used concurrently.
+// Access decides who may do what. It caches nothing: the end of a membership takes effect with the next call. Safe for concurrent
+// use.
 type Access struct{ directory Directory }
 
-// NewAccess makes the Access over a directory.
+// NewAccess returns an Access to a directory.
 func NewAccess(directory Directory) *Access { return &Access{directory} }
 
-// ActiveMember is nil for an active member of the study, and domain.ErrNotStudyMember for anybody else: a member who is
-// not active, a stranger, any user of an unknown study. Other errors are the directory's.
+// ActiveMember returns nil for an active member of the study, and domain.ErrNotStudyMember for everybody else: an inactive member,
+// a user without a membership, any user of an unknown study. Other errors are the directory's.
 func (a *Access) ActiveMember(ctx context.Context, studyID, userID string) error {
 	membership, err := a.membership(ctx, studyID, userID)
 	if err != nil {
@@ -39,7 +39,7 @@ func (a *Access) ActiveMember(ctx context.Context, studyID, userID string) error
 	return nil
 }
 
-// ActiveMembers tells of each place whether its user is an active member of the study. The error is the directory's.
+// ActiveMembers returns for each place whether its user is an active member of the study. The error is the directory's.
 func (a *Access) ActiveMembers(ctx context.Context, places []Place) (map[Place]bool, error) {
 	possible := make([]Place, 0, len(places))
 	for _, p := range places {
@@ -58,7 +58,7 @@ func (a *Access) ActiveMembers(ctx context.Context, places []Place) (map[Place]b
 	return active, nil
 }
 
-// ActiveAccounts tells of each user whether there is an account that may be used. The error is the directory's.
+// ActiveAccounts returns for each user whether an active account exists. The error is the directory's.
 func (a *Access) ActiveAccounts(ctx context.Context, userIDs []string) (map[string]bool, error) {
 	possible := make([]string, 0, len(userIDs))
 	for _, id := range userIDs {
@@ -77,10 +77,10 @@ func (a *Access) ActiveAccounts(ctx context.Context, userIDs []string) (map[stri
 	return active, nil
 }
 
-// SelfOrStaff is nil when the caller is the user, whatever the caller is to the study: people may see what is theirs, also
-// after they left. It is nil for the study's active owners and admins too. For other active members it is
-// domain.ErrPermissionDenied, and for anybody else domain.ErrNotStudyMember. Whether there is such a user does not
-// matter, so that who may not ask does not learn it. Other errors are the directory's.
+// SelfOrStaff returns nil if the caller is the user, with or without a membership: people may see their own data, also after they
+// left. It returns nil for the study's active owners and admins too, domain.ErrPermissionDenied for other active members, and
+// domain.ErrNotStudyMember for everybody else. Whether the user exists makes no difference, so that the answer does not reveal it.
+// Other errors are the directory's.
 func (a *Access) SelfOrStaff(ctx context.Context, studyID, callerID, userID string) error {
 	if callerID == userID {
 		return nil
@@ -98,8 +98,8 @@ func (a *Access) SelfOrStaff(ctx context.Context, studyID, callerID, userID stri
 	}
 }
 
-// EverMember is nil for whoever is or was a member of the study, of any status, and domain.ErrUserNotFound for anybody
-// else. Other errors are the directory's.
+// EverMember returns nil for a present or former member of the study, of any status, and domain.ErrUserNotFound for everybody else.
+// Other errors are the directory's.
 func (a *Access) EverMember(ctx context.Context, studyID, userID string) error {
 	membership, err := a.membership(ctx, studyID, userID)
 	if err != nil {
@@ -111,7 +111,7 @@ func (a *Access) EverMember(ctx context.Context, studyID, userID string) error {
 	return nil
 }
 
-// membership is the zero Membership for what cannot be ids.
+// membership returns the zero Membership for texts that cannot be ids.
 func (a *Access) membership(ctx context.Context, studyID, userID string) (domain.Membership, error) {
 	if !PossibleID(studyID) || !PossibleID(userID) {
 		return domain.Membership{}, nil
@@ -119,8 +119,8 @@ func (a *Access) membership(ctx context.Context, studyID, userID string) (domain
 	return a.directory.Membership(ctx, studyID, userID)
 }
 
-// Account is the user with that id, active or not: see User.Active. The error is domain.ErrUserNotFound when there is
-// none, or the directory's.
+// Account returns the user with the id, active or not: see User.Active. The error is domain.ErrUserNotFound if there is none,
+// otherwise the directory's.
 func (a *Access) Account(ctx context.Context, userID string) (User, error) {
 	if !PossibleID(userID) {
 		return User{}, domain.ErrUserNotFound

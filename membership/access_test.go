@@ -9,7 +9,7 @@ import (
 	"github.com/studycall/studycall/membership"
 )
 
-func TestOnlyActiveMembersMay(t *testing.T) {
+func TestActiveMemberAcceptsActiveMembersOnly(t *testing.T) {
 	t.Parallel()
 	pool := example(t)
 	access := membership.NewAccess(membership.NewTables(pool))
@@ -31,7 +31,7 @@ func TestOnlyActiveMembersMay(t *testing.T) {
 	}
 }
 
-func TestWhoMaySeeWhatIsAUsers(t *testing.T) {
+func TestSelfOrStaffAcceptsTheUserAndActiveStaff(t *testing.T) {
 	t.Parallel()
 	pool := example(t)
 	access := membership.NewAccess(membership.NewTables(pool))
@@ -40,8 +40,8 @@ func TestWhoMaySeeWhatIsAUsers(t *testing.T) {
 		want         error
 	}{
 		{"user-789", "user-789", nil},
-		{"user-900", "user-900", nil}, // who left
-		{"user-555", "user-555", nil}, // who never was a member: EverMember says so
+		{"user-900", "user-900", nil}, // a former member
+		{"user-555", "user-555", nil}, // never a member: EverMember refuses
 		{"user-456", "user-789", nil},
 		{"user-100", "user-456", nil},
 		{"user-456", "user-900", nil},
@@ -71,7 +71,7 @@ func TestWhoMaySeeWhatIsAUsers(t *testing.T) {
 	}
 }
 
-func TestWhoEverWasAMember(t *testing.T) {
+func TestEverMemberAcceptsFormerMembers(t *testing.T) {
 	t.Parallel()
 	pool := example(t)
 	access := membership.NewAccess(membership.NewTables(pool))
@@ -88,7 +88,7 @@ func TestWhoEverWasAMember(t *testing.T) {
 	}
 }
 
-func TestADirectoryThatFailsIsNoRefusal(t *testing.T) {
+func TestAFailedLookupIsNoRefusal(t *testing.T) {
 	t.Parallel()
 	pool := example(t)
 	access := membership.NewAccess(membership.NewTables(pool))
@@ -104,9 +104,9 @@ func TestADirectoryThatFailsIsNoRefusal(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeAnIDIsNobodys(t *testing.T) {
+func TestTextsThatCannotBeIDsAreNotLookedUp(t *testing.T) {
 	t.Parallel()
-	access := membership.NewAccess(nil) // a look-up would panic
+	access := membership.NewAccess(nil) // a lookup would panic
 	for _, id := range []string{"", "a\x00b", "\xff", "line\n", "\x7f", "\u0085", strings.Repeat("x", 201), strings.Repeat("한", 67)} {
 		if err := access.ActiveMember(t.Context(), id, "user-456"); !errors.Is(err, domain.ErrNotStudyMember) {
 			t.Errorf("study %q: %v", id, err)
@@ -128,7 +128,7 @@ func TestWhatCannotBeAnIDIsNobodys(t *testing.T) {
 	}
 }
 
-func TestAccountsAreFoundActiveOrNot(t *testing.T) {
+func TestAccountReturnsActiveAndInactiveUsers(t *testing.T) {
 	t.Parallel()
 	pool := example(t)
 	access := membership.NewAccess(membership.NewTables(pool))
@@ -146,7 +146,7 @@ func TestAccountsAreFoundActiveOrNot(t *testing.T) {
 	}
 }
 
-// FuzzIDs shows that the database takes whatever gets past PossibleID.
+// The database accepts every text that PossibleID accepts.
 func FuzzIDs(f *testing.F) {
 	access := membership.NewAccess(membership.NewTables(example(f)))
 	for _, id := range []string{"user-456", "한글", "a\x00b", "\xff\xfe", "\u202e", "'; drop table users", `\x00`, "\ufffe", "😀"} {

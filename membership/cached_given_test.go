@@ -16,19 +16,19 @@ import (
 	"github.com/studycall/studycall/membership"
 )
 
-// directory is a Directory that counts what it is asked, and does what the test says.
+// directory is a Directory in memory that records its queries.
 type directory struct {
 	mu      sync.Mutex
 	members map[string]domain.Membership // by "study/user"
-	people  map[string]membership.User
-	err     error
-	asked   []string                  // "study/user", or ids with commas between
-	enter   func(ctx context.Context) // called in each question, before it is answered
+	users   map[string]membership.User
+	err     error                     // returned by each query, if set
+	queries []string                  // "study/user", or ids with commas between
+	enter   func(ctx context.Context) // called in each query, if set
 }
 
-func (d *directory) ask(ctx context.Context, question string) error {
+func (d *directory) query(ctx context.Context, query string) error {
 	d.mu.Lock()
-	d.asked = append(d.asked, question)
+	d.queries = append(d.queries, query)
 	enter, err := d.enter, d.err
 	d.mu.Unlock()
 	if enter != nil {
@@ -41,7 +41,7 @@ func (d *directory) ask(ctx context.Context, question string) error {
 }
 
 func (d *directory) Membership(ctx context.Context, studyID, userID string) (domain.Membership, error) {
-	if err := d.ask(ctx, studyID+"/"+userID); err != nil {
+	if err := d.query(ctx, studyID+"/"+userID); err != nil {
 		return domain.Membership{}, err
 	}
 	d.mu.Lock()
@@ -54,14 +54,14 @@ func (d *directory) Memberships(ctx context.Context, places []membership.Place) 
 	for i, p := range places {
 		names[i] = p.StudyID + "/" + p.UserID
 	}
-	if err := d.ask(ctx, strings.Join(slices.Sorted(slices.Values(names)), ",")); err != nil {
+	if err := d.query(ctx, strings.Join(slices.Sorted(slices.Values(names)), ",")); err != nil {
 		return nil, err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	found := map[membership.Place]domain.Membership{}
 	for i, p := range places {
-		if m, is := d.members[names[i]]; is {
+		if m, ok := d.members[names[i]]; ok {
 			found[p] = m
 		}
 	}
@@ -69,56 +69,57 @@ func (d *directory) Memberships(ctx context.Context, places []membership.Place) 
 }
 
 func (d *directory) Users(ctx context.Context, ids []string) (map[string]membership.User, error) {
-	if err := d.ask(ctx, strings.Join(slices.Sorted(slices.Values(ids)), ",")); err != nil {
+	if err := d.query(ctx, strings.Join(slices.Sorted(slices.Values(ids)), ",")); err != nil {
 		return nil, err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	people := maps.Clone(d.people)
-	maps.DeleteFunc(people, func(id string, _ membership.User) bool { return !slices.Contains(ids, id) })
-	return people, nil
+	users := maps.Clone(d.users)
+	maps.DeleteFunc(users, func(id string, _ membership.User) bool { return !slices.Contains(ids, id) })
+	return users, nil
 }
 
-// change does something to the directory while nobody reads it.
+// change changes the directory under its lock.
 func (d *directory) change(do func()) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	do()
 }
 
-// questions are those asked since the last call.
-func (d *directory) questions() []string {
+// takeQueries returns the queries since the last call.
+func (d *directory) takeQueries() []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	asked := d.asked
-	d.asked = nil
-	return asked
+	queries := d.queries
+	d.queries = nil
+	return queries
 }
 
-// cache is a Cached over a directory, at a time that goes on only when the test says so.
+// cache is a Cached over a directory, with a clock that only advance moves.
 type cache struct {
 	*membership.Cached
 	t         testing.TB
 	directory *directory
-	passed    atomic.Int64
+	elapsed   atomic.Int64
 	log       bytes.Buffer
 }
 
-var inside = domain.Membership{Role: domain.Member, Status: domain.Active}
+var activeMember = domain.Membership{Role: domain.Member, Status: domain.Active}
 
-// newCache is a cache of 5 s over a directory in which the user u is in the study s; Ann, Bob and Cid have accounts.
+// newCache returns a cache of 5 s over a directory in which the user u is an active member of the study s, and Ann (a), Bob (b) and
+// Cid (c) have accounts.
 func newCache(tb testing.TB, changes ...func(*membership.CacheSettings)) *cache {
 	tb.Helper()
 	c := &cache{t: tb, directory: &directory{
-		members: map[string]domain.Membership{"s/u": inside},
-		people:  map[string]membership.User{},
+		members: map[string]domain.Membership{"s/u": activeMember},
+		users:   map[string]membership.User{},
 	}}
 	for id, name := range map[string]string{"a": "Ann", "b": "Bob", "c": "Cid"} {
-		c.directory.people[id] = membership.User{ID: id, Name: name, Status: "ACTIVE"}
+		c.directory.users[id] = membership.User{ID: id, Name: name, Status: "ACTIVE"}
 	}
 	settings := membership.DefaultCacheSettings(slog.New(slog.NewTextHandler(&c.log, nil)))
 	start := time.Now()
-	settings.Now = func() time.Time { return start.Add(time.Duration(c.passed.Load())) }
+	settings.Now = func() time.Time { return start.Add(time.Duration(c.elapsed.Load())) }
 	for _, change := range changes {
 		change(&settings)
 	}
@@ -130,17 +131,18 @@ func newCache(tb testing.TB, changes ...func(*membership.CacheSettings)) *cache 
 	return c
 }
 
-func (c *cache) pass(d time.Duration) { c.passed.Add(int64(d)) }
+// advance moves the clock.
+func (c *cache) advance(d time.Duration) { c.elapsed.Add(int64(d)) }
 
-func (c *cache) mustBe(want domain.Membership) {
+func (c *cache) wantMembership(want domain.Membership) {
 	c.t.Helper()
 	if got, err := c.Membership(c.t.Context(), "s", "u"); err != nil || got != want {
 		c.t.Errorf("Membership = %+v, %v, want %+v", got, err, want)
 	}
 }
 
-// mustName looks the ids up and expects the names, with commas between, in the order of ids.
-func (c *cache) mustName(ids, want string) {
+// wantNames looks the ids up and expects the names, with commas between, in the order of ids.
+func (c *cache) wantNames(ids, want string) {
 	c.t.Helper()
 	users, err := c.Users(c.t.Context(), strings.Split(ids, ","))
 	var names []string
@@ -152,10 +154,10 @@ func (c *cache) mustName(ids, want string) {
 	}
 }
 
-// mustHaveAsked expects the questions since the last time.
-func (c *cache) mustHaveAsked(want ...string) {
+// wantQueries expects these queries since the last call.
+func (c *cache) wantQueries(want ...string) {
 	c.t.Helper()
-	if got := c.directory.questions(); !slices.Equal(got, want) {
-		c.t.Errorf("asked %q, want %q", got, want)
+	if got := c.directory.takeQueries(); !slices.Equal(got, want) {
+		c.t.Errorf("queries %q, want %q", got, want)
 	}
 }

@@ -1,7 +1,7 @@
-// Package membership knows who belongs to a study, what they may do there, and what users are called.
+// Package membership stores and looks up who belongs to a study, and decides what members may do.
 //
-// Everything that decides who may is here, in Access, over a Directory: the place where users and members are kept. Tables
-// is the one of our own tables, WebApp that of the web app's; Open chooses, and Cached stands before either. The package
-// reads and never judges tokens (package auth does), and never appends to the log. Members and users are the web app's: it
-// writes to our own tables alone, and only what it is told to (Import) or where nothing is yet, for trying out.
+// Access decides, over a Directory of users and members. Tables is the Directory in our own tables, WebApp the one in the web app's
+// tables. Open chooses one, and Cached caches either. The package does not check tokens (package auth does) and never appends to the
+// log. Members and users belong to the web app: the package writes only to our own tables, and only an Import or, if there is no
+// study yet, the example.
 package membership

@@ -8,7 +8,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Writers of studies, an import or another server's example, are waited for and kept out until the end of the transaction.
+// lockStudiesSQL waits for other writers of studies, an import or another server's example, and keeps them out until the end of the
+// transaction.
 const lockStudiesSQL = `lock table studies in share row exclusive mode`
 
 const anyStudySQL = `select exists (select from studies)`
@@ -27,8 +28,8 @@ const exampleSQL = `
 	values ('study-123', 'user-456', 'OWNER', 'ACTIVE'), ('study-123', 'user-100', 'ADMIN', 'ACTIVE'),
 	       ('study-123', 'user-789', 'MEMBER', 'ACTIVE'), ('study-123', 'user-900', 'MEMBER', 'LEFT')`
 
-// SeedExample inserts the specification's example study and its people, for trying out, when there is no study yet, and
-// reports whether it did. Of several servers that do so at once, one does. The error is the database's.
+// SeedExample inserts an example study and its members, for trying out, if there is no study yet, and reports whether it did. Of
+// several concurrent servers, one inserts. The error is the database's.
 func SeedExample(ctx context.Context, pool *pgxpool.Pool) (seeded bool, err error) {
 	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, lockStudiesSQL); err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
-func TestTheExampleIsSeededByOneServerOnce(t *testing.T) {
+func TestConcurrentServersSeedTheExampleOnce(t *testing.T) {
 	t.Parallel()
 	pool := postgrestest.New(t)
 	var seeds atomic.Int32
@@ -31,7 +31,7 @@ func TestTheExampleIsSeededByOneServerOnce(t *testing.T) {
 	}
 }
 
-func TestTheExampleKeepsOutOfARealDatabase(t *testing.T) {
+func TestTheExampleIsNotSeededBesideAStudy(t *testing.T) {
 	t.Parallel()
 	pool := postgrestest.New(t)
 	exec(t, pool, `insert into studies (id, name) values ('s', 'S')`)
@@ -45,7 +45,7 @@ func TestTheExampleKeepsOutOfARealDatabase(t *testing.T) {
 	}
 }
 
-func TestTheExampleLeavesAUserWhoIsThereAlone(t *testing.T) {
+func TestTheExampleKeepsAnExistingUser(t *testing.T) {
 	t.Parallel()
 	pool := postgrestest.New(t)
 	exec(t, pool, `insert into users (id, name, email) values ('user-456', 'Real', 'real@example.com')`)

@@ -35,7 +35,7 @@ func write(tb testing.TB, pool *pgxpool.Pool, rows *membership.Import) membershi
 	return result
 }
 
-// contents is what our own tables hold, a line per row.
+// contents returns all rows of our own tables, one a line.
 func contents(tb testing.TB, pool *pgxpool.Pool) string {
 	tb.Helper()
 	rows, err := pool.Query(tb.Context(), `
@@ -50,7 +50,7 @@ func contents(tb testing.TB, pool *pgxpool.Pool) string {
 	return strings.Join(lines, "\n")
 }
 
-func TestAnImportAddsAndChangesAndLeavesTheRest(t *testing.T) {
+func TestAnImportInsertsAndUpdatesAndKeepsOtherRows(t *testing.T) {
 	t.Parallel()
 	pool := example(t)
 	imported := write(t, pool, read(t, importFile))
@@ -126,12 +126,12 @@ func TestAnImportIsAllOrNothing(t *testing.T) {
 		t.Errorf("interrupted: %v", err)
 	}
 	if after := contents(t, pool); after != before {
-		t.Error("something was imported")
+		t.Error("rows were imported")
 	}
 }
 
-// TestImportsAtOnceGoOneAfterTheOther: in opposite orders of the same rows, which would lock each other out.
-func TestImportsAtOnceGoOneAfterTheOther(t *testing.T) {
+// The imports have the same rows in opposite orders, which would deadlock.
+func TestConcurrentImportsRunOneAfterTheOther(t *testing.T) {
 	t.Parallel()
 	pool := postgrestest.New(t)
 	var all sync.WaitGroup
@@ -157,7 +157,7 @@ func TestImportsAtOnceGoOneAfterTheOther(t *testing.T) {
 	}
 }
 
-// BenchmarkImport is of 100,000 rows: 30,000 users in 10,000 studies of six each.
+// BenchmarkImport imports 100,000 rows: 30,000 users, and 10,000 studies of six each.
 func BenchmarkImport(b *testing.B) {
 	rows := &membership.Import{}
 	for i := range 30_000 {

@@ -11,7 +11,7 @@ import (
 	"github.com/studycall/studycall/domain"
 )
 
-// membershipOf runs a query for a role and a status of a user in a study; the zero Membership is the answer to no row.
+// membershipOf runs a query for the role and status of a user in a study. Without a row it returns the zero Membership.
 func membershipOf(ctx context.Context, pool *pgxpool.Pool, sql, studyID, userID string) (domain.Membership, error) {
 	var m domain.Membership
 	err := pool.QueryRow(ctx, sql, studyID, userID).Scan(&m.Role, &m.Status)
@@ -24,14 +24,10 @@ func membershipOf(ctx context.Context, pool *pgxpool.Pool, sql, studyID, userID 
 	return m, nil
 }
 
-// membershipsOf runs a query for the study, the user, the role and the status of those of some places that have any. Its
-// parameters are the studies and the users, one of each for a place.
+// membershipsOf runs a query for study, user, role and status. The query's parameters are the studies and the users of the places.
 func membershipsOf(ctx context.Context, pool *pgxpool.Pool, sql string, places []Place) (map[Place]domain.Membership, error) {
-	studyIDs, userIDs := make([]string, len(places)), make([]string, len(places))
-	for i, p := range places {
-		studyIDs[i], userIDs[i] = p.StudyID, p.UserID
-	}
-	rows, err := pool.Query(ctx, sql, studyIDs, userIDs)
+	rows, err := pool.Query(ctx, sql,
+		column(places, func(p Place) string { return p.StudyID }), column(places, func(p Place) string { return p.UserID }))
 	if err != nil {
 		return nil, fmt.Errorf("look up memberships: %w", err)
 	}
@@ -48,7 +44,7 @@ func membershipsOf(ctx context.Context, pool *pgxpool.Pool, sql string, places [
 	return found, nil
 }
 
-// usersOf runs a query for the columns of users with some ids.
+// usersOf runs a query for the columns of the users with the ids.
 func usersOf(ctx context.Context, pool *pgxpool.Pool, sql string, ids []string) (map[string]User, error) {
 	rows, err := pool.Query(ctx, sql, ids)
 	if err != nil {

@@ -10,40 +10,40 @@ import (
 	"github.com/studycall/studycall/postgres"
 )
 
-// webAppConns is how many connections to the web app's database are opened at most, unless its URL says. It has other
-// users, and behind the cache few queries are left.
+// webAppConns is the size of the pool for the web app's database, unless its URL names one. The database has other users, and the
+// cache leaves few queries.
 const webAppConns = 8
 
-// Source is the Directory that a program uses, and what it has to know of it.
+// Source is the Directory that a program uses, with its description.
 type Source struct {
 	Directory
-	// Ours says that the users and studies are in our own tables. Elsewhere, there is nothing to fill them for.
+	// Ours says that the users and studies are in our own tables. Only then is it useful to fill those.
 	Ours bool
-	// Description says in a few words where they are, without secrets.
+	// Description names the tables in a few words, without secrets.
 	Description string
-	// Doubts are what an operator should know of, each in a sentence: see WebApp.Check.
+	// Doubts are warnings for the operator, each in a sentence: see WebApp.Check.
 	Doubts []string
-	// Ignored are the parameters of the URL that mean nothing here. See postgres.PrismaURL.
+	// Ignored are the parameters of the URL that have no effect. See postgres.PrismaURL.
 	Ignored []string
 
 	close func()
 }
 
-// Open chooses the directory. With the URL of the web app's database, it is the web app's tables there, over connections of
-// its own on which nothing can be written. Without (""), it is the web app's tables in our own database if they are there,
-// told by a table "StudyMember", and else our own tables. Pool is our migrated database's, and stays the caller's.
+// Open chooses the directory. With the URL of the web app's database, it is the web app's tables in that database, over read-only
+// connections of its own. Without a URL (""), it is the web app's tables in our own database if that has a table "StudyMember",
+// otherwise our own tables. The pool is that of our migrated database; Open does not close it.
 //
-// The web app's tables are checked: see WebApp.Check. Other errors are the database's, without its password. The caller
-// closes the source after the last look-up.
+// The web app's tables are checked: see WebApp.Check. Other errors are the database's, without its password. The caller closes the
+// source after the last lookup.
 func Open(ctx context.Context, pool *pgxpool.Pool, webAppsURL string) (*Source, error) {
 	if webAppsURL != "" {
-		return openElsewhere(ctx, webAppsURL)
+		return openWebApp(ctx, webAppsURL)
 	}
-	there, err := HasWebApp(ctx, pool)
+	exists, err := HasWebApp(ctx, pool)
 	if err != nil {
 		return nil, err
 	}
-	if !there {
+	if !exists {
 		return &Source{Directory: NewTables(pool), Ours: true, Description: "our own tables", close: func() {}}, nil
 	}
 	app := NewWebApp(pool)
@@ -56,7 +56,7 @@ func Open(ctx context.Context, pool *pgxpool.Pool, webAppsURL string) (*Source, 
 	}, nil
 }
 
-func openElsewhere(ctx context.Context, webAppsURL string) (*Source, error) {
+func openWebApp(ctx context.Context, webAppsURL string) (*Source, error) {
 	parsed, err := postgres.ParsePrismaURL(webAppsURL)
 	if err != nil {
 		return nil, fmt.Errorf("the web app's database (--membership-url): %w", err)
@@ -76,26 +76,35 @@ func openElsewhere(ctx context.Context, webAppsURL string) (*Source, error) {
 		return nil, err
 	}
 	return &Source{
-		Directory: app, Description: "the web app's " + where(pool) + ", schema " + parsed.Schema + ", read-only",
+		Directory: app, Description: "the web app's " + describe(pool) + ", schema " + parsed.Schema + ", read-only",
 		Doubts: doubts, Ignored: parsed.Ignored, close: pool.Close,
 	}, nil
 }
 
-// readOnly makes Postgres itself refuse whatever would write.
+// readOnly makes Postgres refuse every write.
 func readOnly(config *pgxpool.Config) {
 	config.ConnConfig.RuntimeParams["default_transaction_read_only"] = "on"
 }
 
-// Close lets go of the connections that Open made.
+// Close closes the connections that Open made.
 func (s *Source) Close() { s.close() }
 
 const hasWebAppSQL = `select to_regclass('"StudyMember"') is not null`
 
-// HasWebApp reports whether the web app's tables are in the database, so that Open takes them. The error is the
-// database's.
-func HasWebApp(ctx context.Context, pool *pgxpool.Pool) (there bool, err error) {
-	if err := pool.QueryRow(ctx, hasWebAppSQL).Scan(&there); err != nil {
+// HasWebApp reports whether the database has the web app's tables, which Open then uses. The error is the database's.
+func HasWebApp(ctx context.Context, pool *pgxpool.Pool) (exists bool, err error) {
+	if err := pool.QueryRow(ctx, hasWebAppSQL).Scan(&exists); err != nil {
 		return false, fmt.Errorf("look for the web app's tables: %w", err)
 	}
-	return there, nil
+	return exists, nil
+}
+
+// CheckURL returns the error with which Open would refuse the URL of the web app's database, without connecting. The message fits
+// behind the flag's name, in one line and without the password.
+func CheckURL(text string) error {
+	parsed, err := postgres.ParsePrismaURL(text)
+	if err != nil {
+		return err
+	}
+	return postgres.CheckURL(parsed.Address)
 }

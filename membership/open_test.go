@@ -17,8 +17,7 @@ import (
 	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
-// TestWhereMembersAreLookedFor: a URL goes before the same database, and that before our own tables.
-func TestWhereMembersAreLookedFor(t *testing.T) {
+func TestOpenPrefersTheURLThenTheWebAppsTablesThenOurs(t *testing.T) {
 	t.Parallel()
 	elsewhere, address := webApp(t)
 	exec(t, elsewhere, `update "User" set name = 'elsewhere'`)
@@ -52,7 +51,7 @@ func TestWhereMembersAreLookedFor(t *testing.T) {
 	}
 }
 
-func TestWhatIsMissingInTheWebAppsTablesIsNamed(t *testing.T) {
+func TestOpenNamesMissingTablesAndColumns(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		change string
@@ -91,7 +90,7 @@ func TestWhatIsMissingInTheWebAppsTablesIsNamed(t *testing.T) {
 	}
 }
 
-func TestWhatMayNotBeReadIsNamed(t *testing.T) {
+func TestOpenNamesUnreadableColumns(t *testing.T) {
 	t.Parallel()
 	pool, address := webApp(t)
 	reader := newReader(t, pool, address)
@@ -103,8 +102,8 @@ func TestWhatMayNotBeReadIsNamed(t *testing.T) {
 	}
 }
 
-// TestHalfOfTheWebAppsTablesInOurDatabaseAreAnError, so that nobody is looked for in tables that nobody fills.
-func TestHalfOfTheWebAppsTablesInOurDatabaseAreAnError(t *testing.T) {
+// Otherwise, members would be looked up in our own tables, which are empty then.
+func TestOpenRefusesADatabaseWithSomeOfTheWebAppsTables(t *testing.T) {
 	t.Parallel()
 	pool := example(t)
 	exec(t, pool, `create table "StudyMember" ("studyId" text, "userId" text, role text)`)
@@ -114,8 +113,8 @@ func TestHalfOfTheWebAppsTablesInOurDatabaseAreAnError(t *testing.T) {
 	}
 }
 
-// TestNothingCanBeWrittenToTheWebAppsDatabase: not even by a statement that tries, as a user that may.
-func TestNothingCanBeWrittenToTheWebAppsDatabase(t *testing.T) {
+// A user with the right to write cannot write over these connections.
+func TestConnectionsToTheWebAppsDatabaseAreReadOnly(t *testing.T) {
 	t.Parallel()
 	pool, address := webApp(t)
 	exec(t, pool, `create function read_and_write() returns text language plpgsql as $$
@@ -140,8 +139,7 @@ func TestNothingCanBeWrittenToTheWebAppsDatabase(t *testing.T) {
 	}
 }
 
-// TestOtherKindsOfTextWillDo: a schema that was not made by Prisma's defaults.
-func TestOtherKindsOfTextWillDo(t *testing.T) {
+func TestOpenAcceptsOtherTextTypesThanPrismasDefaults(t *testing.T) {
 	t.Parallel()
 	pool := connect(t, postgrestest.Empty(t))
 	exec(t, pool, `create domain word as text check (value <> '');
@@ -177,8 +175,8 @@ func TestOtherKindsOfTextWillDo(t *testing.T) {
 	}
 }
 
-// TestRowsThatMayBeHidden: without a policy for its user the service would know nobody, and with one it may not know all.
-func TestRowsThatMayBeHidden(t *testing.T) {
+// Without a policy for its user, the service sees no row; with one, it may not see all.
+func TestRowLevelSecurityIsAnErrorOrADoubt(t *testing.T) {
 	t.Parallel()
 	pool, address := webApp(t)
 	reader := newReader(t, pool, address)
@@ -204,9 +202,8 @@ func TestRowsThatMayBeHidden(t *testing.T) {
 	owner.Close()
 }
 
-// TestTheWebAppsURLIsTakenAsItIs: with parameters that only Prisma knows, of which the schema is the one that matters: in
-// another one, there are others of the same ids.
-func TestTheWebAppsURLIsTakenAsItIs(t *testing.T) {
+// Of the parameters that only Prisma knows, the schema matters: another schema has other users with the same ids.
+func TestOpenAcceptsThePrismaURL(t *testing.T) {
 	t.Parallel()
 	address := postgrestest.Empty(t)
 	pool := connect(t, address)
@@ -266,7 +263,7 @@ func TestTheWebAppsURLIsTakenAsItIs(t *testing.T) {
 	}
 }
 
-func TestMistakesInTheWebAppsURLAreSaid(t *testing.T) {
+func TestMistakesInTheWebAppsURLAreNamed(t *testing.T) {
 	t.Parallel()
 	for address, says := range map[string]string{
 		"postgres://user:secret@127.0.0.1:1/webapp":                "(--membership-url): connecting to database \"webapp\"",
@@ -282,7 +279,7 @@ func TestMistakesInTheWebAppsURLAreSaid(t *testing.T) {
 	pool := example(t)
 	pool.Close()
 	if _, err := membership.Open(t.Context(), pool, ""); !postgres.Unavailable(err) {
-		t.Errorf("our own database is away: %v", err)
+		t.Errorf("our own database is unavailable: %v", err)
 	}
 }
 

@@ -1,97 +1,72 @@
 package membership
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
-
 	"github.com/studycall/studycall/postgres"
 )
 
-// ErrUnavailable says that the directory was asked in vain, for whatever reason: nothing is known, so nobody may be refused
-// for it. The same question may well be answered a little later.
-var ErrUnavailable = errors.New("it cannot be looked up now who is who")
+// ErrUnavailable says that the directory gave no answer, for whatever reason. Nobody may be refused because of it. It is
+// retryable.
+var ErrUnavailable = errors.New("users and members cannot be looked up now")
 
 const (
-	// tryEvery is how often a directory that is away is tried again. A dead address takes its time to be one: every request
-	// that waited for it would hold a connection and a caller.
-	tryEvery = time.Second
-	// tellEvery is how often it is told that single questions fail.
-	tellEvery = 10 * time.Second
+	// retryEvery is the interval between two queries to an unavailable directory. A dead address takes long to fail: every
+	// request that waited for it would hold a connection and a caller.
+	retryEvery = time.Second
+	// logEvery is the interval at which failures of single queries are logged.
+	logEvery = 10 * time.Second
 )
 
-// outage knows whether the directory is away. It may be used concurrently.
+// outage records whether the directory is unavailable. Safe for concurrent use.
 type outage struct {
 	now func() time.Time
 	log *slog.Logger
 
-	mu     sync.Mutex
-	err    error // nil: the directory is there
-	tryAt  time.Time
-	tellAt time.Time
+	mu      sync.Mutex
+	err     error // nil: the directory is available
+	retryAt time.Time
+	logAt   time.Time
 }
 
-// refuse is nil when the directory may be asked, and else why it is not.
+// refuse returns nil if the directory may be queried, otherwise the error of the outage.
 func (o *outage) refuse(now time.Time) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.err == nil {
 		return nil
 	}
-	if now.Before(o.tryAt) {
-		return fmt.Errorf("the membership database is away: %w", o.err)
+	if now.Before(o.retryAt) {
+		return fmt.Errorf("the membership database is unavailable: %w", o.err)
 	}
-	o.tryAt = now.Add(tryEvery) // this one tries; the others do not wait for it
+	o.retryAt = now.Add(retryEvery) // this caller retries; the others do not wait for it
 	return nil
 }
 
-// heard takes in how a question ended. A directory that says what is wrong with the question, such as that a right is gone,
-// is there: the next question may be another. Both are told, as whoever asked may have had an older answer.
-func (o *outage) heard(err error) {
+// record takes the result of a query. An error about the query itself, such as a revoked right, is no outage, because the next
+// query may be another one. Both are logged, because callers may have got an older answer.
+func (o *outage) record(err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	now := o.now()
-	if away(err) {
+	// After a timeout or a conflict, the next query would likely wait as long for nothing.
+	if postgres.Unavailable(err) || postgres.Blocked(err) {
 		if o.err == nil {
-			o.log.Warn("the membership database is away: whoever was known a moment ago goes on, others have to wait", "error", err)
+			o.log.Warn("the membership database is unavailable: members known from the last minute go on, others get 503", "error", err)
 		}
-		o.err, o.tryAt = err, now.Add(tryEvery)
+		o.err, o.retryAt = err, now.Add(retryEvery)
 		return
 	}
 	if o.err != nil {
 		o.err = nil
-		o.log.Info("the membership database is back")
+		o.log.Info("the membership database is available again")
 	}
-	if err != nil && !now.Before(o.tellAt) {
-		o.tellAt = now.Add(tellEvery)
-		o.log.Warn("a look-up in the membership database failed: whoever was known a moment ago goes on, others have to wait", "error", err)
+	if err != nil && !now.Before(o.logAt) {
+		o.logAt = now.Add(logEvery)
+		o.log.Warn("a query of the membership database failed: members known from the last minute go on, others get 503", "error", err)
 	}
-}
-
-// away reports whether a question ended so that the next one would likely wait as long in vain: nobody is there, or nothing
-// is answered in the time that the database gives a statement or a lock, or without a conflict.
-func away(err error) bool {
-	var said *pgconn.PgError
-	if errors.As(err, &said) {
-		switch said.Code {
-		case "57014", // a statement took longer than statement_timeout, or was cancelled
-			"55P03",          // a lock was not free within lock_timeout: a migration, as a rule
-			"40001", "40P01": // a conflict with what is being written or replayed, as on a standby
-			return true
-		}
-	}
-	return postgres.Unavailable(err)
-}
-
-// inVain is the error of a question to the directory, as those who asked get it. A caller that went away knows why.
-func inVain(err error) error {
-	if errors.Is(err, context.Canceled) {
-		return err
-	}
-	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }

@@ -15,134 +15,133 @@ import (
 	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
-// errAway is as good as any of a database that is away.
-var errAway = context.DeadlineExceeded
+// errOutage is an error of an unavailable database.
+var errOutage = context.DeadlineExceeded
 
-func (c *cache) mustBeAway() {
+func (c *cache) wantUnavailable() {
 	c.t.Helper()
 	if m, err := c.Membership(c.t.Context(), "s", "u"); !errors.Is(err, membership.ErrUnavailable) || errors.As(err, new(*domain.Error)) {
 		c.t.Errorf("Membership = %+v, %v", m, err)
 	}
 }
 
-func TestWhoWasKnownWithinTheLastMinuteGoesOn(t *testing.T) {
+func TestEntriesOfTheLastMinuteAreValidInAnOutage(t *testing.T) {
 	t.Parallel()
 	c := newCache(t)
-	c.mustBe(inside)
-	c.mustName("a,x", "Ann")
-	c.directory.err = errAway
-	c.pass(time.Minute - 1)
-	c.mustBe(inside)
-	c.mustName("a,x", "Ann")
+	c.wantMembership(activeMember)
+	c.wantNames("a,x", "Ann")
+	c.directory.err = errOutage
+	c.advance(time.Minute - 1)
+	c.wantMembership(activeMember)
+	c.wantNames("a,x", "Ann")
 	if _, err := c.Users(t.Context(), []string{"a", "b"}); !errors.Is(err, membership.ErrUnavailable) {
-		t.Errorf("with somebody who is not known: %v", err)
+		t.Errorf("with a user who is not cached: %v", err)
 	}
-	c.pass(1)
-	c.mustBeAway()
+	c.advance(1)
+	c.wantUnavailable()
 	if _, err := c.Users(t.Context(), []string{"a"}); !errors.Is(err, membership.ErrUnavailable) {
-		t.Errorf("known too long ago: %v", err)
+		t.Errorf("cached too long ago: %v", err)
 	}
-	// Back
+	// When the directory is available again
 	c.directory.change(func() { c.directory.err = nil; delete(c.directory.members, "s/u") })
-	c.pass(time.Second)
-	c.mustBe(domain.Membership{})
-	c.mustName("a,b", "Ann,Bob")
-	if got := c.log.String(); strings.Count(got, "\n") != 2 || !strings.Contains(got, "level=WARN") || !strings.HasSuffix(got, "is back\"\n") {
+	c.advance(time.Second)
+	c.wantMembership(domain.Membership{})
+	c.wantNames("a,b", "Ann,Bob")
+	if got := c.log.String(); strings.Count(got, "\n") != 2 || !strings.Contains(got, "level=WARN") || !strings.HasSuffix(got, "is available again\"\n") {
 		t.Errorf("logged:\n%s", got)
 	}
 }
 
-// TestWhoWasNoMemberIsNotRefusedForThat: they may be one by now, and who is cannot be looked up.
-func TestWhoWasNoMemberIsNotRefusedForThat(t *testing.T) {
+// A user who was no active member may be one by now, so that an old entry is no reason to refuse the user.
+func TestInactiveMembershipsAreNotUsedInAnOutage(t *testing.T) {
 	t.Parallel()
-	for name, before := range map[string]domain.Membership{"unknown": {}, "not let in yet": {Role: domain.Member, Status: "PENDING"}} {
+	for name, before := range map[string]domain.Membership{"unknown": {}, "pending": {Role: domain.Member, Status: "PENDING"}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := newCache(t)
 			c.directory.members["s/u"] = before
-			c.mustBe(before)
-			c.directory.err = errAway
-			c.mustBe(before) // it counts as long as any answer
-			c.pass(5 * time.Second)
-			c.mustBeAway()
+			c.wantMembership(before)
+			c.directory.err = errOutage
+			c.wantMembership(before) // a fresh entry is valid
+			c.advance(5 * time.Second)
+			c.wantUnavailable()
 		})
 	}
 }
 
-// TestADirectoryThatIsAwayIsTriedOnceASecond: for whatever key, and nobody else waits for it.
-func TestADirectoryThatIsAwayIsTriedOnceASecond(t *testing.T) {
+// In an outage, one query a second is sent, for any key, and no other lookup waits for it.
+func TestAnUnavailableDirectoryIsQueriedOnceASecond(t *testing.T) {
 	t.Parallel()
 	c := newCache(t)
-	c.directory.err = errAway
-	c.mustBeAway()
-	c.mustHaveAsked("s/u")
+	c.directory.err = errOutage
+	c.wantUnavailable()
+	c.wantQueries("s/u")
 	for range 10 {
-		c.mustBeAway()
-		c.pass(90 * time.Millisecond)
+		c.wantUnavailable()
+		c.advance(90 * time.Millisecond)
 	}
 	if _, err := c.Users(t.Context(), []string{"a"}); !errors.Is(err, membership.ErrUnavailable) {
 		t.Errorf("Users: %v", err)
 	}
-	c.mustHaveAsked()
-	c.pass(100 * time.Millisecond)
-	asking, answer := make(chan struct{}), make(chan struct{})
+	c.wantQueries()
+	c.advance(100 * time.Millisecond)
+	querying, release := make(chan struct{}), make(chan struct{})
 	c.directory.change(func() {
 		c.directory.err = nil
-		c.directory.enter = func(context.Context) { close(asking); <-answer }
+		c.directory.enter = func(context.Context) { close(querying); <-release }
 	})
-	tried := make(chan struct{})
-	go func() { defer close(tried); c.mustBe(inside) }()
-	<-asking
+	retried := make(chan struct{})
+	go func() { defer close(retried); c.wantMembership(activeMember) }()
+	<-querying
 	if _, err := c.Membership(t.Context(), "s", "another"); !errors.Is(err, membership.ErrUnavailable) {
-		t.Errorf("while one tries: %v", err)
+		t.Errorf("during the retry: %v", err)
 	}
-	close(answer)
-	<-tried
+	close(release)
+	<-retried
 	c.directory.change(func() { c.directory.enter = nil })
-	c.mustName("a", "Ann")
-	c.mustHaveAsked("s/u", "a")
+	c.wantNames("a", "Ann")
+	c.wantQueries("s/u", "a")
 }
 
-// TestAQuestionThatFails, for whatever reason, is answered as of a moment ago, and else it says that nothing is known. A
-// directory that may well answer the next one is asked it.
-func TestAQuestionThatFails(t *testing.T) {
+// A query that fails for its own reason is no outage: old entries are used, and the next lookup sends a query.
+func TestAFailedQueryUsesOldEntriesAndIsNoOutage(t *testing.T) {
 	t.Parallel()
 	c := newCache(t)
-	c.mustBe(inside)
-	c.mustName("a", "Ann")
+	c.wantMembership(activeMember)
+	c.wantNames("a", "Ann")
 	mistake := errors.New("a mistake in the statement")
 	c.directory.err = mistake
-	c.pass(time.Minute - 1)
+	c.advance(time.Minute - 1)
 	for range 3 {
-		c.mustBe(inside)
-		c.mustName("a", "Ann")
+		c.wantMembership(activeMember)
+		c.wantNames("a", "Ann")
 	}
-	c.mustHaveAsked("s/u", "a", "s/u", "a", "s/u", "a", "s/u", "a")
+	c.wantQueries("s/u", "a", "s/u", "a", "s/u", "a", "s/u", "a")
 	if _, err := c.Membership(t.Context(), "s", "another"); !errors.Is(err, membership.ErrUnavailable) || !errors.Is(err, mistake) {
 		t.Errorf("another's: %v", err)
 	}
-	c.pass(1)
-	c.mustBeAway()
+	c.advance(1)
+	c.wantUnavailable()
 	if got := c.log.String(); strings.Count(got, "level=WARN") != 1 || !strings.Contains(got, "a mistake in the statement") {
 		t.Errorf("logged:\n%s", got)
 	}
-	c.pass(10 * time.Second)
-	c.mustBeAway()
+	c.advance(10 * time.Second)
+	c.wantUnavailable()
 	if got := c.log.String(); strings.Count(got, "level=WARN") != 2 {
 		t.Errorf("logged:\n%s", got)
 	}
 	c.directory.change(func() { c.directory.err = nil })
-	c.mustBe(inside)
+	c.wantMembership(activeMember)
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
 	c.directory.change(func() { c.directory.enter = func(context.Context) { <-t.Context().Done() } })
 	if _, err := c.Membership(canceled, "s", "another"); errors.Is(err, membership.ErrUnavailable) || !errors.Is(err, context.Canceled) {
-		t.Errorf("a caller that goes away: %v", err)
+		t.Errorf("a cancelled caller: %v", err)
 	}
 }
 
-// TestTheMembershipDatabaseSaysNotNow: the real one, by each of the ways in which it refuses a SELECT that is right.
-func TestTheMembershipDatabaseSaysNotNow(t *testing.T) {
+// A real database refuses a correct SELECT, in each of the possible ways.
+func TestErrorsOfARealDatabase(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		code, before, after string
@@ -159,7 +158,7 @@ func TestTheMembershipDatabaseSaysNotNow(t *testing.T) {
 			create function busy() returns bool language plpgsql as $$ begin raise sqlstate '40001'; end $$;
 			create view "StudyMember" as select "studyId", "userId", role, status from real where busy(); grant select on "StudyMember" to ROLE`,
 			`drop view "StudyMember"; alter table real rename to "StudyMember"`, true},
-		"a right that is taken away":    {"42501", `revoke select on "StudyMember" from ROLE`, `grant select on "StudyMember" to ROLE`, false},
+		"a revoked right":               {"42501", `revoke select on "StudyMember" from ROLE`, `grant select on "StudyMember" to ROLE`, false},
 		"a table that is being rebuilt": {"42P01", `alter table "StudyMember" rename to other`, `alter table other rename to "StudyMember"`, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -176,7 +175,7 @@ func TestTheMembershipDatabaseSaysNotNow(t *testing.T) {
 			clock := newCache(t)
 			settings := membership.DefaultCacheSettings(slog.New(slog.NewTextHandler(t.Output(), nil)))
 			start := time.Now()
-			settings.Now = func() time.Time { return start.Add(time.Duration(clock.passed.Load())) }
+			settings.Now = func() time.Time { return start.Add(time.Duration(clock.elapsed.Load())) }
 			cached, err := membership.NewCached(source, settings)
 			if err != nil {
 				t.Fatal(err)
@@ -187,38 +186,36 @@ func TestTheMembershipDatabaseSaysNotNow(t *testing.T) {
 			}
 
 			as(c.before)
-			clock.pass(30 * time.Second)
+			clock.advance(30 * time.Second)
 			if err := access.ActiveMember(t.Context(), webStudy, webOwner); err != nil {
-				t.Errorf("known: %v", err)
+				t.Errorf("cached: %v", err)
 			}
-			clock.pass(time.Second)
+			clock.advance(time.Second)
 			err = access.ActiveMember(t.Context(), webStudy, webMember)
-			if said := (*pgconn.PgError)(nil); !errors.Is(err, membership.ErrUnavailable) || !errors.As(err, &said) || said.Code != c.code {
-				t.Errorf("not known: %v", err)
+			if serverErr := (*pgconn.PgError)(nil); !errors.Is(err, membership.ErrUnavailable) || !errors.As(err, &serverErr) || serverErr.Code != c.code {
+				t.Errorf("not cached: %v", err)
 			}
 			as(c.after)
 			err = access.ActiveMember(t.Context(), webStudy, webAdmin)
 			if backsOff := errors.Is(err, membership.ErrUnavailable); backsOff != c.backsOff {
 				t.Errorf("at once afterwards: %v", err)
 			}
-			clock.pass(time.Second)
+			clock.advance(time.Second)
 			if err := access.ActiveMember(t.Context(), webStudy, webAdmin); err != nil {
-				t.Errorf("back: %v", err)
+				t.Errorf("available again: %v", err)
 			}
 		})
 	}
 }
 
-// TestADirectoryThatHangsCountsAsAway, however patient the caller is.
-func TestADirectoryThatHangsCountsAsAway(t *testing.T) {
+func TestADirectoryThatHangsIsUnavailable(t *testing.T) {
 	t.Parallel()
 	c := newCache(t, func(s *membership.CacheSettings) { s.Patience = time.Millisecond })
 	c.directory.enter = func(ctx context.Context) { <-ctx.Done() }
-	c.mustBeAway()
+	c.wantUnavailable()
 }
 
-// TestTheMembershipDatabaseIsStopped: the real one, with its real errors.
-func TestTheMembershipDatabaseIsStopped(t *testing.T) {
+func TestOutagesOfARealDatabase(t *testing.T) {
 	t.Parallel()
 	cluster := postgrestest.Cluster(t)
 	fill := connect(t, cluster.URL())
@@ -232,7 +229,7 @@ func TestTheMembershipDatabaseIsStopped(t *testing.T) {
 	c := newCache(t)
 	now := time.Now()
 	settings := membership.DefaultCacheSettings(slog.New(slog.NewTextHandler(t.Output(), nil)))
-	settings.Now = func() time.Time { return now.Add(time.Duration(c.passed.Load())) }
+	settings.Now = func() time.Time { return now.Add(time.Duration(c.elapsed.Load())) }
 	cached, err := membership.NewCached(source, settings)
 	if err != nil {
 		t.Fatal(err)
@@ -246,32 +243,32 @@ func TestTheMembershipDatabaseIsStopped(t *testing.T) {
 		if err := cluster.Stop(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		c.pass(30 * time.Second)
+		c.advance(30 * time.Second)
 		if err := access.ActiveMember(t.Context(), webStudy, webOwner); err != nil {
-			t.Errorf("known: %v", err)
+			t.Errorf("cached: %v", err)
 		}
 		if err := access.ActiveMember(t.Context(), webStudy, webMember); !errors.Is(err, membership.ErrUnavailable) {
-			t.Errorf("not known: %v", err)
+			t.Errorf("not cached: %v", err)
 		}
 		if _, err := access.Account(t.Context(), webMember); !errors.Is(err, membership.ErrUnavailable) {
-			t.Errorf("not known: %v", err)
+			t.Errorf("not cached: %v", err)
 		}
-		c.pass(31 * time.Second)
+		c.advance(31 * time.Second)
 		if err := access.ActiveMember(t.Context(), webStudy, webOwner); !errors.Is(err, membership.ErrUnavailable) {
-			t.Errorf("known too long ago: %v", err)
+			t.Errorf("cached too long ago: %v", err)
 		}
 		if err := cluster.Start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		// Each connection that died is met once.
-		for try := 0; ; try++ {
-			c.pass(time.Second)
+		// Each dead connection of the pool fails once.
+		for attempt := 0; ; attempt++ {
+			c.advance(time.Second)
 			err := access.ActiveMember(t.Context(), webStudy, webOwner)
 			if err == nil {
 				break
 			}
-			if try > 10 || !errors.Is(err, membership.ErrUnavailable) {
-				t.Fatalf("back: %v", err)
+			if attempt > 10 || !errors.Is(err, membership.ErrUnavailable) {
+				t.Fatalf("available again: %v", err)
 			}
 		}
 	}

@@ -8,10 +8,10 @@ import (
 	"github.com/studycall/studycall/domain"
 )
 
-// Tables is the Directory of our own tables. It may be used concurrently.
+// Tables is the Directory in our own tables. Safe for concurrent use.
 type Tables struct{ pool *pgxpool.Pool }
 
-// NewTables makes the directory over a migrated database. The pool stays the caller's.
+// NewTables returns the directory in a migrated database. It does not close the pool.
 func NewTables(pool *pgxpool.Pool) *Tables { return &Tables{pool} }
 
 const membershipSQL = `select role, status from study_members where study_id = $1 and user_id = $2`
@@ -30,8 +30,8 @@ func (t *Tables) Memberships(ctx context.Context, places []Place) (map[Place]dom
 	return membershipsOf(ctx, t.pool, membershipsSQL, places)
 }
 
-// avatarSQL is a user's avatar as clients get it. The web app also stores pictures themselves, as data: URLs of up to
-// megabytes; a list of participants must not carry those, so they do not even leave the database.
+// avatarSQL is a user's avatar for clients. The web app also stores data: URLs of up to megabytes. A list of participants must not
+// carry those, so they do not leave the database.
 const avatarSQL = `case when avatar ~* '^\s*data:' then null else avatar end`
 
 const usersSQL = `select id, name, email, ` + avatarSQL + `, status from users where id = any($1)`

@@ -12,7 +12,7 @@ import (
 	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
-// example is a database of its own with the example study.
+// example returns a database of the test's own with the example study.
 func example(tb testing.TB) *pgxpool.Pool {
 	tb.Helper()
 	pool := postgrestest.New(tb)
@@ -50,7 +50,7 @@ func TestMembership(t *testing.T) {
 	}
 }
 
-func TestMembershipsAreLookedUpTogether(t *testing.T) {
+func TestMembershipsReturnsTheExistingOnes(t *testing.T) {
 	t.Parallel()
 	pool := example(t)
 	exec(t, pool, `insert into studies (id, name) values ('other', 'Other')`)
@@ -77,7 +77,7 @@ func TestMembershipsAreLookedUpTogether(t *testing.T) {
 	}
 }
 
-func TestUsersAreLookedUpTogetherAndUnknownOnesAreMissing(t *testing.T) {
+func TestUsersReturnsTheKnownOnes(t *testing.T) {
 	t.Parallel()
 	avatar := "https://example.com/avatars/user-456.png"
 	got, err := membership.NewTables(example(t)).Users(t.Context(), []string{"user-456", "user-456", "nobody"})
@@ -89,7 +89,7 @@ func TestUsersAreLookedUpTogetherAndUnknownOnesAreMissing(t *testing.T) {
 	}
 }
 
-func TestAvatarsThatArePicturesThemselvesAreNotShown(t *testing.T) {
+func TestDataURLsAreNoAvatars(t *testing.T) {
 	t.Parallel()
 	pool := example(t)
 	for _, c := range []struct {
@@ -109,7 +109,7 @@ func TestAvatarsThatArePicturesThemselvesAreNotShown(t *testing.T) {
 	}
 }
 
-func TestADatabaseThatIsAwayIsAnErrorOfItsOwn(t *testing.T) {
+func TestAnUnavailableDatabaseIsNoDomainError(t *testing.T) {
 	t.Parallel()
 	pool := example(t)
 	access := membership.NewAccess(membership.NewTables(pool))

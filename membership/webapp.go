@@ -8,16 +8,14 @@ import (
 	"github.com/studycall/studycall/domain"
 )
 
-// WebApp is the Directory of the web app's own tables, as its Prisma schema makes them. It only ever selects. It may be
-// used concurrently.
+// WebApp is the Directory in the web app's own tables, as its Prisma schema creates them. It only selects. Safe for concurrent use.
 type WebApp struct{ pool *pgxpool.Pool }
 
-// NewWebApp makes the directory over the web app's database. The pool stays the caller's. Check tells whether the tables
-// are there.
+// NewWebApp returns the directory in the web app's database. It does not close the pool. Check checks the tables.
 func NewWebApp(pool *pgxpool.Pool) *WebApp { return &WebApp{pool} }
 
-// Prisma makes enumerations types of their own, hence the casts; and it can be told to make no foreign keys, hence the
-// join: a member of a study that is gone is nobody. Where there is no status, whatever it is called is not ACTIVE.
+// Prisma creates enumerations as types, hence the casts. It can be configured without foreign keys, hence the join: a member of a
+// deleted study is no member. A null status is reported as a word other than ACTIVE.
 const webMembershipSQL = `
 	select coalesce(m.role::text, ''), coalesce(m.status::text, 'NULL')
 	from "StudyMember" m join "Study" s on s.id = m."studyId"
@@ -39,7 +37,7 @@ func (w *WebApp) Memberships(ctx context.Context, places []Place) (map[Place]dom
 	return membershipsOf(ctx, w.pool, webMembershipsSQL, places)
 }
 
-// A user who came by way of another site may have no name there, and then has none here either.
+// A user who signed in through another site may have no name.
 const webUsersSQL = `
 	select id, coalesce(name, ''), coalesce(email, ''), ` + avatarSQL + `, coalesce(status::text, 'NULL')
 	from "User" where id = any($1)`

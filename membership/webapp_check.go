@@ -9,19 +9,19 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// purpose is what a column of the web app's must be for WebApp to read it.
+// purpose is the kind of type that WebApp requires of a column.
 type purpose string
 
 const (
-	// anID is compared with our ids, byte by byte: citext would take "A" for "a", char(n) pads, and a uuid refuses most texts.
+	// anID is compared with our ids byte by byte: citext equates "A" and "a", char(n) pads, and a uuid refuses most texts.
 	anID purpose = "text or varchar"
-	// aText is shown as it is.
+	// aText is displayed unchanged.
 	aText purpose = "a text"
-	// aWord is one of a few, of which one counts.
+	// aWord is one of a few words.
 	aWord purpose = "an enumeration, text or varchar"
 )
 
-// webColumn is a column of the web app's that WebApp reads.
+// webColumn is a column that WebApp reads.
 type webColumn struct {
 	table, column string
 	purpose       purpose
@@ -35,8 +35,8 @@ func webColumns() []webColumn {
 	}
 }
 
-// One row per wanted column, in order: whether its table and the column are there, may be read, what type it is of, and
-// what that is fit for. A domain is what it is made over.
+// webColumnsSQL returns one row per wanted column, in order: whether its table and the column exist, whether this user may read it,
+// its type, and the purposes that the type fits. A domain counts as its base type.
 const webColumnsSQL = `
 	select wanted.at is not null, a.attnum is not null,
 	       coalesce(has_column_privilege(wanted.at, a.attnum, 'select'), false),
@@ -49,7 +49,7 @@ const webColumnsSQL = `
 	left join pg_type base on base.oid = case t.typtype when 'd' then t.typbasetype else t.oid end
 	order by wanted.n`
 
-// The tables whose rows Postgres chooses for this user (row level security), and whether any policy shows it some.
+// webRowsSQL returns the tables with row level security for this user, and whether any policy shows some rows.
 const webRowsSQL = `
 	select tab, exists (
 		select from pg_policy
@@ -60,10 +60,9 @@ const webRowsSQL = `
 	where at is not null and row_security_active(at)
 	order by n`
 
-// Check reports whether the web app's tables are such that WebApp can read them: no error if so, else one that names
-// every table and column that is missing, may not be read, shows no row or is of a wrong type, and says what to do. Other
-// errors are the database's. Doubts are about tables whose policies may hide some rows from this user: whoever is hidden
-// is no member.
+// Check returns an error if WebApp cannot read the web app's tables. The error names every table and column that is missing, not
+// readable, without visible rows or of a wrong type, and the remedy. Other errors are the database's. Doubts name tables whose
+// policies may hide some rows from this user: a hidden user or member counts as not existing.
 func (w *WebApp) Check(ctx context.Context) (doubts []string, err error) {
 	problems, err := w.columnProblems(ctx)
 	if err != nil {
@@ -77,9 +76,9 @@ func (w *WebApp) Check(ctx context.Context) (doubts []string, err error) {
 		config := w.pool.Config().ConnConfig
 		return nil, fmt.Errorf("the web app's tables cannot be read in %s, schema %s, as user %q: %s. Name the database that the web app's migrations have made (with Prisma's ?schema= if it uses one), "+
 			`and let the user read it: grant usage on its schema, grant select on "User", "Study", "StudyMember"`,
-			where(w.pool), config.RuntimeParams["search_path"], config.User, strings.Join(problems, "; "))
+			describe(w.pool), config.RuntimeParams["search_path"], config.User, strings.Join(problems, "; "))
 	}
-	// Whatever else may be in the way, the statements themselves meet it. Nobody has these ids.
+	// The statements themselves find all other problems. No row has these ids.
 	if _, err := w.Membership(ctx, "", ""); err != nil {
 		return nil, fmt.Errorf("check the web app's tables: %w", err)
 	}
@@ -91,37 +90,34 @@ func (w *WebApp) Check(ctx context.Context) (doubts []string, err error) {
 
 func (w *WebApp) columnProblems(ctx context.Context) ([]string, error) {
 	wanted := webColumns()
-	tables, columns := make([]string, len(wanted)), make([]string, len(wanted))
-	for i, c := range wanted {
-		tables[i], columns[i] = c.table, c.column
-	}
-	rows, err := w.pool.Query(ctx, webColumnsSQL, tables, columns)
+	rows, err := w.pool.Query(ctx, webColumnsSQL,
+		column(wanted, func(c webColumn) string { return c.table }), column(wanted, func(c webColumn) string { return c.column }))
 	if err != nil {
 		return nil, err
 	}
 	var (
-		problems                               []string
-		table, column, read, text, plain, enum bool
-		is                                     string
-		next                                   int
-		told                                   = map[string]bool{} // a table once, not once a column
+		problems                                           []string
+		tableExists, columnExists, read, text, plain, enum bool
+		typeName                                           string
+		next                                               int
+		reported                                           = map[string]bool{} // a table once, not once a column
 	)
-	_, err = pgx.ForEachRow(rows, []any{&table, &column, &read, &is, &text, &plain, &enum}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&tableExists, &columnExists, &read, &typeName, &text, &plain, &enum}, func() error {
 		c := wanted[next]
 		next++
 		name := fmt.Sprintf("%q.%q", c.table, c.column)
 		fits := map[purpose]bool{anID: plain, aText: text, aWord: plain || enum}
 		switch {
-		case !table && !told[c.table]:
-			told[c.table] = true
+		case !tableExists && !reported[c.table]:
+			reported[c.table] = true
 			problems = append(problems, fmt.Sprintf("table %q is missing", c.table))
-		case !table:
-		case !column:
+		case !tableExists:
+		case !columnExists:
 			problems = append(problems, fmt.Sprintf("column %s is missing", name))
 		case !read:
 			problems = append(problems, fmt.Sprintf("column %s may not be read", name))
 		case !fits[c.purpose]:
-			problems = append(problems, fmt.Sprintf("column %s is of type %s, not %s", name, is, c.purpose))
+			problems = append(problems, fmt.Sprintf("column %s is of type %s, not %s", name, typeName, c.purpose))
 		}
 		return nil
 	})
@@ -146,8 +142,8 @@ func (w *WebApp) rowProblems(ctx context.Context) (hidden, doubts []string, err 
 	return hidden, doubts, err
 }
 
-// where says in a few words which database a pool is on.
-func where(pool *pgxpool.Pool) string {
+// describe names the database of a pool in a few words.
+func describe(pool *pgxpool.Pool) string {
 	config := pool.Config().ConnConfig
 	return fmt.Sprintf("database %q at %s:%d", config.Database, config.Host, config.Port)
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
-// The people of testdata/webapp, and their study.
+// The users in testdata/webapp, and their study.
 const (
 	webStudy    = "cm3study0000008l5a1b2c3d4"
 	webOwner    = "cm3owner0000008l5a1b2c3d4"
@@ -50,7 +50,7 @@ func connect(tb testing.TB, address string) *pgxpool.Pool {
 	return pool
 }
 
-// webApp is the web app's database, and its URL.
+// webApp returns the web app's database and its URL.
 func webApp(tb testing.TB) (*pgxpool.Pool, string) {
 	tb.Helper()
 	address := postgrestest.Empty(tb)
@@ -60,7 +60,7 @@ func webApp(tb testing.TB) (*pgxpool.Pool, string) {
 	return pool, address
 }
 
-func TestTheWebAppsMembersAndUsers(t *testing.T) {
+func TestWebAppReturnsMembersAndUsers(t *testing.T) {
 	t.Parallel()
 	pool, _ := webApp(t)
 	app := membership.NewWebApp(pool)
@@ -89,8 +89,8 @@ func TestTheWebAppsMembersAndUsers(t *testing.T) {
 	}
 }
 
-// TestWhoIsDeletedInTheWebAppIsNotThere holds, too, where Prisma makes no foreign keys.
-func TestWhoIsDeletedInTheWebAppIsNotThere(t *testing.T) {
+// This holds without foreign keys as well, which Prisma need not create.
+func TestDeletedUsersAndStudiesOfTheWebAppAreNotFound(t *testing.T) {
 	t.Parallel()
 	pool, _ := webApp(t)
 	app := membership.NewWebApp(pool)
@@ -108,8 +108,8 @@ func TestWhoIsDeletedInTheWebAppIsNotThere(t *testing.T) {
 	}
 }
 
-// TestTheSameDataGivesTheSameAnswers compares the adapters over random people.
-func TestTheSameDataGivesTheSameAnswers(t *testing.T) {
+// Over random users, both directories return the same.
+func TestTablesAndWebAppReturnTheSameForTheSameData(t *testing.T) {
 	t.Parallel()
 	pool := postgrestest.New(t)
 	script(t, pool, "webapp/schema.sql")
@@ -172,8 +172,8 @@ func TestTheSameDataGivesTheSameAnswers(t *testing.T) {
 	}
 }
 
-// TestSelectIsAllThatTheAdapterNeeds: a user of the database that may read the ten columns, and do nothing else.
-func TestSelectIsAllThatTheAdapterNeeds(t *testing.T) {
+// The database user may read the ten columns and nothing more.
+func TestWebAppNeedsOnlySelectOnTenColumns(t *testing.T) {
 	t.Parallel()
 	pool, address := webApp(t)
 	reader := newReader(t, pool, address)
@@ -196,7 +196,7 @@ func TestSelectIsAllThatTheAdapterNeeds(t *testing.T) {
 	}
 }
 
-// reader is a user of the database without any right to the web app's tables.
+// reader is a database user without rights on the web app's tables.
 type reader struct{ name, address string }
 
 func newReader(t *testing.T, pool *pgxpool.Pool, address string) reader {

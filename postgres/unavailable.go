@@ -15,12 +15,12 @@ import (
 	"github.com/jackc/puddle/v2"
 )
 
-// Unavailable reports whether err means that the database is away, or about to be, so that the same call may well work
-// later: it could not be reached, the connection broke, it is shutting down or starting, it has run out of connections,
-// memory or disk, or gave no answer before the context's deadline. An interrupted write may or may not have happened.
+// Unavailable reports whether err means that the database is unavailable, or about to be, so that the same call may succeed
+// later: the database is not reachable, the connection broke, the server is starting or stopping, has no more connections, memory
+// or disk, or gave no answer before the context's deadline. An interrupted write may have happened or not.
 //
-// It is false for nil, for whatever the server says about the statement itself (conflicts, constraints, mistakes), and when
-// the caller cancelled. It looks at types and codes only, never at texts.
+// It is false for nil, for errors about the statement itself (conflicts, constraints, mistakes), and when the caller cancelled. It
+// examines types and codes only, never texts.
 func Unavailable(err error) bool {
 	switch {
 	case err == nil, errors.Is(err, context.Canceled):
@@ -37,20 +37,37 @@ func Unavailable(err error) bool {
 	return brokenConnection(err)
 }
 
-// unavailableState knows the server's own words for "not now".
+// Blocked reports whether the server ended a statement because of a timeout, a lock or a conflict with another transaction. A
+// reader may succeed later; a writer must decide the conflict first. It is false for an error that is Unavailable.
+func Blocked(err error) bool {
+	serverErr := (*pgconn.PgError)(nil)
+	if !errors.As(err, &serverErr) {
+		return false
+	}
+	switch serverErr.Code {
+	case "57014", // a statement took longer than statement_timeout, or was cancelled
+		"55P03",          // a lock was not free within lock_timeout, usually because of a migration
+		"40001", "40P01": // a conflict with what is being written, or replayed on a standby
+		return true
+	default:
+		return false
+	}
+}
+
+// unavailableState reports whether the server's error code says that the server, and not the statement, is the reason.
 func unavailableState(code string) bool {
 	switch code {
-	case "25006": // read-only: after a failover we are still connected to the old primary
+	case "25006": // read-only: after a failover, the connection is still to the old primary
 		return true
 	case "25P03": // idle in a transaction for too long: the connection was ended
 		return true
-	case "57014": // a statement that was cancelled, for example by its timeout
+	case "57014": // see Blocked
 		return false
 	}
 	for _, class := range []string{
 		"08",  // the connection broke
 		"53",  // out of connections, memory or disk
-		"57P", // shutting down, crashed, starting, or the connection was ended
+		"57P", // the server stops, crashed or starts, or the connection was ended
 		"58",  // the system below the server failed
 	} {
 		if strings.HasPrefix(code, class) {

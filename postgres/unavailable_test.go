@@ -17,7 +17,7 @@ import (
 	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
-func TestUnavailableKnowsWhatWaitingMayCure(t *testing.T) {
+func TestUnavailableIsTrueForErrorsOfTheServerNotTheStatement(t *testing.T) {
 	t.Parallel()
 	state := func(code string) error { return &pgconn.PgError{Code: code} }
 	for name, each := range map[string]struct {
@@ -33,7 +33,7 @@ func TestUnavailableKnowsWhatWaitingMayCure(t *testing.T) {
 		"database/sql's closed one":   {sql.ErrConnDone, true},
 		"deadline":                    {context.DeadlineExceeded, true},
 		"network timeout":             {&net.DNSError{IsTimeout: true}, true},
-		"the caller went away":        {context.Canceled, false},
+		"the caller cancelled":        {context.Canceled, false},
 		"cancelled while connecting":  {errors.Join(context.Canceled, syscall.ECONNRESET), false},
 		"connection exception 08006":  {state("08006"), true},
 		"admin shutdown 57P01":        {state("57P01"), true},
@@ -55,6 +55,9 @@ func TestUnavailableKnowsWhatWaitingMayCure(t *testing.T) {
 		"a finished transaction":      {pgx.ErrTxClosed, false},
 		"anything else":               {errors.New("connection refused"), false},
 	} {
+		if each.want && postgres.Blocked(each.err) {
+			t.Errorf("%s: both Unavailable and Blocked", name)
+		}
 		if got := postgres.Unavailable(each.err); got != each.want {
 			t.Errorf("%s: got %v, want %v", name, got, each.want)
 		}
@@ -67,7 +70,7 @@ func TestUnavailableKnowsWhatWaitingMayCure(t *testing.T) {
 	}
 }
 
-func TestUnavailableWhileAServerGoesAndComes(t *testing.T) {
+func TestUnavailableWhileTheServerStopsAndStarts(t *testing.T) {
 	t.Parallel()
 	server := postgrestest.Cluster(t)
 	pool, err := postgres.Connect(t.Context(), server.URL())

@@ -1,7 +1,7 @@
-// Package seed makes up a past: studies, their members, and the events of the calls that they had, for trying the
-// service out and for benchmarks.
+// Package seed generates a past: studies, their members, and the events of their calls, for trying out the service and for
+// benchmarks.
 //
-// The same seed, number of sessions and date give the same past to the byte, on any machine; every event is one that the
-// domain decided. The package is pure: no I/O and no clock; chance comes from the seed, in whole numbers only. It may know
-// the domain, and nothing of where a past is kept.
+// The same seed, number of sessions and date give the same past to the byte, on any machine. Every event is decided by the domain.
+// The package is pure: no I/O and no clock, and random numbers come from the seed. It may import the domain, and does not know where
+// a past is stored.
 package seed

@@ -9,73 +9,73 @@ import (
 	"github.com/studycall/studycall/domain"
 )
 
-// watcher is a plain account of one study's calls, written only to say when an event does not fit what was before.
-type watcher struct {
+// checker is a naive model of one study's calls. It checks each event against those before it.
+type checker struct {
 	session string
 	started time.Time
 	ended   time.Time // of the session before, while one is open; of this one after it
 	in      map[string]map[string]bool
-	came    map[string]bool
+	joined  map[string]bool
 	last    map[string]time.Time
 }
 
-// see takes an event in, and says what is wrong with it.
-func (w *watcher) see(event domain.Event) string {
+// check applies an event, and returns the rule that it breaks, "" if none.
+func (c *checker) check(event domain.Event) string {
 	at := event.OccurredAt()
 	if e, ok := event.(domain.SessionStarted); ok {
 		switch {
-		case w.session != "":
+		case c.session != "":
 			return "a session was open"
-		case at.Before(w.ended):
+		case at.Before(c.ended):
 			return "it overlaps with the session before"
 		}
-		*w = watcher{e.SessionID, at, w.ended, map[string]map[string]bool{}, map[string]bool{}, map[string]time.Time{}}
+		*c = checker{e.SessionID, at, c.ended, map[string]map[string]bool{}, map[string]bool{}, map[string]time.Time{}}
 		return ""
 	}
 	if e, ok := event.(domain.SessionEnded); ok {
-		empty := len(w.came) == 0
+		empty := len(c.joined) == 0
 		switch {
-		case len(w.in) > 0:
-			return "somebody was still there"
+		case len(c.in) > 0:
+			return "a user was still in the call"
 		case empty != (e.Reason == domain.NobodyJoined):
-			return "the reason is not the reason"
-		case !empty && !at.Equal(w.ended), at.Before(w.started):
+			return "the reason is wrong"
+		case !empty && !at.Equal(c.ended), at.Before(c.started):
 			return "it did not end with the last leave"
 		}
-		w.session, w.ended = "", at
+		c.session, c.ended = "", at
 		return ""
 	}
-	if event.Session() != w.session {
-		return "it is of a session that was not open"
+	if event.Session() != c.session {
+		return "its session was not open"
 	}
-	return w.seeUser(event, at)
+	return c.checkUser(event, at)
 }
 
-func (w *watcher) seeUser(event domain.Event, at time.Time) string {
+func (c *checker) checkUser(event domain.Event, at time.Time) string {
 	turn := func(user, what string, on bool) string {
-		state, in := w.in[user]
+		state, in := c.in[user]
 		switch {
 		case !in:
 			return "the user was not in the call"
 		case state[what] == on:
 			return "it changed nothing"
-		case at.Before(w.last[user]):
+		case at.Before(c.last[user]):
 			return "the user's time ran backwards"
 		}
-		state[what], w.last[user] = on, at
+		state[what], c.last[user] = on, at
 		return ""
 	}
 	switch e := event.(type) {
 	case domain.ParticipantJoined:
-		if _, in := w.in[e.UserID]; in || at.Before(w.last[e.UserID]) || at.Before(w.started) || len(w.in) == 12 {
+		if _, in := c.in[e.UserID]; in || at.Before(c.last[e.UserID]) || at.Before(c.started) || len(c.in) == 12 {
 			return "the user could not join"
 		}
-		w.in[e.UserID], w.came[e.UserID], w.last[e.UserID] = map[string]bool{"there": true}, true, at
+		c.in[e.UserID], c.joined[e.UserID], c.last[e.UserID] = map[string]bool{"in the call": true}, true, at
 	case domain.ParticipantLeft:
-		wrong := turn(e.UserID, "there", false)
-		delete(w.in, e.UserID)
-		if at.After(w.ended) {
-			w.ended = at
+		wrong := turn(e.UserID, "in the call", false)
+		delete(c.in, e.UserID)
+		if at.After(c.ended) {
+			c.ended = at
 		}
 		return wrong
 	case domain.AudioMuted:
@@ -87,9 +87,9 @@ func (w *watcher) seeUser(event domain.Event, at time.Time) string {
 	case domain.VideoTurnedOn:
 		return turn(e.UserID, "camera off", false)
 	case domain.ScreenShareStarted:
-		for _, state := range w.in {
+		for _, state := range c.in {
 			if state["sharing"] {
-				return "two share"
+				return "two users share"
 			}
 		}
 		return turn(e.UserID, "sharing", true)
@@ -99,7 +99,7 @@ func (w *watcher) seeUser(event domain.Event, at time.Time) string {
 	return ""
 }
 
-func TestEveryPastIsLawful(t *testing.T) {
+func TestEveryPastFollowsTheRules(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		past := anyPast(t)
@@ -108,13 +108,13 @@ func TestEveryPastIsLawful(t *testing.T) {
 		for _, m := range study.Members {
 			members[m.UserID] = true
 		}
-		var w watcher
+		var c checker
 		sessions := 0
 		for session := range study.Sessions() {
 			sessions++
 			for _, event := range session {
 				at := event.OccurredAt()
-				if wrong := w.see(event); wrong != "" {
+				if wrong := c.check(event); wrong != "" {
 					t.Fatalf("%T %+v: %s", event, event, wrong)
 				}
 				if at.Location() != time.UTC || at.Nanosecond()%1e6 != 0 || !at.Before(past.Until) ||
@@ -122,15 +122,15 @@ func TestEveryPastIsLawful(t *testing.T) {
 					t.Fatalf("%T happened at %v, in a past that ends at %v", event, at, past.Until)
 				}
 			}
-			if w.session != "" {
+			if c.session != "" {
 				t.Fatalf("session %d did not end", sessions)
 			}
-			if took := w.ended.Sub(w.started); len(w.came) > 12 || took > 3*time.Hour || took < 5*time.Minute {
-				t.Fatalf("session %d took %v, of %d", sessions, took, len(w.came))
+			if took := c.ended.Sub(c.started); len(c.joined) > 12 || took > 3*time.Hour || took < 5*time.Minute {
+				t.Fatalf("session %d took %v, of %d", sessions, took, len(c.joined))
 			}
-			for user := range w.came {
+			for user := range c.joined {
 				if !members[user] {
-					t.Fatalf("%s was there, and is no member", user)
+					t.Fatalf("%s joined, and is no member", user)
 				}
 			}
 		}

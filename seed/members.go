@@ -7,33 +7,33 @@ import (
 )
 
 const (
-	fewestMembers = 4
-	mostMembers   = 15
-	// fewest and most are how many come to a session to which anybody comes; the most is the domain's capacity as well.
-	fewest = 2
-	most   = 12
+	minMembers = 4
+	maxMembers = 15
+	// minAttendees and maxAttendees bound the users of a session that is not empty; the maximum is the domain's capacity as well.
+	minAttendees = 2
+	maxAttendees = 12
 )
 
-// Member is a user and the user's place in one study. Every study has its own users.
+// Member is a user and the membership in one study. Every study has its own users.
 type Member struct {
 	UserID string
 	Name   string
 	Email  string
 	domain.Membership
 
-	// attends is how many of a hundred sessions the member comes to.
-	attends int
+	// attendance is the percentage of sessions that the member attends.
+	attendance int
 }
 
-// members are a study's: an owner, an admin, and the last one left the study half way through.
-func members(c chance, ids string) []Member {
-	result := make([]Member, fewestMembers+c.IntN(mostMembers-fewestMembers+1))
+// members returns the members of a study. The first is the owner, the second an admin, and the last left the study half way through.
+func members(r random, ids string) []Member {
+	result := make([]Member, minMembers+r.IntN(maxMembers-minMembers+1))
 	for i := range result {
 		id := fmt.Sprintf("%s-%d", ids, i+1)
 		result[i] = Member{
-			UserID: id, Name: personName(c), Email: id + "@example.com",
+			UserID: id, Name: personName(r), Email: id + "@example.com",
 			Membership: domain.Membership{Role: domain.Member, Status: domain.Active},
-			attends:    40 + c.IntN(56),
+			attendance: 40 + r.IntN(56),
 		}
 	}
 	result[0].Role, result[1].Role = domain.Owner, domain.Admin
@@ -41,21 +41,22 @@ func members(c chance, ids string) []Member {
 	return result
 }
 
-// attendees are those who come to a session, in no order; in a second half without the one who has left the study.
-func attendees(c chance, all []Member, secondHalf bool) []string {
+// attendees returns the users of a session, in random order. In the second half of the sessions, the member who left the study does
+// not attend.
+func attendees(r random, all []Member, secondHalf bool) []string {
 	if secondHalf {
 		all = all[:len(all)-1]
 	}
-	users := make([]string, 0, most)
-	for _, i := range c.Perm(len(all)) {
-		if len(users) < fewest || len(users) < most && c.of(all[i].attends) {
+	users := make([]string, 0, maxAttendees)
+	for _, i := range r.Perm(len(all)) {
+		if len(users) < minAttendees || len(users) < maxAttendees && r.percent(all[i].attendance) {
 			users = append(users, all[i].UserID)
 		}
 	}
 	return users
 }
 
-func personName(c chance) string {
+func personName(r random) string {
 	family := [...]string{
 		"김", "이", "박", "최", "정", "강", "조", "윤", "장", "임", "한", "오", "서", "신", "권", "황", "안", "송", "류", "홍",
 	}
@@ -63,7 +64,7 @@ func personName(c chance) string {
 		"민준", "서연", "도윤", "지우", "예준", "하은", "시우", "서윤", "주원", "지민", "하준", "수아", "지호", "채원", "준서", "다은",
 		"현우", "예린", "건우", "소율", "우진", "유나", "선우", "지안", "은우", "수빈", "정훈", "혜진", "태현", "나연",
 	}
-	return family[c.IntN(len(family))] + given[c.IntN(len(given))]
+	return family[r.IntN(len(family))] + given[r.IntN(len(given))]
 }
 
 func studyName(n int) string {

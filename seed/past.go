@@ -8,25 +8,25 @@ import (
 	"github.com/studycall/studycall/domain"
 )
 
-// MaxSessions is how many sessions a study can have: one every half hour of ten years.
+// MaxSessions is the largest number of sessions of a study: one every half hour of ten years.
 const MaxSessions = maxWeeks * 7 * 24 * 2
 
-// Past says which past it is. Two that differ in the seed have no id in common.
+// Past identifies a past. Pasts with different seeds have no id in common.
 type Past struct {
 	Seed uint64
-	// Sessions is how many each study had, 1 to MaxSessions.
+	// Sessions is the number of sessions of each study, 1 to MaxSessions.
 	Sessions int
-	// Until is midnight in the time zone by which people meet in the evening. Everything has ended before.
+	// Until is midnight in the users' time zone, where studies meet in the evening. All sessions end before it.
 	Until time.Time
 }
 
-// What the chances of a study are for: its members do not change with what its sessions draw.
+// Topics of a study's random numbers: its members do not depend on its sessions.
 const (
-	ofMembers = iota
-	ofSessions
+	memberTopic = iota
+	sessionTopic
 )
 
-// Study is a study of the past, and who was in it.
+// Study is a study of the past, with its members.
 type Study struct {
 	ID      string
 	Name    string
@@ -36,7 +36,7 @@ type Study struct {
 	past   Past
 }
 
-// Study is the past's n-th study, from 1 on; there are as many as one asks for.
+// Study returns the past's n-th study, from 1; the number of studies is unlimited.
 func (p Past) Study(n int) Study {
 	ids := "seed"
 	if p.Seed != 0 {
@@ -45,25 +45,24 @@ func (p Past) Study(n int) Study {
 	return Study{
 		ID:      fmt.Sprintf("%s-study-%d", ids, n),
 		Name:    studyName(n),
-		Members: members(newChance(p.Seed, n, ofMembers), fmt.Sprintf("%s-user-%d", ids, n)),
+		Members: members(newRandom(p.Seed, n, memberTopic), fmt.Sprintf("%s-user-%d", ids, n)),
 		number:  n,
 		past:    p,
 	}
 }
 
-// Sessions are the study's sessions in order, each with all its events in the order in which they were recorded. Only
-// one is held at a time.
+// Sessions returns the study's sessions in order, each with its events in the order of the log. Only one is in memory at a time.
 func (s Study) Sessions() iter.Seq[[]domain.Event] {
 	return func(yield func([]domain.Event) bool) {
-		c := newChance(s.past.Seed, s.number, ofSessions)
+		r := newRandom(s.past.Seed, s.number, sessionTopic)
 		var call domain.Call
-		held := 0
-		for slot := range slots(c, s.past.Sessions, s.past.Until) {
-			came := attendees(c, s.Members, held >= s.past.Sessions/2)
-			if !yield(meet(c, &call, slot, came)) {
+		count := 0
+		for slot := range slots(r, s.past.Sessions, s.past.Until) {
+			users := attendees(r, s.Members, count >= s.past.Sessions/2)
+			if !yield(session(r, &call, slot, users)) {
 				return
 			}
-			held++
+			count++
 		}
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/studycall/studycall/seed"
 )
 
-// Whatever changes this hash changes every past that anybody made: benchmarks are no longer of the same events.
-func TestThePastIsWhatItAlwaysWas(t *testing.T) {
+// A change of this hash changes every generated past: benchmarks then run on other events.
+func TestThePastDoesNotChangeBetweenVersions(t *testing.T) {
 	t.Parallel()
 	hash := sha256.New()
 	for n := 1; n <= 3; n++ {
@@ -24,7 +24,7 @@ func TestThePastIsWhatItAlwaysWas(t *testing.T) {
 		for _, m := range study.Members {
 			_, _ = fmt.Fprintln(hash, m.UserID, m.Name, m.Email, m.Role, m.Status)
 		}
-		for _, event := range all(study) {
+		for _, event := range allEvents(study) {
 			_, _ = fmt.Fprintf(hash, "%T %+v\n", event, event)
 		}
 	}
@@ -40,7 +40,7 @@ func TestTheSameSeedGivesTheSamePast(t *testing.T) {
 		past := anyPast(t)
 		n := rapid.IntRange(1, 1000).Draw(t, "study")
 		first, again := past.Study(n), past.Study(n)
-		if !reflect.DeepEqual(first, again) || !reflect.DeepEqual(all(first), all(again)) {
+		if !reflect.DeepEqual(first, again) || !reflect.DeepEqual(allEvents(first), allEvents(again)) {
 			t.Error("two runs differ")
 		}
 	})
@@ -51,7 +51,7 @@ func TestStudiesAndSeedsHaveNoIDInCommon(t *testing.T) {
 	seen := map[string]bool{}
 	first := func(id string) {
 		if seen[id] {
-			t.Errorf("%s is there twice", id)
+			t.Errorf("%s is repeated", id)
 		}
 		seen[id] = true
 	}
@@ -62,12 +62,12 @@ func TestStudiesAndSeedsHaveNoIDInCommon(t *testing.T) {
 			for _, m := range study.Members {
 				first(m.UserID)
 			}
-			for _, event := range all(study) {
+			for _, event := range allEvents(study) {
 				switch e := event.(type) {
 				case domain.SessionStarted:
 					first(e.SessionID)
 				case domain.ParticipantJoined:
-					if key := e.SessionID + e.UserID; !seen[key] { // not back again
+					if key := e.SessionID + e.UserID; !seen[key] { // not a rejoin
 						seen[key] = true
 						first(e.ParticipantID)
 					}
@@ -77,7 +77,7 @@ func TestStudiesAndSeedsHaveNoIDInCommon(t *testing.T) {
 	}
 }
 
-func TestNamesAreKoreanAndRolesAreGiven(t *testing.T) {
+func TestNamesAreKoreanAndRolesAreSet(t *testing.T) {
 	t.Parallel()
 	study := inSeoul(t, 0, 1).Study(1)
 	if study.ID != "seed-study-1" || study.Name != "알고리즘 스터디" || study.Members[0].UserID != "seed-user-1-1" {
@@ -108,8 +108,7 @@ func TestNamesAreKoreanAndRolesAreGiven(t *testing.T) {
 	}
 }
 
-// A reader who has seen enough stops.
-func TestSessionsCanBeLeft(t *testing.T) {
+func TestIterationOfSessionsCanStop(t *testing.T) {
 	t.Parallel()
 	for session := range inSeoul(t, 0, 100).Study(1).Sessions() {
 		if len(session) < 2 || session[0].OccurredAt().After(time.Date(2025, 11, 20, 0, 0, 0, 0, time.UTC)) {
@@ -124,7 +123,7 @@ func BenchmarkSessions(b *testing.B) {
 	events := 0
 	b.ReportAllocs()
 	for b.Loop() {
-		events += len(all(seed.Past{Sessions: 100, Until: until}.Study(1)))
+		events += len(allEvents(seed.Past{Sessions: 100, Until: until}.Study(1)))
 	}
 	b.ReportMetric(float64(events)/b.Elapsed().Seconds(), "events/s")
 }

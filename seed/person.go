@@ -6,48 +6,48 @@ import (
 	"github.com/studycall/studycall/domain"
 )
 
-// attend is one user's part in a session. The anchor comes at once and stays to the end, so that the session lasts as
-// long as it should.
+// attend adds one user's commands in a session. The anchor joins at once and stays to the end, so that the session has its length.
 func (p *plan) attend(user string, length time.Duration, anchor bool) {
 	id := p.id()
 	from, to := p.presence(length, anchor)
 	for {
 		until, dropped := to, false
-		if !anchor && p.of(20) && to-from > 10*time.Minute {
+		if !anchor && p.percent(20) && to-from > 10*time.Minute {
 			until, dropped = p.between(from+3*time.Minute, to-3*time.Minute), true
 		}
 		p.add(from, domain.JoinSession{
-			SessionID: p.sessionID, ParticipantID: id, UserID: user, Capacity: most, At: p.start.Add(from),
+			SessionID: p.sessionID, ParticipantID: id, UserID: user, Capacity: maxAttendees, At: p.start.Add(from),
 		})
 		p.stint(user, from, until)
-		p.leave(user, until, dropped || p.of(8))
+		p.leave(user, until, dropped || p.percent(8))
 		if !dropped {
 			return
 		}
-		// Sooner than the grace time would not have been a leave.
-		if from = until + p.between(grace+5*time.Second, 3*time.Minute); from > to-time.Minute || p.of(10) {
+		// A reconnect within the grace time would be no leave.
+		from = until + p.between(grace+5*time.Second, 3*time.Minute)
+		if from > to-time.Minute || p.percent(10) {
 			return
 		}
 	}
 }
 
-// presence is from when to when a user is there, drop-offs aside: some come late, some leave early.
+// presence returns when a user joins and leaves, without broken connections in between. Some join late, some leave early.
 func (p *plan) presence(length time.Duration, anchor bool) (from, to time.Duration) {
 	if anchor {
 		return p.between(time.Second, 30*time.Second), length
 	}
 	from, to = p.between(5*time.Second, 5*time.Minute), length-p.between(0, 90*time.Second)
-	if p.of(25) {
+	if p.percent(25) {
 		from = p.between(length/4, length*2/5)
 	}
-	if p.of(20) {
+	if p.percent(20) {
 		to = p.between(length/2, length*19/20)
 	}
 	return from, to
 }
 
-// stint is what a user does while in the call: begin muted as often as not, unmute to speak, turn the camera off for
-// a while, now and then share the screen.
+// stint adds what a user does in the call: about half begin muted and unmute to speak, some turn the camera off for a while, some
+// share the screen.
 func (p *plan) stint(user string, from, to time.Duration) {
 	p.toggle(from, to, 55, 42*time.Minute, func(on bool, at time.Time) domain.Command {
 		return domain.SetAudio{SessionID: p.sessionID, UserID: user, Muted: on, At: at}
@@ -55,7 +55,7 @@ func (p *plan) stint(user string, from, to time.Duration) {
 	p.toggle(from, to, 25, 80*time.Minute, func(on bool, at time.Time) domain.Command {
 		return domain.SetVideo{SessionID: p.sessionID, UserID: user, Off: on, At: at}
 	})
-	if p.of(75) || to-from < 2*time.Minute {
+	if p.percent(75) || to-from < 2*time.Minute {
 		return
 	}
 	share := func(on bool, after time.Duration) {
@@ -68,13 +68,13 @@ func (p *plan) stint(user string, from, to time.Duration) {
 	}
 }
 
-// toggle turns something on and off again, beginning with on at once so many times in a hundred, each state for half
-// to one and a half times as long as usual.
+// toggle turns something on and off in turn. It turns it on at once with a probability of percentAtOnce. Each state lasts half to one
+// and a half times the usual time.
 func (p *plan) toggle(
-	from, to time.Duration, atOnce int, usual time.Duration, set func(on bool, at time.Time) domain.Command,
+	from, to time.Duration, percentAtOnce int, usual time.Duration, set func(on bool, at time.Time) domain.Command,
 ) {
 	next := from + p.between(usual/2, usual*3/2)
-	if p.of(atOnce) {
+	if p.percent(percentAtOnce) {
 		next = from + p.between(time.Second, 10*time.Second)
 	}
 	for on := true; next < to; on = !on {
@@ -83,7 +83,7 @@ func (p *plan) toggle(
 	}
 }
 
-// leave is a click, or a connection that breaks, which is recorded once the grace time has passed.
+// leave adds a leave by a click, or by a broken connection, which is recorded after the grace time.
 func (p *plan) leave(user string, after time.Duration, broken bool) {
 	reason, recorded := domain.Left, after
 	if broken {

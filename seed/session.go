@@ -9,53 +9,52 @@ import (
 )
 
 const (
-	// forgotten is how many of a hundred sessions nobody comes to, and emptyTimeout when those are closed.
-	forgotten    = 2
+	// emptyPercent of the sessions have no participant. They are closed after emptyTimeout.
+	emptyPercent = 2
 	emptyTimeout = 5 * time.Minute
-	// grace is how much later a broken connection is recorded than it broke.
+	// grace is the time from a broken connection to its record.
 	grace = 20 * time.Second
 )
 
-// wish is a command, and how long after the session's start it reaches the service.
-type wish struct {
+// timedCommand is a command, and the time from the session's start at which the service gets it.
+type timedCommand struct {
 	after   time.Duration
 	command domain.Command
 }
 
-// plan is what everybody wishes in the course of one session.
+// plan collects the commands of all users in one session.
 type plan struct {
-	chance
+	random
 	sessionID string
 	start     time.Time
-	wishes    []wish
+	commands  []timedCommand
 }
 
 func (p *plan) add(after time.Duration, command domain.Command) {
-	p.wishes = append(p.wishes, wish{after, command})
+	p.commands = append(p.commands, timedCommand{after, command})
 }
 
-// meet is one session of the call, from start to end, and its events.
-func meet(c chance, call *domain.Call, s slot, users []string) []domain.Event {
-	p := &plan{chance: c, sessionID: c.id(), start: s.start, wishes: make([]wish, 0, 64)}
-	starter := users[c.IntN(fewest)]
+// session returns the events of one session of the call, from start to end.
+func session(r random, call *domain.Call, s slot, users []string) []domain.Event {
+	p := &plan{random: r, sessionID: r.id(), start: s.start, commands: make([]timedCommand, 0, 64)}
+	starter := users[r.IntN(minAttendees)]
 	p.add(0, domain.StartSession{SessionID: p.sessionID, UserID: starter, At: s.start})
-	if c.of(forgotten) {
+	if r.percent(emptyPercent) {
 		p.add(emptyTimeout, domain.ExpireSession{SessionID: p.sessionID, At: s.start.Add(emptyTimeout)})
 	} else {
 		for i, user := range users {
 			p.attend(user, s.length, i == 0)
 		}
 	}
-	slices.SortStableFunc(p.wishes, func(a, b wish) int { return cmp.Compare(a.after, b.after) })
-	return carryOut(call, p.wishes)
+	slices.SortStableFunc(p.commands, func(a, b timedCommand) int { return cmp.Compare(a.after, b.after) })
+	return execute(call, p.commands)
 }
 
-// carryOut is what the service made of the wishes. One that it refused (a screen to share while another's was shared)
-// left no trace.
-func carryOut(call *domain.Call, wishes []wish) []domain.Event {
-	result := make([]domain.Event, 0, len(wishes)+1)
-	for _, w := range wishes {
-		events, err := call.Decide(w.command)
+// execute returns the events of the commands. A refused command (to share a screen while another one is shared) has none.
+func execute(call *domain.Call, commands []timedCommand) []domain.Event {
+	result := make([]domain.Event, 0, len(commands)+1)
+	for _, c := range commands {
+		events, err := call.Decide(c.command)
 		if err != nil {
 			continue
 		}
