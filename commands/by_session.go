@@ -37,22 +37,11 @@ func (h *Handlers) decideOnSession(
 
 // loadSession folds a session's chapter. It returns the zero Call if the study has no such session.
 func (h *Handlers) loadSession(ctx context.Context, studyID, sessionID string) (domain.Call, int64, error) {
-	var call domain.Call
-	var position int64
 	events, err := h.log.LoadSession(ctx, sessionID)
-	if err != nil {
-		return call, 0, err
+	if err != nil || len(events) == 0 || events[0].Stream != eventstore.Stream(studyID) {
+		return domain.Call{}, 0, err
 	}
-	for _, recorded := range events {
-		if recorded.Stream != eventstore.Stream(studyID) {
-			break
-		}
-		event, err := recorded.Event()
-		if err != nil {
-			return call, 0, err
-		}
-		call.Evolve(event)
-		position = recorded.Position
-	}
-	return call, position, nil
+	var chapter cachedCall
+	err = chapter.evolve(events)
+	return chapter.call, chapter.position, err
 }

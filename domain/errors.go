@@ -35,50 +35,35 @@ const (
 
 // Message returns the code's text for people. An unknown language gets Korean, an unknown code the text of ServerError.
 func (c Code) Message(l Language) string {
-	korean, english := c.messages()
-	if l == English {
-		return english
+	texts, known := messages[c]
+	if !known {
+		texts = messages[ServerError]
 	}
-	return korean
+	if l == English {
+		return texts[English]
+	}
+	return texts[Korean]
 }
 
-func (c Code) messages() (korean, english string) {
-	switch c {
-	case AuthRequired:
-		return "인증이 필요합니다.", "Authentication is required."
-	case PermissionDenied:
-		return "접근 권한이 없습니다.", "You do not have permission to do this."
-	case NotStudyMember:
-		return "스터디 멤버가 아닙니다.", "You are not a member of this study."
-	case SessionNotFound:
-		return "세션을 찾을 수 없습니다.", "The session was not found."
-	case SessionIsOver:
-		return "이미 종료된 세션입니다.", "The session has already ended."
-	case ParticipantNotFound:
-		return "참여 기록을 찾을 수 없습니다.", "No record of participation was found."
-	case UserNotFound:
-		return "사용자를 찾을 수 없습니다.", "The user was not found."
-	case InvalidRequest:
-		return "잘못된 요청입니다.", "The request is not valid."
-	case RoomFull:
-		return "정원이 찼습니다.", "The call is full."
-	case ScreenShareTaken:
-		return "다른 참여자가 이미 화면을 공유하고 있습니다.", "Another participant is already sharing the screen."
-	case PeerUnreachable:
-		return "상대방에게 연결할 수 없습니다.", "The other participant cannot be reached."
-	case RouteNotFound:
-		return "요청한 경로를 찾을 수 없습니다.", "There is no such route."
-	case MethodNotAllowed:
-		return "허용되지 않은 메서드입니다.", "The method is not allowed here."
-	case PayloadTooLarge:
-		return "요청 본문이 너무 큽니다.", "The request body is too large."
-	case RateLimited:
-		return "요청이 너무 많습니다. 잠시 후 다시 시도해 주세요.", "Too many requests. Please try again in a moment."
-	case ServiceUnavailable:
-		return "일시적으로 서비스를 이용할 수 없습니다.", "The service is temporarily unavailable."
-	default:
-		return "서버 오류가 발생했습니다.", "A server error occurred."
-	}
+// messages has the texts of each code, by language.
+var messages = map[Code][2]string{
+	AuthRequired:        {"인증이 필요합니다.", "Authentication is required."},
+	PermissionDenied:    {"접근 권한이 없습니다.", "You do not have permission to do this."},
+	NotStudyMember:      {"스터디 멤버가 아닙니다.", "You are not a member of this study."},
+	SessionNotFound:     {"세션을 찾을 수 없습니다.", "The session was not found."},
+	SessionIsOver:       {"이미 종료된 세션입니다.", "The session has already ended."},
+	ParticipantNotFound: {"참여 기록을 찾을 수 없습니다.", "No record of participation was found."},
+	UserNotFound:        {"사용자를 찾을 수 없습니다.", "The user was not found."},
+	InvalidRequest:      {"잘못된 요청입니다.", "The request is not valid."},
+	RoomFull:            {"정원이 찼습니다.", "The call is full."},
+	ScreenShareTaken:    {"다른 참여자가 이미 화면을 공유하고 있습니다.", "Another participant is already sharing the screen."},
+	PeerUnreachable:     {"상대방에게 연결할 수 없습니다.", "The other participant cannot be reached."},
+	RouteNotFound:       {"요청한 경로를 찾을 수 없습니다.", "There is no such route."},
+	MethodNotAllowed:    {"허용되지 않은 메서드입니다.", "The method is not allowed here."},
+	PayloadTooLarge:     {"요청 본문이 너무 큽니다.", "The request body is too large."},
+	RateLimited:         {"요청이 너무 많습니다. 잠시 후 다시 시도해 주세요.", "Too many requests. Please try again in a moment."},
+	ServiceUnavailable:  {"일시적으로 서비스를 이용할 수 없습니다.", "The service is temporarily unavailable."},
+	ServerError:         {"서버 오류가 발생했습니다.", "A server error occurred."},
 }
 
 // Error is an expected failure: a code and its details. Compare by code: errors.Is(err, ErrSessionEnded) is true for every

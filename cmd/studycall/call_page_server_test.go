@@ -37,7 +37,7 @@ func newPageServer(t *testing.T, folder string) *pageServer {
 	}
 	routes.HandleFunc("GET /config", s.config)
 	routes.HandleFunc("GET /orders", s.orders)
-	routes.HandleFunc("POST /told", s.observed)
+	routes.HandleFunc("POST /observations", s.observed)
 	s.server = httptest.NewServer(routes)
 	t.Cleanup(func() {
 		s.server.CloseClientConnections() // pages hold a stream of orders open
@@ -104,7 +104,7 @@ func (s *pageServer) orders(w http.ResponseWriter, r *http.Request) {
 // observed keeps an observation.
 func (s *pageServer) observed(_ http.ResponseWriter, r *http.Request) {
 	var report struct {
-		Who, What string
+		Who, Kind string
 		Data      json.RawMessage
 	}
 	if err := json.NewDecoder(r.Body).Decode(&report); err != nil {
@@ -112,12 +112,12 @@ func (s *pageServer) observed(_ http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p := s.page(report.Who)
-	if report.What == "failed" {
+	if report.Kind == "failed" {
 		p.t.Errorf("the page of %s failed: %s", p.user, report.Data)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.seen = append(p.seen, observation{report.What, report.Data})
+	p.seen = append(p.seen, observation{report.Kind, report.Data})
 	close(p.more)
 	p.more = make(chan struct{})
 }

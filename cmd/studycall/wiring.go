@@ -42,7 +42,7 @@ type core struct {
 
 // wire opens the storage, makes the parts of the service, and opens the edge.
 func (p *program) wire(ctx context.Context, c serveCommand, callers auth.Authenticator) error {
-	members, err := p.openStorage(ctx, c)
+	members, err := p.openStorage(ctx, c, callers)
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,9 @@ func (p *program) wire(ctx context.Context, c serveCommand, callers auth.Authent
 		return err
 	}
 	shared.sessions = projections.NewSessionQueries(p.db.Pool, p.store)
-	shared.presence = presence.New(p.db.Pool, shared.commands, shared.sessions, c.presence(), p.log)
+	shared.presence = presence.New(p.db.Pool, shared.commands, shared.sessions, presence.Settings{
+		ServerID: rand.Text(), Grace: c.DisconnectGrace, EmptyTimeout: c.EmptyTimeout, Beat: beat, Now: time.Now,
+	}, p.log)
 	p.live = p.newLive(c, shared)
 	p.release = append(p.release, p.deregister)
 	p.feeds = feed.New(feed.Config{Log: p.store, Observe: p.live.Observe, Logger: p.log})
@@ -74,7 +76,7 @@ func (p *program) wire(ctx context.Context, c serveCommand, callers auth.Authent
 }
 
 // openStorage opens the database, migrates it, and opens the members and the event store in it.
-func (p *program) openStorage(ctx context.Context, c serveCommand) (members *membership.Cached, err error) {
+func (p *program) openStorage(ctx context.Context, c serveCommand, callers auth.Authenticator) (members *membership.Cached, err error) {
 	if p.db, err = c.open(ctx, p.log, toServe); err != nil {
 		return nil, err
 	}
@@ -86,7 +88,7 @@ func (p *program) openStorage(ctx context.Context, c serveCommand) (members *mem
 		return nil, err
 	}
 	p.release = append(p.release, p.members.Close)
-	if err := p.seedExample(ctx, c); err != nil {
+	if err := p.seedExample(ctx, callers); err != nil {
 		return nil, err
 	}
 	if p.store, err = eventstore.Open(ctx, p.db.Pool, p.log); err != nil {
@@ -97,9 +99,9 @@ func (p *program) openStorage(ctx context.Context, c serveCommand) (members *mem
 }
 
 // seedExample creates the example study if sign-in is for development and no study exists.
-func (p *program) seedExample(ctx context.Context, c serveCommand) error {
-	if method, err := c.method(c.Listen); err != nil || method != byDev || !p.members.Ours {
-		return err
+func (p *program) seedExample(ctx context.Context, callers auth.Authenticator) error {
+	if _, dev := callers.(auth.Dev); !dev || !p.members.Ours {
+		return nil
 	}
 	seeded, err := membership.SeedExample(ctx, p.db.Pool)
 	if seeded {
@@ -144,13 +146,6 @@ func (p *program) services(c serveCommand, shared core, all []projections.Projec
 		Sockets:    p.live,
 		Feeds:      p.feeds,
 		Metrics:    p.metrics(all),
-	}
-}
-
-// presence returns the settings of leases.
-func (c serveCommand) presence() presence.Settings {
-	return presence.Settings{
-		ServerID: rand.Text(), Grace: c.DisconnectGrace, EmptyTimeout: c.EmptyTimeout, Beat: beat, Now: time.Now,
 	}
 }
 

@@ -4,12 +4,12 @@ import { createInterface } from "node:readline";
 import { io } from "socket.io-client";
 
 const sockets = new Map();
-const tell = (line) => process.stdout.write(JSON.stringify(line) + "\n");
+const report = (line) => process.stdout.write(JSON.stringify(line) + "\n");
 
 const orders = {
   connect({ who, url, options }) {
     const socket = io(url, { ...options, forceNew: true });
-    const saw = (event, data) => tell({ who, event, data });
+    const saw = (event, data) => report({ who, event, data });
     sockets.set(who, socket);
     socket.on("connect", () => saw("connect", { socketId: socket.id }));
     socket.on("connect_error", ({ message }) => saw("connect_error", { message, active: socket.active }));
@@ -18,15 +18,15 @@ const orders = {
     // Engine.IO's events. Their order relative to the other lines is not defined.
     socket.io.on("open", () => {
       const { engine } = socket.io;
-      tell({ who, transport: engine.transport.name });
-      engine.on("upgrade", (transport) => tell({ who, transport: transport.name }));
-      engine.on("close", () => tell({ who, transport: "closed" }));
+      report({ who, transport: engine.transport.name });
+      engine.on("upgrade", (transport) => report({ who, transport: transport.name }));
+      engine.on("close", () => report({ who, transport: "closed" }));
     });
-    socket.io.on("reconnect_attempt", () => tell({ who, transport: "retrying" }));
-    socket.io.on("reconnect_failed", () => tell({ who, transport: "given up" }));
+    socket.io.on("reconnect_attempt", () => report({ who, transport: "retrying" }));
+    socket.io.on("reconnect_failed", () => report({ who, transport: "given up" }));
   },
   emit({ who, ack, event, data }) {
-    sockets.get(who).emit(event, data, (answer) => tell({ who, ack, data: answer }));
+    sockets.get(who).emit(event, data, (answer) => report({ who, ack, data: answer }));
   },
 };
 

@@ -1,9 +1,9 @@
 // A page that joins calls as the web app's page does: REST for the record, socket.io-client for signalling, WebRTC for media. The
-// test that opened the page sends instructions by /orders, and receives the page's observations at /told.
+// test that opened the page sends instructions by /orders, and receives the page's observations at /observations.
 const who = new URLSearchParams(location.search).get("who");
 const { api, studyId, token } = await (await fetch(`/config?who=${who}`)).json();
 const roomId = `study-${studyId}-main`;
-const tell = (what, data = {}) => fetch("/told", { method: "POST", body: JSON.stringify({ who, what, data }) });
+const report = (kind, data = {}) => fetch("/observations", { method: "POST", body: JSON.stringify({ who, kind, data }) });
 
 let socket, camera, sessionId;
 let position = 0; // Event-Position of the latest command
@@ -58,7 +58,7 @@ function watch({ userId, pc, figure }) {
     if (video.videoWidth > 0) dot.drawImage(video, 0, 0, 1, 1);
     const colour = [...dot.getImageData(0, 0, 1, 1).data.slice(0, 3)];
     const sound = [...(await pc.getStats()).values()].find((s) => s.type === "inbound-rtp" && s.kind === "audio");
-    tell("peer", {
+    report("peer", {
       userId, caption: caption.textContent, colour, frames, width: video.videoWidth, height: video.videoHeight,
       time: video.currentTime, loudness: sound?.totalAudioEnergy ?? 0, packets: sound?.packetsReceived ?? 0,
     });
@@ -109,8 +109,8 @@ const orders = {
     socket = io(api, { auth: { userId: who, token }, withCredentials: true, transports: ["websocket", "polling"] });
     let before = Promise.resolve(); // messages are handled one at a time
     socket.onAny((event, data) => {
-      if (event !== "video:ice-candidate") tell(event, data);
-      before = before.then(() => hears[event]?.(data)).catch((e) => tell("failed", `${event}: ${e}`));
+      if (event !== "video:ice-candidate") report(event, data);
+      before = before.then(() => hears[event]?.(data)).catch((e) => report("failed", `${event}: ${e}`));
     });
     await new Promise((resolve, reject) => socket.once("connect", resolve).once("connect_error", reject));
     await ask("video:join-room", { studyId, roomId });
@@ -160,8 +160,8 @@ document.querySelector("h1").textContent = who;
 new EventSource(`/orders?who=${who}`).onmessage = async ({ data }) => {
   const order = JSON.parse(data);
   try {
-    await tell("done", { order: order.number, result: await orders[order.name](order.value) ?? null });
+    await report("done", { order: order.number, result: await orders[order.name](order.value) ?? null });
   } catch (e) {
-    await tell("failed", `${order.name}: ${e}`);
+    await report("failed", `${order.name}: ${e}`);
   }
 };
