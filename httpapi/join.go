@@ -21,7 +21,7 @@ func (s *Server) join(c echo.Context, studyID string, caller membership.User) er
 		return err
 	}
 	joined, err := s.Presence.Join(c.Request().Context(), presence.Join{
-		StudyID: studyID, UserID: caller.ID, SessionID: sessionID, At: s.Now(),
+		Lease: presence.Lease{StudyID: studyID, UserID: caller.ID}, SessionID: sessionID, At: s.Now(),
 	})
 	if err != nil {
 		return bodyError{err}

@@ -25,7 +25,7 @@ func (s *Server) leave(c echo.Context, caller membership.User) error {
 		return domain.ErrParticipantNotFound
 	}
 	position, err := s.Presence.Leave(c.Request().Context(), presence.Leave{
-		StudyID: studyID, UserID: caller.ID, SessionID: sessionID, At: s.Now(),
+		Lease: presence.Lease{StudyID: studyID, UserID: caller.ID}, SessionID: sessionID, At: s.Now(),
 	})
 	if err != nil {
 		return err

@@ -86,7 +86,7 @@ func (s *server) join(socketID string) (sessionID string) {
 
 func (s *server) tryJoin(socketID string) (sessionID string, err error) {
 	joined, err := s.Join(s.t.Context(), presence.Join{
-		StudyID: "go", UserID: "kim", SocketID: socketID, At: time.Now(),
+		Lease: lease(socketID), At: time.Now(),
 		Cleanup: func(do func(context.Context) error) {
 			if err := do(s.t.Context()); err != nil {
 				s.t.Errorf("clean up after a failed join: %v", err)
@@ -99,7 +99,7 @@ func (s *server) tryJoin(socketID string) (sessionID string, err error) {
 // leave makes kim leave by a socket.
 func (s *server) leave(socketID, sessionID string, at time.Time) {
 	s.t.Helper()
-	_, err := s.Leave(s.t.Context(), presence.Leave{StudyID: "go", UserID: "kim", SocketID: socketID, SessionID: sessionID, At: at})
+	_, err := s.Leave(s.t.Context(), presence.Leave{Lease: lease(socketID), SessionID: sessionID, At: at})
 	check.NoError(s.t, err)
 }
 

@@ -17,9 +17,8 @@ const joinAttempts = 5
 
 // Join is a request to join a study's call.
 type Join struct {
-	StudyID, UserID string
-	// SocketID is empty for a join over REST.
-	SocketID string
+	// Lease is the connection that joins. Its SocketID is empty for a join over REST.
+	Lease
 	// SessionID is the session to join. A socket's join may leave it empty: it joins the study's open session, which it starts
 	// if there is none.
 	SessionID string
@@ -41,10 +40,10 @@ func (r *Registry) Join(ctx context.Context, j Join) (commands.Joined, error) {
 
 // joinSocket starts over while the session that it was about to join has ended in between.
 func (r *Registry) joinSocket(ctx context.Context, j Join) (joined commands.Joined, err error) {
-	lease, leased := Lease{j.StudyID, j.UserID, j.SocketID}, false
+	leased := false
 	defer func() {
 		if err != nil && leased {
-			j.Cleanup(r.undo(lease, err))
+			j.Cleanup(r.undo(j.Lease, err))
 		}
 	}()
 	for attempt := 1; ; attempt++ {
@@ -53,7 +52,7 @@ func (r *Registry) joinSocket(ctx context.Context, j Join) (joined commands.Join
 			return commands.Joined{}, err
 		}
 		leased = true
-		if err := r.writeLease(ctx, lease, sessionID, j.At); err != nil {
+		if err := r.writeLease(ctx, j.Lease, sessionID, j.At); err != nil {
 			return commands.Joined{}, err
 		}
 		joined, err := r.joinSession(ctx, j, sessionID)

@@ -14,9 +14,8 @@ import (
 
 // Leave is a user's request to leave a call.
 type Leave struct {
-	StudyID, UserID string
-	// SocketID is the connection that leaves. It is empty for a leave over REST, which leaves by all connections.
-	SocketID string
+	// Lease is the connection that leaves. Its SocketID is empty for a leave over REST, which leaves by all connections.
+	Lease
 	// SessionID is the session that the user joined.
 	SessionID string
 	// At is the business time of the leave.

@@ -157,7 +157,7 @@ func (r *Registry) endLapsed(ctx context.Context, studyID, userID string, leases
 			continue
 		}
 		ended[l.sessionID] = true
-		leave := Leave{StudyID: studyID, UserID: userID, SessionID: l.sessionID, At: last.lastSeen}
+		leave := Leave{Lease: Lease{StudyID: studyID, UserID: userID}, SessionID: l.sessionID, At: last.lastSeen}
 		if _, err := r.endStint(ctx, leave, reason); err != nil {
 			return fmt.Errorf("end the stint of user %q in study %q: %w", userID, studyID, err)
 		}

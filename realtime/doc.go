@@ -1,32 +1,37 @@
-// Package realtime is the live side of a call: the sockets of the people in it, the rooms in which they meet, what they
-// send each other, and what of it goes on the record. It carries out commands and asks who may; how bytes travel is the
-// business of its packages websocket and socketio, and who is in a call by which connection that of presence.
+// Package realtime is the live side of calls: the sockets of the participants, the rooms in which they meet, the messages between
+// them, and what of it is recorded. The packages websocket and socketio carry the bytes. The package presence decides who is in a
+// call by which connection.
+//
+// # Files
+//
+// handle.go lists what clients may send. A handler (handle_*.go) parses a message, calls one method of the room, and records. What
+// changes a room is in room*.go alone, and no other file takes a room's lock. tail.go lists the events of the log that the server
+// handles. recheck.go and reconcile.go repeat the checks of connected users, leases and remote peers.
 //
 // # Transports
 //
-// The web app's socket.io-client connects at /socket.io/; anything else may use a plain WebSocket at /ws, with the same
-// events as JSON text frames: {"event":"…","data":{…},"ack":7} in, where ack may be left out; {"event":"…","data":{…}}
-// and {"ack":7,"data":{…}} out. The first frame out is {"event":"connected","data":{"socketId":"…"}}. Everything below
-// holds for both; here either is a client.
+// The web app's socket.io-client connects at /socket.io/. Other clients may use a plain WebSocket at /ws, with the same events as JSON
+// text frames: {"event":"…","data":{…},"ack":7} in, where ack is optional; {"event":"…","data":{…}} and {"ack":7,"data":{…}} out. The
+// first frame out is {"event":"connected","data":{"socketId":"…"}}. The rest of this page holds for both.
 //
 // # Order and delivery
 //
-// A client's messages are handled one at a time, in the order in which it sent them; clients do not wait for one another.
-// What is told to a room reaches each of its members in the same order. Whoever has got a room's state is told of every
-// change after it, and of none before. Offers, answers and candidates go from one member of a room to another,
-// in order, untouched. All of this is at most once: what waits for a connection when it breaks is lost, and the client
-// asks for the room's state by joining again. Nothing is left out while the connection stands; a client that takes its
-// messages too slowly is disconnected.
+// A client's messages are handled one at a time, in the order in which it sent them. Clients do not wait for one another. All members
+// of a room get what is published to it in the same order. A client that has received a room's state receives every later change and
+// no earlier one. Offers, answers and candidates are relayed from one member to another in order, byte for byte.
 //
-// Toggles and leaves are told to the room at once and then recorded, each participant's in order, with the time at which
-// they happened; the ack comes when that is durable. While the database is away they wait in memory. A toggle that the
-// record refuses is taken back to what the record has, and the room is told so. A leave is tried again until it is
-// recorded, whatever the database said; a share ends with the socket that shares.
+// Delivery is at most once: what waits for a connection when it breaks is lost, and the client gets the room's state by joining again.
+// Nothing is dropped while the connection stands. A client that reads too slowly is disconnected.
 //
-// Who comes to a study and goes is told in the order in which the count changes, on each server for its own sockets.
+// Toggles and leaves are published at once and then recorded, in order for each participant, with the time at which they happened. The
+// ack follows when the record is durable. While the database is unavailable, records wait in memory. A refused toggle is reverted to
+// the recorded value, and the revert is published. A leave is retried until it is recorded. A share ends with the socket that shares.
+//
+// A study's presence is published in the order in which its count changes. Each server counts its own sockets.
 //
 // # Locks
 //
-// Under the lock of a room, or of the studies, state changes and what is told of it is encoded and put in line: memory alone,
-// in proportion to the members (12 by default). Nothing is sent, read, written or waited for under it.
+// Under the lock of a room, or of the lobbies, state changes, and the messages about it are encoded and queued: memory alone, in
+// proportion to the members (12 by default). Nothing is sent, read, written or waited for under it. The lock of rooms is taken before
+// that of a room, and that of a room before those of a client and of the queue.
 package realtime

@@ -10,7 +10,6 @@ import (
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/presence"
 	"github.com/studycall/studycall/rawjson"
-	"github.com/studycall/studycall/realtime/recording"
 )
 
 const (
@@ -30,7 +29,8 @@ func (s *Server) joinRoom(ctx context.Context, c *client, data json.RawMessage, 
 	if err != nil {
 		return err
 	}
-	if r := c.room(roomID); r != nil && s.keepsLease(ctx, c, r, studyID) && r.sendState(c) {
+	lease := presence.Lease{StudyID: studyID, UserID: c.user.ID, SocketID: c.id}
+	if r := c.room(roomID); r != nil && s.keepsLease(ctx, c, r, lease) && r.sendState(c) {
 		acknowledge(c, ack, nil)
 		return nil
 	}
@@ -44,9 +44,7 @@ func (s *Server) joinRoom(ctx context.Context, c *client, data json.RawMessage, 
 	defer cancel()
 	// The participant's earlier records decide what is joined, so the join waits for them. While it runs, the participant is busy,
 	// so that reconcileLeases does not take the lease for one without a socket.
-	err = s.queue.Do(ctx, recording.Participant{StudyID: studyID, UserID: c.user.ID}, func(ctx context.Context) error {
-		return s.join(ctx, c, studyID, roomID)
-	})
+	err = s.queue.Do(ctx, owner(lease), func(ctx context.Context) error { return s.join(ctx, c, lease, roomID) })
 	if err != nil {
 		return err
 	}
@@ -71,21 +69,20 @@ func parseJoin(data json.RawMessage) (studyID, roomID string, err error) {
 }
 
 // join joins the call and then enters the room.
-func (s *Server) join(ctx context.Context, c *client, studyID, roomID string) error {
+func (s *Server) join(ctx context.Context, c *client, lease presence.Lease, roomID string) error {
 	if s.rooms.sockets(roomID, c.user.ID) >= personLimit {
 		return &domain.Error{Code: domain.RateLimited}
 	}
-	lease := presence.Lease{StudyID: studyID, UserID: c.user.ID, SocketID: c.id}
 	joined, err := s.Presence.Join(ctx, presence.Join{
-		StudyID: studyID, UserID: c.user.ID, SocketID: c.id, At: s.Now(),
+		Lease: lease, At: s.Now(),
 		Cleanup: func(do func(context.Context) error) { s.record(lease, "clean up after a failed join", do, nil) },
 	})
 	if err != nil {
 		return err
 	}
-	peers, err := s.Presence.RemotePeers(ctx, []string{studyID})
+	peers, err := s.Presence.RemotePeers(ctx, []string{lease.StudyID})
 	s.warnMissing(err, "other servers' peers")
-	s.rooms.enter(roomID, studyID, entry{
+	s.rooms.enter(roomID, lease.StudyID, entry{
 		client: c, sessionID: joined.Session.ID, participant: joined.Participant,
 		remote: s.remotePeers(ctx, joined.Session, peers),
 	})
@@ -95,12 +92,12 @@ func (s *Server) join(ctx context.Context, c *client, studyID, roomID string) er
 // keepsLease reports whether a member's lease exists, after the participant's earlier records are written. If its user has left
 // over REST and reconcileLeases has not noticed yet, keepsLease takes the client out of the room. While the database is
 // unavailable, the lease counts as existing.
-func (s *Server) keepsLease(ctx context.Context, c *client, r *room, studyID string) bool {
+func (s *Server) keepsLease(ctx context.Context, c *client, r *room, lease presence.Lease) bool {
 	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
 	defer cancel()
 	exists := true
-	err := s.queue.Do(ctx, recording.Participant{StudyID: studyID, UserID: c.user.ID}, func(ctx context.Context) (err error) {
-		exists, err = s.Presence.HasLease(ctx, presence.Lease{StudyID: studyID, UserID: c.user.ID, SocketID: c.id})
+	err := s.queue.Do(ctx, owner(lease), func(ctx context.Context) (err error) {
+		exists, err = s.Presence.HasLease(ctx, lease)
 		return err
 	})
 	s.warnMissing(err, "the state of a lease")

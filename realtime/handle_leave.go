@@ -24,7 +24,7 @@ func (s *Server) leaveRoom(_ context.Context, c *client, data json.RawMessage, a
 		return nil
 	}
 	write := func(ctx context.Context) error {
-		_, err := s.Presence.Leave(ctx, leave(m, at))
+		_, err := s.Presence.Leave(ctx, presence.Leave{Lease: m.lease(), SessionID: m.sessionID, At: at})
 		return err
 	}
 	s.record(m.lease(), "record a leave", write, func(err error) {
@@ -35,11 +35,6 @@ func (s *Server) leaveRoom(_ context.Context, c *client, data json.RawMessage, a
 		acknowledge(c, ack, nil)
 	})
 	return nil
-}
-
-func leave(m *member, at time.Time) presence.Leave {
-	l := m.lease()
-	return presence.Leave{StudyID: l.StudyID, UserID: l.UserID, SocketID: l.SocketID, SessionID: m.sessionID, At: at}
 }
 
 // connected begins the lifetime of a client.
@@ -69,7 +64,7 @@ func (s *Server) remove(c *client, r *room, at time.Time) {
 	m := s.takeOutNotified(c, r, at)
 	if m != nil {
 		s.record(m.lease(), "record a removal", func(ctx context.Context) error {
-			return s.Presence.Remove(ctx, leave(m, at))
+			return s.Presence.Remove(ctx, presence.Leave{Lease: m.lease(), SessionID: m.sessionID, At: at})
 		}, nil)
 	}
 }
@@ -97,10 +92,15 @@ func (s *Server) lose(l presence.Lease, at time.Time) {
 	s.record(l, "mark a lease as lost", func(ctx context.Context) error { return s.Presence.Lose(ctx, l, at) }, nil)
 }
 
+// owner is the participant in whose order the records of a lease are written.
+func owner(l presence.Lease) recording.Participant {
+	return recording.Participant{StudyID: l.StudyID, UserID: l.UserID}
+}
+
 // record queues what must be recorded for the participant of a lease, and logs a failure. Another server, or this one after a
 // restart, then finds the lease. then, unless nil, is called with the outcome.
 func (s *Server) record(l presence.Lease, what string, write func(context.Context) error, then func(error)) {
-	s.queue.AddRequired(recording.Participant{StudyID: l.StudyID, UserID: l.UserID}, recording.Record{
+	s.queue.AddRequired(owner(l), recording.Record{
 		Write: write,
 		Done: func(ctx context.Context, err error) {
 			if err != nil {

@@ -13,38 +13,27 @@ import (
 	"github.com/studycall/studycall/websocket"
 )
 
-func (s *Server) toggleAudio(_ context.Context, c *client, data json.RawMessage, ack answer) error {
-	roomID, muted, err := parseToggle(data, "isMuted")
-	if err != nil {
-		return err
+// toggled makes the handler of a message that has the value of a field under the name flag.
+func (s *Server) toggled(f toggleField, flag string) handler {
+	return func(_ context.Context, c *client, data json.RawMessage, ack answer) error {
+		roomID, value, err := parseToggle(data, flag)
+		if err != nil {
+			return err
+		}
+		return s.toggle(c, roomID, f, value, ack)
 	}
-	return s.toggle(c, roomID, fieldMuted, muted, ack)
 }
 
-func (s *Server) toggleVideo(_ context.Context, c *client, data json.RawMessage, ack answer) error {
-	roomID, off, err := parseToggle(data, "isVideoOff")
-	if err != nil {
-		return err
+// shared makes the handler that starts or stops a share. One participant of a room shares at a time. If another one shares by a socket
+// of this server, the room refuses the share at once; otherwise the command does.
+func (s *Server) shared(on bool) handler {
+	return func(_ context.Context, c *client, data json.RawMessage, ack answer) error {
+		roomID, err := parseRoom(data)
+		if err != nil {
+			return err
+		}
+		return s.toggle(c, roomID, fieldSharing, on, ack)
 	}
-	return s.toggle(c, roomID, fieldCameraOff, off, ack)
-}
-
-// startScreenShare starts a share. One participant of a room shares at a time. If another one shares by a socket of this server, the
-// room refuses the share at once; otherwise the command does.
-func (s *Server) startScreenShare(_ context.Context, c *client, data json.RawMessage, ack answer) error {
-	roomID, err := parseRoom(data)
-	if err != nil {
-		return err
-	}
-	return s.toggle(c, roomID, fieldSharing, true, ack)
-}
-
-func (s *Server) stopScreenShare(_ context.Context, c *client, data json.RawMessage, ack answer) error {
-	roomID, err := parseRoom(data)
-	if err != nil {
-		return err
-	}
-	return s.toggle(c, roomID, fieldSharing, false, ack)
 }
 
 // toggle publishes a change at once, and then records it. A value that is the same is recorded only if the client asks for an ack,
@@ -75,8 +64,7 @@ func (s *Server) toggle(c *client, roomID string, f toggleField, value bool, ack
 
 // recordToggle queues the record of a change. The error is recording.ErrFull.
 func (s *Server) recordToggle(ch change, at time.Time, ack answer) error {
-	l := ch.member.lease()
-	return s.queue.Add(recording.Participant{StudyID: l.StudyID, UserID: l.UserID}, recording.Record{
+	return s.queue.Add(owner(ch.member.lease()), recording.Record{
 		Write: func(ctx context.Context) error {
 			if err := ch.ticket.wait(ctx); err != nil {
 				return err

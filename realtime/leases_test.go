@@ -15,7 +15,7 @@ func (n *node) leaves(user string) {
 	at := time.Now()
 	started, err := n.commands.StartSession(t.Context(), commands.StartSession{StudyID: study, UserID: user, At: at})
 	must(t, err)
-	_, err = n.present.Leave(t.Context(), presence.Leave{StudyID: study, UserID: user, SessionID: started.SessionID, At: at})
+	_, err = n.present.Leave(t.Context(), presence.Leave{Lease: presence.Lease{StudyID: study, UserID: user}, SessionID: started.SessionID, At: at})
 	must(t, err)
 }
 
@@ -96,7 +96,7 @@ func TestALeaseWithoutASocketIsLost(t *testing.T) {
 	n := w.server(graceOf(brief))
 	n.in("kim")
 	at := time.Now()
-	_, err := n.present.Join(t.Context(), presence.Join{StudyID: study, UserID: "lee", SocketID: "nobody's", At: at})
+	_, err := n.present.Join(t.Context(), presence.Join{Lease: presence.Lease{StudyID: study, UserID: "lee", SocketID: "nobody's"}, At: at})
 	must(t, err)
 	w.eventually("the lease is lost", func() bool { return w.held() == 1 })
 	seen := time.Now()

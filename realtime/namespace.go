@@ -13,17 +13,17 @@ import (
 	"github.com/studycall/studycall/websocket"
 )
 
-// namespace makes clients of Socket.IO's sockets.
+// namespace handles the sockets of Socket.IO.
 type namespace struct{ server *Server }
 
-// socketLink is a Socket.IO socket as a client's link.
+// socketLink is the link of a Socket.IO socket.
 type socketLink struct{ socket *socketio.Socket }
 
 func (l socketLink) send(m *message)                { l.socket.Send(m.forSocketIO()) }
 func (l socketLink) close(code websocket.CloseCode) { l.socket.CloseTransport(code) }
 
-// Connect implements socketio.Namespace. Who may not connect is told why, and does not try again; where that cannot be
-// found out, the connection is closed, and socket.io-client tries again by itself.
+// Connect implements socketio.Namespace. A refused client gets the reason, and does not try again. If the lookup of its user fails,
+// the connection is closed, and socket.io-client reconnects by itself.
 func (n namespace) Connect(ctx context.Context, socket *socketio.Socket, r *http.Request, payload json.RawMessage) error {
 	s := n.server
 	limits := s.limitsOf(socket.Connection())
@@ -49,7 +49,7 @@ func (n namespace) Connect(ctx context.Context, socket *socketio.Socket, r *http
 	return nil
 }
 
-// limitsOf are those of a connection: leaving and coming back, which counts as a join, does not begin them anew.
+// limitsOf returns the limits of a connection. They outlive its sockets: a new CONNECT counts as a join and resets nothing.
 func (s *Server) limitsOf(connection *socketio.Connection) *limits {
 	l, has := connection.Data.(*limits)
 	if !has {
@@ -62,7 +62,7 @@ func (s *Server) limitsOf(connection *socketio.Connection) *limits {
 // Connected implements socketio.Namespace.
 func (n namespace) Connected(socket *socketio.Socket) { n.server.connected(clientOf(socket)) }
 
-// Event implements socketio.Namespace. Our events have one argument.
+// Event implements socketio.Namespace. The data of an event is its first argument.
 func (n namespace) Event(socket *socketio.Socket, event string, args socketio.Args, ack socketio.Ack) {
 	var data json.RawMessage
 	if len(args.JSON) > 0 {
@@ -83,12 +83,12 @@ func (n namespace) Event(socket *socketio.Socket, event string, args socketio.Ar
 }
 
 // Disconnected implements socketio.Namespace.
-func (n namespace) Disconnected(socket *socketio.Socket, _ socketio.Reason, lastThere time.Time) {
+func (n namespace) Disconnected(socket *socketio.Socket, _ socketio.Reason, lastAlive time.Time) {
 	s := n.server
-	s.disconnected(clientOf(socket), s.Now().Add(-time.Since(lastThere)))
+	s.disconnected(clientOf(socket), s.Now().Add(-time.Since(lastAlive)))
 }
 
-// clientOf is what Connect made of the socket.
+// clientOf returns the client that Connect made for the socket.
 func clientOf(socket *socketio.Socket) *client {
-	return socket.Data.(*client) // nothing else is put there
+	return socket.Data.(*client)
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/studycall/studycall/websocket"
 )
 
-// plainFrame is what comes over a plain WebSocket.
+// plainFrame is a message of a plain WebSocket's client.
 type plainFrame struct {
 	Event string          `json:"event"`
 	Data  json.RawMessage `json:"data"`
@@ -23,13 +23,13 @@ type connected struct {
 	SocketID string `json:"socketId"`
 }
 
-// plain is a plain WebSocket, for one client.
+// plain handles one plain WebSocket.
 type plain struct {
 	server *Server
 	client *client
 }
 
-// plainLink is a plain WebSocket as a client's link.
+// plainLink is the link of a plain WebSocket.
 type plainLink struct{ conn *websocket.Conn }
 
 func (l plainLink) send(m *message)                { l.conn.Send(m.forPlain()) }

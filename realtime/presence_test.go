@@ -303,7 +303,7 @@ func TestJoinsOverREST(t *testing.T) {
 	n := w.server(graceOf(brief))
 	join := func(session, user string) time.Time {
 		at := time.Now()
-		_, err := n.present.Join(t.Context(), presence.Join{StudyID: study, SessionID: session, UserID: user, At: at})
+		_, err := n.present.Join(t.Context(), presence.Join{Lease: presence.Lease{StudyID: study, UserID: user}, SessionID: session, At: at})
 		must(t, err)
 		return at
 	}

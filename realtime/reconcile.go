@@ -8,7 +8,6 @@ import (
 	"github.com/studycall/studycall/api"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/presence"
-	"github.com/studycall/studycall/realtime/recording"
 	"github.com/studycall/studycall/websocket"
 )
 
@@ -52,7 +51,7 @@ func (s *Server) leaseDeleted(m *member, presumedDead bool) {
 func (s *Server) loseStray(leases map[presence.Lease]struct{}) {
 	found := map[presence.Lease]time.Time{}
 	for lease := range leases {
-		if s.draining.Load() || s.queue.Busy(recording.Participant{StudyID: lease.StudyID, UserID: lease.UserID}) {
+		if s.draining.Load() || s.queue.Busy(owner(lease)) {
 			continue
 		}
 		if since, again := s.stray[lease]; again {
