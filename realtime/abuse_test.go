@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/pacing"
 	"github.com/studycall/studycall/presence"
@@ -13,12 +14,12 @@ import (
 	"github.com/studycall/studycall/realtime/realtimetest"
 )
 
-// A call's start sends hundreds of candidates at once: they pass.
-func TestABurstOfCandidatesPasses(t *testing.T) {
+// The start of a call sends hundreds of candidates at once.
+func TestABurstOfCandidatesIsWithinTheLimits(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	n := w.server()
-	kim, lee := n.in("kim"), n.in("lee")
+	cluster := newCluster(t)
+	server := cluster.server()
+	kim, lee := server.in("kim"), server.in("lee")
 	for i := range 500 {
 		kim.Emit("video:ice-candidate", fmt.Sprintf(`{"to":%q,"candidate":%d}`, lee.ID, i))
 	}
@@ -29,8 +30,8 @@ func TestABurstOfCandidatesPasses(t *testing.T) {
 	}
 }
 
-// Who sends too much is told once, and cut off when it goes on. Nobody else notices.
-func TestWhoSendsTooMuchIsCutOff(t *testing.T) {
+// A socket that sends too much gets one error event, and is closed when it goes on. Other sockets are not delayed.
+func TestASocketThatSendsTooMuchIsClosed(t *testing.T) {
 	t.Parallel()
 	for name, flood := range map[string]struct{ event, data string }{
 		"messages":       {"video:speaking", `{"roomId":"study-go-main","speaking":true}`},
@@ -40,15 +41,15 @@ func TestWhoSendsTooMuchIsCutOff(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			n := w.server(func(c *realtime.Config, _ *presence.Settings, _ *commands.Settings) {
+			cluster := newCluster(t)
+			server := cluster.server(func(c *realtime.Config, _ *presence.Settings, _ *commands.Settings) {
 				c.Rates = realtime.Rates{
 					Messages: pacing.Rate{PerSecond: 10, Burst: 50}, Bytes: pacing.Rate{PerSecond: 1000, Burst: 2_000_000},
 					Joins: pacing.Rate{PerSecond: 1, Burst: 5}, Patience: 20,
 				}
 			})
-			calm := w.server()
-			kim, others, elsewhere := n.in("kim"), pair{n.in("lee"), n.in("park")}, pair{calm.in("choi"), calm.in("u0")}
+			calm := cluster.server()
+			kim, others, elsewhere := server.in("kim"), pair{server.in("lee"), server.in("park")}, pair{calm.in("choi"), calm.in("u0")}
 			over := make(chan struct{})
 			go func() {
 				defer close(over)
@@ -67,26 +68,26 @@ func TestWhoSendsTooMuchIsCutOff(t *testing.T) {
 			}
 			realtimetest.Receive(t, over)
 			told := 0
-			for _, e := range kim.Told() {
+			for _, e := range kim.Received() {
 				if e.Name == "error" && strings.Contains(string(e.Data), "RATE_LIMITED") {
 					told++
 				}
 			}
 			if told != 1 {
-				t.Errorf("was told %d times", told)
+				t.Errorf("received %d error events", told)
 			}
 			others.from.Expect("video:user-left")
 		})
 	}
 }
 
-func TestOneSocketIsInAFewRoomsAtMost(t *testing.T) {
+func TestTheRoomsOfASocketAreLimited(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.exec(`insert into studies (id, name) select 's' || n, 'S' from generate_series(1, 20) n`)
-	w.exec(`insert into study_members (study_id, user_id) select 's' || n, 'kim' from generate_series(1, 20) n`)
-	n := w.server(graceOf(brief))
-	kim := n.as("kim")
+	cluster := newCluster(t)
+	cluster.exec(`insert into studies (id, name) select 's' || n, 'S' from generate_series(1, 20) n`)
+	cluster.exec(`insert into study_members (study_id, user_id) select 's' || n, 'kim' from generate_series(1, 20) n`)
+	server := cluster.server(graceOf(brief))
+	kim := server.as("kim")
 	for i := 1; i <= 8; i++ {
 		kim.Must("video:join-room", fmt.Sprintf(`{"studyId":"s%d","roomId":"study-s%d-main"}`, i, i))
 	}
@@ -94,27 +95,27 @@ func TestOneSocketIsInAFewRoomsAtMost(t *testing.T) {
 		t.Errorf("the ninth room: %s", code)
 	}
 	kim.Drop()
-	w.eventually("the last of the sessions is over", func() bool {
-		return w.count(`select count(*) from events where type = 'SessionEnded'`) == 8
+	check.Eventually(t, "the last of the sessions is over", func() bool {
+		return cluster.count(`select count(*) from events where type = 'SessionEnded'`) == 8
 	})
 }
 
-// Leaving the namespace and coming back over the same connection begins no limit anew, and is limited itself.
+// Leaving and rejoining the namespace over the same connection resets no limit, and is limited itself.
 func TestLimitsOutliveTheSocket(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	n := w.server(func(c *realtime.Config, _ *presence.Settings, _ *commands.Settings) {
+	cluster := newCluster(t)
+	server := cluster.server(func(c *realtime.Config, _ *presence.Settings, _ *commands.Settings) {
 		c.Rates = realtime.Rates{
 			Messages: pacing.Rate{PerSecond: 0.001, Burst: 30}, Joins: pacing.Rate{PerSecond: 0.001, Burst: 5}, Patience: 1000,
 		}
 	})
 	again := []string{"41", `40{"userId":"kim"}`}
-	kim, lee := n.as("kim"), n.as("kim")
+	kim, lee := server.as("kim"), server.as("kim")
 	for i := range 40 {
 		kim.Emit("x", "{}")
 		if i == 20 {
 			for _, text := range again {
-				must(t, kim.Write(text))
+				check.NoError(t, kim.Write(text))
 			}
 		}
 	}
@@ -123,7 +124,7 @@ func TestLimitsOutliveTheSocket(t *testing.T) {
 	}
 	for i := range 40 {
 		text := again[1]
-		if i < 10 { // the fifth time, after the first connect, it is refused
+		if i < 10 { // the first CONNECT and four more are admitted
 			text = again[i%2]
 		}
 		if lee.Write(text) != nil {

@@ -11,30 +11,30 @@ import (
 	"github.com/studycall/studycall/check"
 )
 
-// followsTheLog waits until the server follows the log, which is when it opens feeds.
-func (n *node) followsTheLog() {
-	n.world.t.Helper()
-	url := "ws" + strings.TrimPrefix(n.url, "http") + "/api/my-studies/" + study + "/video-call/events?userId=kim"
-	check.Eventually(n.world.t, "the server follows the log", func() bool {
-		conn, response, err := websocket.DefaultDialer.DialContext(n.world.t.Context(), url, nil)
+// followsTheLog waits until the server follows the log. Then it opens feeds.
+func (s *server) followsTheLog() {
+	s.cluster.t.Helper()
+	url := "ws" + strings.TrimPrefix(s.url, "http") + "/api/my-studies/" + study + "/video-call/events?userId=kim"
+	check.Eventually(s.cluster.t, "the server follows the log", func() bool {
+		conn, response, err := websocket.DefaultDialer.DialContext(s.cluster.t.Context(), url, nil)
 		if err == nil {
 			return conn.Close() == nil
 		}
 		if response == nil || response.StatusCode != http.StatusServiceUnavailable {
-			n.world.t.Fatalf("the feed is refused: %v", err)
+			s.cluster.t.Fatalf("the feed is refused: %v", err)
 		}
 		_ = response.Body.Close()
 		return false
 	})
 }
 
-// TestCallsAreAnnounced: to the members who are in the study, on whichever server they are.
+// The start and the end of a call are announced to the study's lobbies on all servers.
 func TestCallsAreAnnounced(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"here", "there"} {
-		w := newWorld(t)
-		here, there := w.server(), w.server()
-		watching := map[string]*node{"here": here, "there": there}[name]
+		cluster := newCluster(t)
+		here, there := cluster.server(), cluster.server()
+		watching := map[string]*server{"here": here, "there": there}[name]
 		watching.followsTheLog()
 		who := watching.as("choi")
 		who.Must("presence:join-study", `{"studyId":"go"}`)
@@ -47,7 +47,7 @@ func TestCallsAreAnnounced(t *testing.T) {
 		var session struct {
 			Session struct{ ID, StartedAt string }
 		}
-		must(t, json.Unmarshal(started, &session))
+		check.NoError(t, json.Unmarshal(started, &session))
 		want := `{"studyId":"go","session":{"id":"` + session.Session.ID + `","studyId":"go","roomId":"study-go-main","startedBy":"lee","startedAt":"` +
 			session.Session.StartedAt + `","endedAt":null,"duration":null,"starter":{"id":"lee","name":"이영희","avatar":null}}}`
 		if string(started) != want {
@@ -56,9 +56,9 @@ func TestCallsAreAnnounced(t *testing.T) {
 		if want := `{"studyId":"go","sessionId":"` + session.Session.ID + `"}`; string(ended) != want {
 			t.Errorf("%s: got  %s\nwant %s", name, ended, want)
 		}
-		for _, told := range elsewhere.Told() {
+		for _, told := range elsewhere.Received() {
 			if strings.HasPrefix(told.Name, "video:") {
-				t.Errorf("%s: somebody in another study is told %s", name, told.Name)
+				t.Errorf("%s: somebody in another study received %s", name, told.Name)
 			}
 		}
 	}

@@ -9,9 +9,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/studycall/studycall/check"
 )
 
-// asyncAPI is what docs/signalling.asyncapi.json promises.
+// asyncAPI is docs/signalling.asyncapi.json.
 type asyncAPI struct {
 	Components struct {
 		Messages map[string]struct {
@@ -22,7 +24,7 @@ type asyncAPI struct {
 	}
 }
 
-// schema is the little of JSON Schema that the document uses.
+// schema is the part of JSON Schema that the document uses.
 type schema struct {
 	Ref        string `json:"$ref"`
 	Type       any
@@ -34,13 +36,13 @@ type schema struct {
 func readAsyncAPI(t *testing.T) asyncAPI {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("..", "docs", "signalling.asyncapi.json"))
-	must(t, err)
+	check.NoError(t, err)
 	var doc asyncAPI
-	must(t, json.Unmarshal(data, &doc))
+	check.NoError(t, json.Unmarshal(data, &doc))
 	return doc
 }
 
-// conforms tells what is wrong with a value, "" if nothing is.
+// conforms returns what is wrong with a value; "" if nothing is.
 func (doc asyncAPI) conforms(value any, s schema, at string) string {
 	if s.Ref != "" {
 		return doc.conforms(value, doc.Components.Schemas[strings.TrimPrefix(s.Ref, "#/components/schemas/")], at)
@@ -88,9 +90,8 @@ func mistyped(types, is, at string) string {
 	return at + " is of type " + is + ", not " + types
 }
 
-// TestTheDocumentSaysWhatGoesOverTheWire: every golden payload is as the AsyncAPI document says, and names neither more nor
-// fewer events than the code.
-func TestTheDocumentSaysWhatGoesOverTheWire(t *testing.T) {
+// Every golden payload matches its schema, and the document names exactly the events of the code.
+func TestTheAsyncAPIDocumentMatchesTheGoldenFiles(t *testing.T) {
 	t.Parallel()
 	doc := readAsyncAPI(t)
 	payloads := map[string]schema{}
@@ -104,7 +105,7 @@ func TestTheDocumentSaysWhatGoesOverTheWire(t *testing.T) {
 		}
 	}
 	source, err := os.ReadFile("events.go")
-	must(t, err)
+	check.NoError(t, err)
 	names := []string{}
 	for _, found := range regexp.MustCompile(`"([a-z:-]+)"`).FindAllStringSubmatch(string(source), -1) {
 		if found[1] != "connected" { // of the plain WebSocket alone
@@ -131,9 +132,9 @@ func TestTheDocumentSaysWhatGoesOverTheWire(t *testing.T) {
 		"screen_share_taken": "error",
 	} {
 		data, err := os.ReadFile(filepath.Join("testdata", file+".json"))
-		must(t, err)
+		check.NoError(t, err)
 		var value any
-		must(t, json.Unmarshal(data, &value))
+		check.NoError(t, json.Unmarshal(data, &value))
 		if wrong := doc.conforms(value, payloads[event], event); wrong != "" {
 			t.Errorf("%s: %s", file, wrong)
 		}

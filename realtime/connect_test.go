@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/studycall/studycall/auth"
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/presence"
 	"github.com/studycall/studycall/realtime"
@@ -15,13 +16,13 @@ import (
 
 const secret = "a secret that both sides know"
 
-// signedIn has people sign in as in production.
+// signedIn configures the sign-in of production.
 func signedIn(t *testing.T, origins string) tune {
 	t.Helper()
 	nextAuth, err := auth.NewNextAuth([]string{secret}, "", time.Now)
-	must(t, err)
+	check.NoError(t, err)
 	listed, err := auth.ParseOrigins(origins)
-	must(t, err)
+	check.NoError(t, err)
 	return func(c *realtime.Config, _ *presence.Settings, _ *commands.Settings) {
 		c.Authenticator, c.Origins = nextAuth, listed
 	}
@@ -30,14 +31,14 @@ func signedIn(t *testing.T, origins string) tune {
 func token(t *testing.T, user string) string {
 	t.Helper()
 	minted, err := auth.Mint(secret, auth.Session{UserID: user}, time.Now(), time.Hour)
-	must(t, err)
+	check.NoError(t, err)
 	return minted
 }
 
-func TestWhoMayConnect(t *testing.T) {
+func TestOnlyAuthenticatedUsersMayConnect(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	n := w.server(signedIn(t, "https://app.example.com"))
+	cluster := newCluster(t)
+	server := cluster.server(signedIn(t, "https://app.example.com"))
 	cookie := func(user string, more ...string) http.Header {
 		h := http.Header{"Cookie": {auth.DefaultCookie + "=" + token(t, user)}}
 		for i := 0; i < len(more); i += 2 {
@@ -49,7 +50,7 @@ func TestWhoMayConnect(t *testing.T) {
 	for name, c := range map[string]struct {
 		auth    authPayload
 		header  http.Header
-		refused string // "" for welcome
+		refused string // the reason; "" if the client is admitted
 	}{
 		"a cookie":                               {nil, cookie("kim"), ""},
 		"a cookie and its user's id":             {authPayload{"userId": "kim"}, cookie("kim"), ""},
@@ -71,10 +72,10 @@ func TestWhoMayConnect(t *testing.T) {
 		"an account that may not be used, token": {authPayload{"userId": "frozen", "token": token(t, "frozen")}, nil, "User status is SUSPENDED"},
 	} {
 		for _, plain := range []bool{false, true} {
-			client, err := realtimetest.Dial(t, n.url, realtimetest.Options{Auth: c.auth, Header: c.header, Plain: plain})
+			client, err := realtimetest.Dial(t, server.url, realtimetest.Options{Auth: c.auth, Header: c.header, Plain: plain})
 			switch {
 			case err == nil && c.refused != "":
-				t.Errorf("%s (plain %t): is let in", name, plain)
+				t.Errorf("%s (plain %t): is admitted", name, plain)
 			case err == nil:
 				client.Drop()
 			case c.refused == "":
@@ -92,10 +93,10 @@ func TestWhoMayConnect(t *testing.T) {
 	}
 }
 
-func TestInDevelopmentANameIsBelievedOnThisMachineAlone(t *testing.T) {
+func TestDevelopmentSignInAcceptsLocalPagesOnly(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	n := w.server(func(c *realtime.Config, _ *presence.Settings, _ *commands.Settings) {
+	cluster := newCluster(t)
+	server := cluster.server(func(c *realtime.Config, _ *presence.Settings, _ *commands.Settings) {
 		c.Authenticator = auth.Dev{}
 	})
 	for name, c := range map[string]struct {
@@ -108,7 +109,7 @@ func TestInDevelopmentANameIsBelievedOnThisMachineAlone(t *testing.T) {
 		"a rebound name":      {http.Header{"Host": {"evil.example"}, "Origin": {"http://evil.example"}}, false},
 	} {
 		for _, plain := range []bool{false, true} {
-			client, err := realtimetest.Dial(t, n.url,
+			client, err := realtimetest.Dial(t, server.url,
 				realtimetest.Options{Auth: map[string]string{"userId": "kim"}, Header: c.header, Plain: plain})
 			if (err == nil) != c.in {
 				t.Errorf("%s (plain %t): %v", name, plain, err)
@@ -120,16 +121,16 @@ func TestInDevelopmentANameIsBelievedOnThisMachineAlone(t *testing.T) {
 	}
 }
 
-func TestErrorsSpeakTheClientsLanguage(t *testing.T) {
+func TestErrorsAreInTheClientsLanguage(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	n := w.server()
+	cluster := newCluster(t)
+	server := cluster.server()
 	for header, want := range map[string]string{
 		"":               `{"ok":false,"code":"NOT_STUDY_MEMBER","message":"스터디 멤버가 아닙니다."}`,
 		"en-US,en;q=0.9": `{"ok":false,"code":"NOT_STUDY_MEMBER","message":"You are not a member of this study."}`,
 	} {
 		for _, plain := range []bool{false, true} {
-			c := realtimetest.Connect(t, n.url, realtimetest.Options{
+			c := realtimetest.Connect(t, server.url, realtimetest.Options{
 				Auth: map[string]string{"userId": "stranger"}, Header: http.Header{"Accept-Language": {header}}, Plain: plain,
 			})
 			if got := string(c.Ask("video:join-room", inRoom)); got != want {

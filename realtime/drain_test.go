@@ -3,18 +3,20 @@ package realtime_test
 import (
 	"testing"
 	"time"
+
+	"github.com/studycall/studycall/check"
 )
 
-// Whoever does not come back after a drain left when it began, however long others take to go.
-func TestADrainIsOfTheMomentAtWhichItBegan(t *testing.T) {
+// A user who does not reconnect after a drain left when the drain began, however long other sockets take to close.
+func TestADrainStampsLeavesWithItsStart(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	n := w.server()
-	kim, lee := n.in("kim"), n.in("lee")
-	lee.Deafen() // its connection is given time to answer the close
+	cluster := newCluster(t)
+	server := cluster.server()
+	kim, lee := server.in("kim"), server.in("lee")
+	lee.Deafen() // its connection does not answer the close
 	began := time.Now()
 	drained := make(chan struct{})
-	go func() { defer close(drained); n.drain() }()
+	go func() { defer close(drained); server.drain() }()
 	if code := kim.Closed(); code != 1012 {
 		t.Errorf("closed with %d", code)
 	}
@@ -26,7 +28,7 @@ func TestADrainIsOfTheMomentAtWhichItBegan(t *testing.T) {
 	}
 	<-drained
 	var least, most time.Time
-	must(t, w.pool.QueryRow(t.Context(), `select min(lost_at), max(lost_at) from connections`).Scan(&least, &most))
+	check.NoError(t, cluster.pool.QueryRow(t.Context(), `select min(lost_at), max(lost_at) from connections`).Scan(&least, &most))
 	between(t, "the first loss", least, began, told)
 	between(t, "the last loss", most, began, told)
 }

@@ -9,11 +9,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/realtime/realtimetest"
 )
 
-// golden compares what was told with testdata/<name>.json: ids of sockets and times are replaced, all else is as it is. With
-// UPDATE_GOLDEN set it writes the file instead: then read what changed, for these files are the contract.
+// golden compares a payload with testdata/<name>.json, after replacing socket ids and times. With UPDATE_GOLDEN set it writes the file
+// instead. Review every change of these files, because clients rely on them.
 func golden(t *testing.T, name string, told json.RawMessage, clients map[string]*realtimetest.Client) {
 	t.Helper()
 	text := string(told)
@@ -29,26 +30,26 @@ func golden(t *testing.T, name string, told json.RawMessage, clients map[string]
 	indented.WriteByte('\n')
 	file := filepath.Join("testdata", name+".json")
 	if os.Getenv("UPDATE_GOLDEN") != "" {
-		must(t, os.WriteFile(file, indented.Bytes(), 0o600))
+		check.NoError(t, os.WriteFile(file, indented.Bytes(), 0o600))
 	}
 	want, err := os.ReadFile(file)
-	must(t, err)
+	check.NoError(t, err)
 	if indented.String() != string(want) {
 		t.Errorf("%s: got\n%swant\n%s", name, indented.String(), want)
 	}
 }
 
-// The whole of a call of two, over both transports: each event has the contract's shape, and what was seen is on record.
+// A whole call of two users, over both transports. Each event has its golden shape, and each change is recorded.
 func TestACallFromTheFirstJoinToTheLastLeave(t *testing.T) {
 	t.Parallel()
 	for _, transport := range []string{"socket.io", "plain"} {
 		t.Run(transport, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			n := w.server()
-			kim, lee := n.as("kim"), n.as("lee")
+			cluster := newCluster(t)
+			server := cluster.server()
+			kim, lee := server.as("kim"), server.as("lee")
 			if transport == "plain" {
-				kim, lee = n.plainAs("kim"), n.plainAs("lee")
+				kim, lee = server.plainAs("kim"), server.plainAs("lee")
 			}
 			who := map[string]*realtimetest.Client{"kim": kim, "lee": lee}
 
@@ -97,23 +98,23 @@ func TestACallFromTheFirstJoinToTheLastLeave(t *testing.T) {
 			golden(t, "user_offline", kim.Expect("presence:user-offline"), who)
 			kim.Must("video:leave-room", `{"roomId":"study-go-main"}`)
 			kim.Must("video:leave-room", `{"roomId":"study-go-main"}`)
-			kim.Expect("video:ended") // kim is still in the study
+			kim.Expect("video:ended") // kim is still in the lobby
 			golden(t, "error", refusedError(kim, "video:offer", `{"to":"nobody","offer":1}`), who)
-			if told := kim.Told(); len(told) > 0 {
-				t.Errorf("kim was told more: %v", told)
+			if told := kim.Received(); len(told) > 0 {
+				t.Errorf("kim received more: %v", told)
 			}
 
-			w.happened("SessionStarted kim", "ParticipantJoined kim", "AudioMuted kim", "ParticipantJoined lee", "AudioMuted lee",
+			cluster.happened("SessionStarted kim", "ParticipantJoined kim", "AudioMuted kim", "ParticipantJoined lee", "AudioMuted lee",
 				"VideoTurnedOff lee", "ScreenShareStarted lee", "ScreenShareStopped lee", "ParticipantLeft lee left",
 				"ParticipantLeft kim left", "SessionEnded everyoneLeft")
-			if n := w.count(`select count(*) from connections`); n != 0 {
-				t.Errorf("%d leases are left", n)
+			if count := cluster.count(`select count(*) from connections`); count != 0 {
+				t.Errorf("%d leases are left", count)
 			}
 		})
 	}
 }
 
-// refusedError is the error event of something that is refused.
+// refusedError returns the error event of a refused message.
 func refusedError(c *realtimetest.Client, event, data string) json.RawMessage {
 	c.Emit(event, data)
 	return c.Expect("error")

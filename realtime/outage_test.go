@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/migrations"
@@ -16,22 +17,22 @@ import (
 	"github.com/studycall/studycall/realtime"
 )
 
-// While the database is away, what peers send each other keeps flowing. What was toggled and left in the meantime is recorded
-// when it is back, in order, with its true time; and nobody who is there, or comes back in time, has left.
-func TestTheDatabaseIsAwayDuringACall(t *testing.T) {
+// During an outage messages between peers are still relayed. Toggles and leaves are recorded afterwards, in order, with the times at which
+// they happened. No user who stays, or reconnects in time, has left.
+func TestACallGoesOnDuringADatabaseOutage(t *testing.T) {
 	t.Parallel()
 	for name, pause := range map[string]time.Duration{"stopped for 20 s": 2 * time.Second, "crashed": 50 * time.Millisecond} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w, database := stoppableWorld(t, "fsync=on", "full_page_writes=on")
-			n := w.server(graceOf(brief))
-			kim, lee, park, choi := n.in("kim"), n.in("lee"), n.in("park"), n.in("choi")
+			cluster, database := stoppableCluster(t, "fsync=on", "full_page_writes=on")
+			server := cluster.server(graceOf(brief))
+			kim, lee, park, choi := server.in("kim"), server.in("lee"), server.in("park"), server.in("choi")
 
 			away := database.stop
 			if name == "crashed" {
 				away = database.crash
 			}
-			must(t, away(t.Context()))
+			check.NoError(t, away(t.Context()))
 			var toggled []span
 			var acks []int
 			for i := range 10 {
@@ -42,7 +43,7 @@ func TestTheDatabaseIsAwayDuringACall(t *testing.T) {
 				toggling := time.Now()
 				acks = append(acks, kim.Begin("video:toggle-audio", fmt.Sprintf(`{"roomId":"study-go-main","isMuted":%t}`, i%2 == 0)))
 				if got, want := string(lee.Expect("video:peer-audio-changed")), fmt.Sprintf(`{"socketId":%q,"userId":"kim","isMuted":%t}`, kim.ID, i%2 == 0); got != want {
-					t.Errorf("lee was told %s, want %s", got, want)
+					t.Errorf("lee received %s, want %s", got, want)
 				}
 				toggled = append(toggled, span{toggling, time.Now()})
 				<-time.After(pause)
@@ -53,12 +54,12 @@ func TestTheDatabaseIsAwayDuringACall(t *testing.T) {
 			broke := breaks(choi)
 			lee.Expect("video:user-left")
 			lost := span{broke, time.Now()}
-			newcomer := n.as("lee") // the account is known from a moment ago
+			newcomer := server.as("lee") // the account is cached
 			if code := newcomer.Refused("video:join-room", inRoom); code != "SERVICE_UNAVAILABLE" {
 				t.Errorf("a join is refused with %s", code)
 			}
-			must(t, database.start(t.Context()))
-			w.pool.Reset() // the test's own connections are dead too
+			check.NoError(t, database.start(t.Context()))
+			cluster.pool.Reset() // the connections of the test's pool broke too
 			for _, ack := range acks {
 				if got := string(kim.Answer(ack)); got != `{"ok":true}` {
 					t.Errorf("a toggle is answered with %s", got)
@@ -68,21 +69,21 @@ func TestTheDatabaseIsAwayDuringACall(t *testing.T) {
 				t.Errorf("the leave is answered with %s", got)
 			}
 			newcomer.Must("video:join-room", inRoom)
-			w.happenedSince(5, toggled, left, lost)
+			cluster.happenedSince(5, toggled, left, lost)
 		})
 	}
 }
 
-// span is between the moment at which the test caused something and the one at which it saw it.
+// span is the time between a cause in the test and its observation.
 type span struct{ caused, seen time.Time }
 
-// happenedSince wants the log to go on as the outage did.
-func (w *world) happenedSince(known int, toggled []span, left, lost span) {
-	t := w.t
+// happenedSince checks the events of the outage.
+func (c *cluster) happenedSince(known int, toggled []span, left, lost span) {
+	t := c.t
 	t.Helper()
 	var events []domain.Event
-	w.eventually("all is recorded", func() bool {
-		events = w.recorded()
+	check.Eventually(t, "all toggles and leaves are recorded", func() bool {
+		events = c.recorded()
 		return len(events) >= known+len(toggled)+2
 	})
 	var toggles int
@@ -112,11 +113,11 @@ func (w *world) happenedSince(known int, toggled []span, left, lost span) {
 	}
 }
 
-// database is a Postgres of the test's own.
+// database is a Postgres server that the test may stop.
 type database struct{ stop, crash, start func(context.Context) error }
 
-// stoppableWorld is a world on such a one.
-func stoppableWorld(t *testing.T, options ...string) (*world, database) {
+// stoppableCluster makes a cluster on such a server.
+func stoppableCluster(t *testing.T, options ...string) (*cluster, database) {
 	t.Helper()
 	cluster := postgrestest.Cluster(t, options...)
 	d := database{
@@ -125,27 +126,27 @@ func stoppableWorld(t *testing.T, options ...string) (*world, database) {
 		start: cluster.Start,
 	}
 	pool, err := postgres.Connect(t.Context(), cluster.URL())
-	must(t, err)
+	check.NoError(t, err)
 	_, err = postgres.Migrate(t.Context(), pool, migrations.Files)
-	must(t, err)
+	check.NoError(t, err)
 	pool.Close()
-	return newWorldOn(t, cluster.URL()), d
+	return newClusterOn(t, cluster.URL()), d
 }
 
-// More toggles than may wait for the database: the one that is too many is refused and taken back, and its sender cut off with
-// a code that says to come back. All before it are recorded.
-func TestMoreThanMayWaitForTheDatabase(t *testing.T) {
+// When the queue is full, the next toggle is refused and reverted, and its socket is closed with a code that lets the client reconnect. All
+// earlier toggles are recorded.
+func TestAFullQueueRefusesAToggleAndClosesTheSocket(t *testing.T) {
 	t.Parallel()
-	w, database := stoppableWorld(t)
-	n := w.server(func(c *realtime.Config, _ *presence.Settings, _ *commands.Settings) { c.Rates = realtime.Rates{} })
-	kim, lee := n.in("kim"), n.in("lee")
-	must(t, database.stop(t.Context()))
-	const most = 1000 // that may wait
+	cluster, database := stoppableCluster(t)
+	server := cluster.server(func(c *realtime.Config, _ *presence.Settings, _ *commands.Settings) { c.Rates = realtime.Rates{} })
+	kim, lee := server.in("kim"), server.in("lee")
+	check.NoError(t, database.stop(t.Context()))
+	const most = 1000 // recording.participantLimit
 	for i := range most + 1 {
 		kim.Emit("video:toggle-audio", fmt.Sprintf(`{"roomId":"study-go-main","isMuted":%t}`, i%2 == 0))
 	}
 	if got := string(kim.Expect("error")); !strings.Contains(got, `"SERVICE_UNAVAILABLE"`) {
-		t.Errorf("kim was told %s", got)
+		t.Errorf("kim received %s", got)
 	}
 	if code := kim.Closed(); code != 1011 {
 		t.Errorf("closed with %d", code)
@@ -154,18 +155,20 @@ func TestMoreThanMayWaitForTheDatabase(t *testing.T) {
 	for range most {
 		lee.Expect("video:peer-audio-changed")
 	}
-	for _, want := range []string{"true", "false"} { // the last one, and that it is taken back
+	for _, want := range []string{"true", "false"} { // the refused toggle and its revert
 		if got := string(lee.Expect("video:peer-audio-changed")); got != fmt.Sprintf(`{"socketId":%q,"userId":"kim","isMuted":%s}`, kim.ID, want) {
-			t.Errorf("lee was told %s", got)
+			t.Errorf("lee received %s", got)
 		}
 	}
-	must(t, database.start(t.Context()))
-	w.pool.Reset() // the test's own connections are dead too
-	recorded := func() int { return w.count(`select count(*) from events where type in ('AudioMuted', 'AudioUnmuted')`) }
-	for known := recorded(); known < most; known = recorded() {
-		w.eventually(fmt.Sprintf("more than %d of them are recorded", known), func() bool { return recorded() > known })
+	check.NoError(t, database.start(t.Context()))
+	cluster.pool.Reset() // the connections of the test's pool broke too
+	recorded := func() int {
+		return cluster.count(`select count(*) from events where type in ('AudioMuted', 'AudioUnmuted')`)
 	}
-	n.in("kim").Must("video:leave-room", theRoom)
+	for known := recorded(); known < most; known = recorded() {
+		check.Eventually(t, fmt.Sprintf("more than %d toggles are recorded", known), func() bool { return recorded() > known })
+	}
+	server.in("kim").Must("video:leave-room", theRoom)
 	if got := recorded(); got != most {
 		t.Errorf("%d toggles are recorded, not %d", got, most)
 	}

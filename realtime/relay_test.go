@@ -6,16 +6,17 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/realtime/realtimetest"
 )
 
-// What is relayed arrives byte for byte, however it is written.
+// Relayed content arrives byte for byte, however it is formatted.
 func TestRelayIsByteForByte(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	n := w.server()
-	kim, lee := n.in("kim"), n.in("lee")
-	plain := n.plainAs("park")
+	cluster := newCluster(t)
+	server := cluster.server()
+	kim, lee := server.in("kim"), server.in("lee")
+	plain := server.plainAs("park")
 	plain.Must("video:join-room", inRoom)
 	for _, content := range []string{
 		`null`, `""`, `0`, `1e400`, `12345678901234567890`, `[ 1 , {"a" : null} ]`, `{"sdp":"\u003c\/\ud83e\udd8a"}`, `"한국어 🦊 <&>"`,
@@ -34,16 +35,16 @@ func TestRelayIsByteForByte(t *testing.T) {
 	}
 	kim.Emit("video:ice-candidate", fmt.Sprintf(`{"to":%q}`, lee.ID))
 	if got, want := string(lee.Expect("video:ice-candidate")), fmt.Sprintf(`{"from":%q}`, kim.ID); got != want {
-		t.Errorf("nothing arrives as %s, want %s", got, want)
+		t.Errorf("an absent field arrives as %s, want %s", got, want)
 	}
 }
 
-func TestRelayGoesOnlyToWhoeverIsInARoomWithTheSender(t *testing.T) {
+func TestARelayReachesOnlySocketsInARoomOfTheSender(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	n := w.server()
-	kim, lee, outside := n.in("kim"), n.in("lee"), n.as("park")
-	other := n.as("choi")
+	cluster := newCluster(t)
+	server := cluster.server()
+	kim, lee, outside := server.in("kim"), server.in("lee"), server.as("park")
+	other := server.as("choi")
 	other.Must("video:join-room", `{"studyId":"rust","roomId":"study-rust-main"}`)
 	for what, data := range map[string]string{
 		"nobody":                  `{"to":"nobody","offer":1}`,
@@ -63,22 +64,22 @@ func TestRelayGoesOnlyToWhoeverIsInARoomWithTheSender(t *testing.T) {
 		}
 	}
 	if code := outside.Refused("video:offer", `{"to":"`+lee.ID+`","offer":1}`); code != "INVALID_REQUEST" {
-		t.Errorf("from outside: %s", code)
+		t.Errorf("from a socket outside the room: %s", code)
 	}
 	for name, c := range map[string]*realtimetest.Client{"lee": lee, "outside": outside, "other": other} {
-		for _, e := range c.Told() {
+		for _, e := range c.Received() {
 			if strings.HasPrefix(e.Name, "video:offer") {
-				t.Errorf("%s was told %v", name, e)
+				t.Errorf("%s received %v", name, e)
 			}
 		}
 	}
 }
 
-func TestMessagesThatCannotBeUnderstood(t *testing.T) {
+func TestMalformedMessagesAreRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	n := w.server()
-	kim, lee := n.in("kim"), n.in("lee")
+	cluster := newCluster(t)
+	server := cluster.server()
+	kim, lee := server.in("kim"), server.in("lee")
 	for event, all := range map[string][]string{
 		"video:join-room": {``, `null`, `{}`, `[]`, `{"studyId":"go"}`, `{"studyId":"go","roomId":"study-rust-main"}`,
 			`{"studyId":"","roomId":"study--main"}`, `{"studyId":"a\u0000b","roomId":"study-a\u0000b-main"}`, `{"studyId":7,"roomId":"study-7-main"}`,
@@ -103,19 +104,19 @@ func TestMessagesThatCannotBeUnderstood(t *testing.T) {
 			t.Errorf("%s in a room that kim is not in: %s", event, code)
 		}
 	}
-	if code := n.as("stranger").Refused("video:join-room", inRoom); code != "NOT_STUDY_MEMBER" {
+	if code := server.as("stranger").Refused("video:join-room", inRoom); code != "NOT_STUDY_MEMBER" {
 		t.Errorf("a stranger joins: %s", code)
 	}
-	if code := n.as("stranger").Refused("presence:join-study", `{"studyId":"go"}`); code != "NOT_STUDY_MEMBER" {
-		t.Errorf("a stranger asks who is there: %s", code)
+	if code := server.as("stranger").Refused("presence:join-study", `{"studyId":"go"}`); code != "NOT_STUDY_MEMBER" {
+		t.Errorf("a stranger joins the lobby: %s", code)
 	}
 	var ack struct{ Code string }
-	must(t, json.Unmarshal(kim.Ask("some:other-event", `{}`), &ack))
+	check.NoError(t, json.Unmarshal(kim.Ask("some:other-event", `{}`), &ack))
 	if ack.Code != "INVALID_REQUEST" {
 		t.Errorf("an unknown event: %+v", ack)
 	}
-	if told := lee.Told(); len(told) > 0 {
-		t.Errorf("lee was told %v", told)
+	if told := lee.Received(); len(told) > 0 {
+		t.Errorf("lee received %v", told)
 	}
-	w.happened("SessionStarted kim", "ParticipantJoined kim", "ParticipantJoined lee")
+	cluster.happened("SessionStarted kim", "ParticipantJoined kim", "ParticipantJoined lee")
 }

@@ -9,50 +9,50 @@ import (
 	"github.com/studycall/studycall/realtime"
 )
 
-// What one of a user's sockets toggles is told of each: of how many, is bounded.
-func TestOneUserHasAFewSocketsInARoomAtMost(t *testing.T) {
+// A toggle is published for each socket of the user, so the number of sockets is limited.
+func TestTheSocketsOfAUserInARoomAreLimited(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	n := w.server()
+	cluster := newCluster(t)
+	server := cluster.server()
 	for range 20 {
-		n.in("kim")
+		server.in("kim")
 	}
-	if code := n.as("kim").Refused("video:join-room", inRoom); code != "RATE_LIMITED" {
+	if code := server.as("kim").Refused("video:join-room", inRoom); code != "RATE_LIMITED" {
 		t.Errorf("the 21st is refused with %s", code)
 	}
-	n.in("lee")
-	w.happened("SessionStarted kim", "ParticipantJoined kim", "ParticipantJoined lee")
-	if held := w.held(); held != 21 {
-		t.Errorf("%d leases are there, want 21", held)
+	server.in("lee")
+	cluster.happened("SessionStarted kim", "ParticipantJoined kim", "ParticipantJoined lee")
+	if held := cluster.held(); held != 21 {
+		t.Errorf("%d leases, want 21", held)
 	}
 }
 
-// Who has left over REST and joins by the socket that stayed is on record as in the call, however soon that is.
-func TestAJoinRightAfterALeaveOverREST(t *testing.T) {
+// A user leaves over REST and joins again at once by the socket that stayed connected. The join is recorded.
+func TestAJoinRightAfterALeaveOverRESTIsRecorded(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	n := w.server(func(c *realtime.Config, _ *presence.Settings, _ *commands.Settings) {
-		c.RecheckInterval = time.Hour // nobody else notices the leave
+	cluster := newCluster(t)
+	server := cluster.server(func(c *realtime.Config, _ *presence.Settings, _ *commands.Settings) {
+		c.RecheckInterval = time.Hour // the server does not notice the leave by itself
 	})
-	kim, park := n.in("kim"), n.in("park")
-	kim.Told()
-	n.leaves("park")
+	kim, park := server.in("kim"), server.in("park")
+	kim.Received()
+	server.leaves("park")
 
 	park.Must("video:join-room", inRoom)
 
 	kim.Expect("video:user-left")
 	kim.Expect("video:user-joined")
-	w.happened("SessionStarted kim", "ParticipantJoined kim", "ParticipantJoined park", "ParticipantLeft park left",
+	cluster.happened("SessionStarted kim", "ParticipantJoined kim", "ParticipantJoined park", "ParticipantLeft park left",
 		"ParticipantJoined park")
-	if held := w.held(); held != 2 {
-		t.Errorf("%d leases are there, want 2", held)
+	if held := cluster.held(); held != 2 {
+		t.Errorf("%d leases, want 2", held)
 	}
-	// And who is in the room as well as on record is only told who else is.
-	kim.Told()
+	// A socket that is in the room, whose user is in the call, only gets the state.
+	kim.Received()
 	park.Must("video:join-room", inRoom)
 	kim.Emit("video:ice-candidate", `{"to":"`+park.ID+`","candidate":1}`)
 	park.Expect("video:ice-candidate")
-	for _, e := range kim.Told() {
-		t.Errorf("kim was told %s %s", e.Name, e.Data)
+	for _, e := range kim.Received() {
+		t.Errorf("kim received %s %s", e.Name, e.Data)
 	}
 }

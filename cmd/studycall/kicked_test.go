@@ -62,7 +62,7 @@ func enter(t *testing.T, address, user string) *connectedMember {
 func (in *connectedMember) update(t *testing.T, client *http.Client, address string) bool {
 	t.Helper()
 	since := time.Since(in.kicked)
-	for _, message := range in.socket.Told() {
+	for _, message := range in.socket.Received() {
 		if message.Name == "error" && strings.Contains(string(message.Data), "NOT_STUDY_MEMBER") {
 			in.room = since
 		}

@@ -191,7 +191,7 @@ func (c *Client) Expect(name string) json.RawMessage {
 
 // Told takes away and gives what the client was told until now, or until it was closed: all that comes before the answer to
 // a message that does nothing.
-func (c *Client) Told() []Event {
+func (c *Client) Received() []Event {
 	c.tb.Helper()
 	ack := c.Begin("is that all?", "")
 	c.await("the end of what it was told", func() bool { return c.acks[ack] != nil || c.closed != nil })

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/studycall/studycall/auth"
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
@@ -34,7 +35,7 @@ const (
 	room  = "study-go-main"
 	// inRoom is the data of join-room and leave-room.
 	inRoom = `{"studyId":"go","roomId":"study-go-main"}`
-	// grace lapses in no test; brief is for tests that wait for it, and inTime for those in which some are back before.
+	// grace lapses in no test. brief is for tests that wait until it lapses, inTime for tests that reconnect before it lapses.
 	grace  = time.Hour
 	brief  = 500 * time.Millisecond
 	inTime = 5 * time.Second
@@ -43,52 +44,45 @@ const (
 	patience = realtimetest.Patience
 )
 
-// world is a database with two studies, "go" and "rust", whose members are kim, lee, park and choi, and u0 to u39; and a
-// user who is a stranger to both.
-type world struct {
+// cluster is a database, and the servers that a test starts on it. There are two studies, "go" and "rust", with the members kim, lee, park,
+// choi, and u0 to u39. The user stranger is a member of neither.
+type cluster struct {
 	t    *testing.T
 	url  string
 	pool *pgxpool.Pool
 }
 
-func newWorld(t *testing.T) *world {
+func newCluster(t *testing.T) *cluster {
 	t.Helper()
-	return newWorldOn(t, postgrestest.NewURL(t))
+	return newClusterOn(t, postgrestest.NewURL(t))
 }
 
-func newWorldOn(t *testing.T, url string) *world {
+func newClusterOn(t *testing.T, url string) *cluster {
 	t.Helper()
 	pool, err := postgres.Connect(t.Context(), url, postgres.WithMaxConns(4))
-	must(t, err)
+	check.NoError(t, err)
 	t.Cleanup(pool.Close)
-	w := &world{t, url, pool}
-	w.exec(`insert into studies (id, name) values ('go', 'Go'), ('rust', 'Rust')`)
-	w.exec(`insert into users (id, name, email, avatar, status)
+	cluster := &cluster{t, url, pool}
+	cluster.exec(`insert into studies (id, name) values ('go', 'Go'), ('rust', 'Rust')`)
+	cluster.exec(`insert into users (id, name, email, avatar, status)
 		values ('kim', '김철수 🦊', 'kim@example.com', 'https://example.com/kim.png', 'ACTIVE'), ('lee', '이영희', 'lee@example.com', null, 'ACTIVE'),
 			('park', '박민수', 'park@example.com', null, 'ACTIVE'), ('choi', '최지우', 'choi@example.com', null, 'ACTIVE'),
 			('stranger', '정수빈', 'jung@example.com', null, 'ACTIVE'), ('frozen', '한겨울', 'han@example.com', null, 'SUSPENDED')`)
-	w.exec(`insert into users (id, name, email) select 'u' || n, 'User ' || n, 'u' || n || '@example.com' from generate_series(0, 39) n`)
-	w.exec(`insert into study_members (study_id, user_id, role, status)
+	cluster.exec(`insert into users (id, name, email) select 'u' || n, 'User ' || n, 'u' || n || '@example.com' from generate_series(0, 39) n`)
+	cluster.exec(`insert into study_members (study_id, user_id, role, status)
 		select s.id, u.id, 'MEMBER', 'ACTIVE' from studies s, users u where u.id not in ('stranger', 'frozen')`)
-	return w
+	return cluster
 }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
+func (c *cluster) exec(sql string) {
+	c.t.Helper()
+	_, err := c.pool.Exec(c.t.Context(), sql)
+	check.NoError(c.t, err)
 }
 
-func (w *world) exec(sql string) {
-	w.t.Helper()
-	_, err := w.pool.Exec(w.t.Context(), sql)
-	must(w.t, err)
-}
-
-// node is one server, with all that it stands on.
-type node struct {
-	world    *world
+// server is one server with its parts.
+type server struct {
+	cluster  *cluster
 	id       string
 	live     *realtime.Server
 	feeds    *feed.Feeds
@@ -98,33 +92,33 @@ type node struct {
 	store    *eventstore.Store
 	http     *httptest.Server
 	url      string
-	stop     func() // ends what runs
-	end      func() // lets go of everything, however the server was stopped
+	stop     func() // ends Run
+	end      func() // closes everything
 }
 
-// tune changes how a server is made.
+// tune changes the configuration of a server.
 type tune func(*realtime.Config, *presence.Settings, *commands.Settings)
 
-// graceOf has a server give people another grace.
+// graceOf sets the grace time.
 func graceOf(d time.Duration) tune {
 	return func(_ *realtime.Config, p *presence.Settings, _ *commands.Settings) { p.Grace = d }
 }
 
-// server starts a server on the database. It ends with the test.
-func (w *world) server(tunes ...tune) *node {
-	w.t.Helper()
-	t := w.t
-	pool, err := postgres.Connect(t.Context(), w.url, postgres.WithMaxConns(16))
-	must(t, err)
+// server starts a server, which ends with the test.
+func (c *cluster) server(tunes ...tune) *server {
+	c.t.Helper()
+	t := c.t
+	pool, err := postgres.Connect(t.Context(), c.url, postgres.WithMaxConns(16))
+	check.NoError(t, err)
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	store, err := eventstore.Open(t.Context(), pool, log)
-	must(t, err)
+	check.NoError(t, err)
 	all := []projections.Projection{projections.Sessions{}}
-	must(t, projections.NewRebuilder(pool, store, log, func(int64, int64) {}).Prepare(t.Context(), all...))
+	check.NoError(t, projections.NewRebuilder(pool, store, log, func(int64, int64) {}).Prepare(t.Context(), all...))
 	cached := membership.DefaultCacheSettings(log)
 	cached.Fresh = 100 * time.Millisecond
 	members, err := membership.NewCached(membership.NewTables(pool), cached)
-	must(t, err)
+	check.NoError(t, err)
 	access := membership.NewAccess(members)
 	rules := commands.DefaultSettings()
 	settings := presence.Settings{
@@ -137,124 +131,123 @@ func (w *world) server(tunes ...tune) *node {
 	for _, change := range tunes {
 		change(&config, &settings, &rules)
 	}
-	n := &node{world: w, id: settings.ServerID, pool: pool, store: store}
-	n.commands, err = commands.New(store, access, rules, rand.Text)
-	must(t, err)
+	server := &server{cluster: c, id: settings.ServerID, pool: pool, store: store}
+	server.commands, err = commands.New(store, access, rules, rand.Text)
+	check.NoError(t, err)
 	sessions := projections.NewSessionQueries(pool, store)
 	sessions.FreshWithin = time.Minute
-	n.present = presence.New(pool, n.commands, sessions, settings, log)
-	config.Commands, config.Calls, config.Presence = n.commands, sessions, n.present
-	n.live = realtime.New(config)
-	n.feeds = feed.New(feed.Config{Log: store, Observe: n.live.Observe, Logger: log})
+	server.present = presence.New(pool, server.commands, sessions, settings, log)
+	config.Commands, config.Calls, config.Presence = server.commands, sessions, server.present
+	server.live = realtime.New(config)
+	server.feeds = feed.New(feed.Config{Log: store, Observe: server.live.Observe, Logger: log})
 	edge := httpapi.New(httpapi.Config{Authenticator: config.Authenticator, Security: httpapi.Security{Origins: config.Origins}, Now: config.Now, Log: log})
-	edge.Open(httpapi.Services{Access: access, Sockets: n.live, Feeds: n.feeds})
-	n.http = httptest.NewServer(edge)
-	n.url = n.http.URL
+	edge.Open(httpapi.Services{Access: access, Sockets: server.live, Feeds: server.feeds})
+	server.http = httptest.NewServer(edge)
+	server.url = server.http.URL
 
 	running, stop := context.WithCancel(context.Background())
 	var loops sync.WaitGroup
-	loops.Go(func() { n.live.Run(running) })
-	loops.Go(func() { n.feeds.Run(running) })
+	loops.Go(func() { server.live.Run(running) })
+	loops.Go(func() { server.feeds.Run(running) })
 	loops.Go(func() {
 		if err := projections.NewRunner(store, log, all...).Run(running); err != nil && running.Err() == nil {
 			t.Errorf("the projections ended with %v", err)
 		}
 	})
-	n.stop = sync.OnceFunc(func() { stop(); loops.Wait() })
-	n.end = sync.OnceFunc(n.letGo)
-	t.Cleanup(n.end)
-	return n
+	server.stop = sync.OnceFunc(func() { stop(); loops.Wait() })
+	server.end = sync.OnceFunc(server.close)
+	t.Cleanup(server.end)
+	return server
 }
 
-func (n *node) letGo() {
-	n.stop()
+func (s *server) close() {
+	s.stop()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	_ = n.live.Close(ctx) // of a killed server, the database is gone
-	_ = n.feeds.Close(ctx)
-	n.http.Close()
-	n.store.Close()
-	n.pool.Close()
+	_ = s.live.Close(ctx) // fails for a killed server, whose pool is closed
+	_ = s.feeds.Close(ctx)
+	s.http.Close()
+	s.store.Close()
+	s.pool.Close()
 }
 
-// kill has the server vanish, once it has said that it lives after all that was done: nothing that it would do about it reaches
-// the database.
-func (n *node) kill() {
-	n.world.t.Helper()
+// kill ends a server as SIGKILL does: after its next heartbeat nothing that it does reaches the database.
+func (s *server) kill() {
+	s.cluster.t.Helper()
 	since := time.Now()
-	n.world.eventually("the server says that it lives", func() bool { return n.said().After(since) })
-	n.stop()
-	n.pool.Close()
-	n.end()
+	check.Eventually(s.cluster.t, "the server has written a heartbeat", func() bool { return s.lastBeat().After(since) })
+	s.stop()
+	s.pool.Close()
+	s.end()
 }
 
-// said is when the server last said that it lives.
-func (n *node) said() (at time.Time) {
-	n.world.t.Helper()
-	must(n.world.t, n.world.pool.QueryRow(n.world.t.Context(), `select said_at from servers where server_id = $1`, n.id).Scan(&at))
+// lastBeat returns the business time of the server's latest heartbeat.
+func (s *server) lastBeat() (at time.Time) {
+	s.cluster.t.Helper()
+	check.NoError(s.cluster.t, s.cluster.pool.QueryRow(s.cluster.t.Context(), `select said_at from servers where server_id = $1`, s.id).Scan(&at))
 	return at
 }
 
-// outlastGrace has a killed server be silent for longer than any grace.
-func (n *node) outlastGrace() {
-	n.world.t.Helper()
-	n.world.exec(`update servers set last_seen = last_seen - interval '1 day' where server_id = '` + n.id + `'`)
+// outlastGrace makes a killed server silent for longer than any grace time.
+func (s *server) outlastGrace() {
+	s.cluster.t.Helper()
+	s.cluster.exec(`update servers set last_seen = last_seen - interval '1 day' where server_id = '` + s.id + `'`)
 }
 
-// drain is what SIGTERM does.
-func (n *node) drain() {
-	n.world.t.Helper()
+// drain ends a server as SIGTERM does.
+func (s *server) drain() {
+	s.cluster.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	must(n.world.t, n.live.Drain(ctx))
-	n.stop()
-	must(n.world.t, n.live.Close(ctx))
+	check.NoError(s.cluster.t, s.live.Drain(ctx))
+	s.stop()
+	check.NoError(s.cluster.t, s.live.Close(ctx))
 }
 
 // as connects a user.
-func (n *node) as(user string) *realtimetest.Client {
-	n.world.t.Helper()
-	return realtimetest.Connect(n.world.t, n.url, realtimetest.Options{Auth: map[string]string{"userId": user}})
+func (s *server) as(user string) *realtimetest.Client {
+	s.cluster.t.Helper()
+	return realtimetest.Connect(s.cluster.t, s.url, realtimetest.Options{Auth: map[string]string{"userId": user}})
 }
 
 // plainAs connects a user over the plain WebSocket.
-func (n *node) plainAs(user string) *realtimetest.Client {
-	n.world.t.Helper()
-	return realtimetest.Connect(n.world.t, n.url, realtimetest.Options{Auth: map[string]string{"userId": user}, Plain: true})
+func (s *server) plainAs(user string) *realtimetest.Client {
+	s.cluster.t.Helper()
+	return realtimetest.Connect(s.cluster.t, s.url, realtimetest.Options{Auth: map[string]string{"userId": user}, Plain: true})
 }
 
 // in connects a user and joins the room.
-func (n *node) in(user string) *realtimetest.Client {
-	n.world.t.Helper()
-	c := n.as(user)
+func (s *server) in(user string) *realtimetest.Client {
+	s.cluster.t.Helper()
+	c := s.as(user)
 	c.Must("video:join-room", inRoom)
 	c.Expect("video:room-state")
 	return c
 }
 
-// events is the study's log, each event as "Type user detail".
-func (w *world) events() []string {
-	w.t.Helper()
+// events returns the study's log, each event as "Type user detail".
+func (c *cluster) events() []string {
+	c.t.Helper()
 	var told []string
-	for _, e := range w.recorded() {
+	for _, e := range c.recorded() {
 		told = append(told, describe(e))
 	}
 	return told
 }
 
-// recorded is the log of the study "go", in order.
-func (w *world) recorded() []domain.Event {
-	w.t.Helper()
+// recorded returns the log of the study "go", in order.
+func (c *cluster) recorded() []domain.Event {
+	c.t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	store, err := eventstore.Open(w.t.Context(), w.pool, log)
-	must(w.t, err)
+	store, err := eventstore.Open(c.t.Context(), c.pool, log)
+	check.NoError(c.t, err)
 	defer store.Close()
-	recorded, err := store.ReadStreamPage(w.t.Context(), eventstore.Stream(study), 0, 10_000)
-	must(w.t, err)
+	recorded, err := store.ReadStreamPage(c.t.Context(), eventstore.Stream(study), 0, 10_000)
+	check.NoError(c.t, err)
 	events := make([]domain.Event, len(recorded))
 	for i, r := range recorded {
 		events[i], err = r.Event()
-		must(w.t, err)
+		check.NoError(c.t, err)
 	}
 	return events
 }
@@ -287,34 +280,22 @@ func describe(e domain.Event) string {
 }
 
 // happened waits until the study's log is these events.
-func (w *world) happened(want ...string) {
-	w.t.Helper()
+func (c *cluster) happened(want ...string) {
+	c.t.Helper()
 	var got []string
-	w.eventually("the log is as it should be", func() bool {
-		got = w.events()
+	check.Eventually(c.t, "the log has the expected number of events", func() bool {
+		got = c.events()
 		return len(got) >= len(want)
 	})
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
-		w.t.Errorf("the log is\n  %s\nand should be\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
+		c.t.Errorf("the log is\n  %s\nand should be\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
 	}
 }
 
-// eventually waits for a condition, which it looks at every few milliseconds.
-func (w *world) eventually(what string, holds func() bool) {
-	w.t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(patience); !holds(); <-tick.C {
-		if time.Now().After(deadline) {
-			w.t.Fatalf("waited in vain until %s", what)
-		}
-	}
-}
-
-// count is a query's number.
-func (w *world) count(sql string) (n int) {
-	w.t.Helper()
-	must(w.t, w.pool.QueryRow(w.t.Context(), sql).Scan(&n))
+// count runs a query that returns a number.
+func (c *cluster) count(sql string) (n int) {
+	c.t.Helper()
+	check.NoError(c.t, c.pool.QueryRow(c.t.Context(), sql).Scan(&n))
 	return n
 }
 
