@@ -50,6 +50,7 @@ type cluster struct {
 	t    *testing.T
 	url  string
 	pool *pgxpool.Pool
+	log  *eventstore.Store // opened by recorded
 }
 
 func newCluster(t *testing.T) *cluster {
@@ -62,7 +63,7 @@ func newClusterOn(t *testing.T, url string) *cluster {
 	pool, err := postgres.Connect(t.Context(), url, postgres.WithMaxConns(4))
 	check.NoError(t, err)
 	t.Cleanup(pool.Close)
-	cluster := &cluster{t, url, pool}
+	cluster := &cluster{t: t, url: url, pool: pool}
 	cluster.exec(`insert into studies (id, name) values ('go', 'Go'), ('rust', 'Rust')`)
 	cluster.exec(`insert into users (id, name, email, avatar, status)
 		values ('kim', '김철수 🦊', 'kim@example.com', 'https://example.com/kim.png', 'ACTIVE'), ('lee', '이영희', 'lee@example.com', null, 'ACTIVE'),
@@ -228,21 +229,23 @@ func (s *server) in(user string) *realtimetest.Client {
 // events returns the study's log, each event as "Type user detail".
 func (c *cluster) events() []string {
 	c.t.Helper()
-	var told []string
+	var events []string
 	for _, e := range c.recorded() {
-		told = append(told, describe(e))
+		events = append(events, describe(e))
 	}
-	return told
+	return events
 }
 
 // recorded returns the log of the study "go", in order.
 func (c *cluster) recorded() []domain.Event {
 	c.t.Helper()
-	log := slog.New(slog.DiscardHandler)
-	store, err := eventstore.Open(c.t.Context(), c.pool, log)
-	check.NoError(c.t, err)
-	defer store.Close()
-	recorded, err := store.ReadStreamPage(c.t.Context(), eventstore.Stream(study), 0, 10_000)
+	if c.log == nil {
+		store, err := eventstore.Open(c.t.Context(), c.pool, slog.New(slog.DiscardHandler))
+		check.NoError(c.t, err)
+		c.t.Cleanup(store.Close)
+		c.log = store
+	}
+	recorded, err := c.log.ReadStreamPage(c.t.Context(), eventstore.Stream(study), 0, 10_000)
 	check.NoError(c.t, err)
 	events := make([]domain.Event, len(recorded))
 	for i, r := range recorded {
