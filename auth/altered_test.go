@@ -17,9 +17,9 @@ func refused(t *testing.T, n *auth.NextAuth, what, token string) {
 	}
 }
 
-// TestAlteredInAnyOneByte changes each byte of each valid token in several ways: one bit, so that the last character of a
+// TestATokenAlteredInOneByteIsRefused changes each byte of each valid token in several ways: one bit, so that the last character of a
 // part differs in a bit that base64 does not use; another letter of base64's; and what is none.
-func TestAlteredInAnyOneByte(t *testing.T) {
+func TestATokenAlteredInOneByteIsRefused(t *testing.T) {
 	t.Parallel()
 	s := recorded(t)
 	n := s.nextAuth(t)
@@ -44,7 +44,7 @@ func TestAlteredInAnyOneByte(t *testing.T) {
 	}
 }
 
-func TestTruncatedAtAnyByte(t *testing.T) {
+func TestATruncatedTokenIsRefused(t *testing.T) {
 	t.Parallel()
 	s := recorded(t)
 	n := s.nextAuth(t)
@@ -58,8 +58,8 @@ func TestTruncatedAtAnyByte(t *testing.T) {
 	}
 }
 
-// TestOneByteMore: what decoders of base64 overlook must not make a second text of the same token.
-func TestOneByteMore(t *testing.T) {
+// TestATokenWithAnotherByteIsRefused: what decoders of base64 overlook must not make a second text of the same token.
+func TestATokenWithAnotherByteIsRefused(t *testing.T) {
 	t.Parallel()
 	s := recorded(t)
 	n := s.nextAuth(t)
@@ -73,9 +73,9 @@ func TestOneByteMore(t *testing.T) {
 	}
 }
 
-// TestTheLastBitsOfBase64: a part whose length is no multiple of 4 has bits to spare in its last character, and a lax
+// TestUnusedBitsOfBase64MustBeZero: a part whose length is no multiple of 4 has bits to spare in its last character, and a lax
 // decoder takes any of them.
-func TestTheLastBitsOfBase64(t *testing.T) {
+func TestUnusedBitsOfBase64MustBeZero(t *testing.T) {
 	t.Parallel()
 	s := recorded(t)
 	n := s.nextAuth(t)
@@ -97,7 +97,7 @@ func TestTheLastBitsOfBase64(t *testing.T) {
 	}
 }
 
-func TestPartsOfTwoTokens(t *testing.T) {
+func TestAMixOfTwoTokensIsRefused(t *testing.T) {
 	t.Parallel()
 	s := recorded(t)
 	n := s.nextAuth(t)
@@ -111,7 +111,7 @@ func TestPartsOfTwoTokens(t *testing.T) {
 	}
 }
 
-func TestTooLong(t *testing.T) {
+func TestATokenOverTheLimitIsRefused(t *testing.T) {
 	t.Parallel()
 	s := recorded(t)
 	n := s.nextAuth(t)
@@ -134,10 +134,10 @@ func TestTooLong(t *testing.T) {
 	}
 }
 
-// TestTheLimitComesBeforeAnyWork: refusing a million bytes allocates nothing.
+// TestTheLimitIsCheckedBeforeParsing: refusing a million bytes allocates nothing.
 //
 //nolint:paralleltest // AllocsPerRun counts what other tests allocate too
-func TestTheLimitComesBeforeAnyWork(t *testing.T) {
+func TestTheLimitIsCheckedBeforeParsing(t *testing.T) {
 	s := recorded(t)
 	n := s.nextAuth(t)
 	long := s.token(t, "v4") + strings.Repeat("A", 1<<20)

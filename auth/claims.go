@@ -6,14 +6,14 @@ import (
 	"unicode/utf8"
 )
 
-// tolerance is by how many seconds the web app's clock and ours may differ. Both packages give their decoder as many.
+// tolerance is the allowed difference between the web app's clock and ours, in seconds. It is that of next-auth and Auth.js.
 const tolerance = 15
 
-// claims are a token's, by their exact names: a struct's fields would match them in any case.
+// claims are those of a token, by their exact names. The fields of a struct would match names in any case.
 type claims map[string]json.RawMessage
 
-// userOf is the user whom a token's decrypted text names, if the token is valid at the time. It judges times as the
-// packages' decoders do (jose, jwt_claims_set.js): in whole seconds of our clock, a missing one is no objection.
+// userOf returns the user whom the decrypted text of a token names, if the token is valid at the time. Times are judged as in the
+// packages' decoders (jose, jwt_claims_set.js): in whole seconds of our clock, and a missing time is no objection.
 func userOf(text []byte, now time.Time) (string, error) {
 	var c claims
 	if !utf8.Valid(text) || json.Unmarshal(text, &c) != nil {
@@ -36,35 +36,35 @@ func userOf(text []byte, now time.Time) (string, error) {
 	return c.user()
 }
 
-// number is a claim that must be a number where it is present.
+// number returns a claim that must be a number if it is present.
 func (c claims) number(name string) (value float64, present bool, err error) {
 	raw, present := c[name]
 	if !present {
 		return 0, false, nil
 	}
-	// null would leave the number as it is, without an error.
+	// null would leave the value unchanged, without an error.
 	if string(raw) == "null" || json.Unmarshal(raw, &value) != nil {
 		return 0, false, errBadClaims
 	}
 	return value, true, nil
 }
 
-// user is the claim id, which the web app's callback adds and all of its routes read. Only where there is none is it sub,
-// which next-auth itself sets: an id that is there but empty, or no text, names nobody in the web app either.
+// user returns the claim id, which the web app's callback adds and all of its routes read; or the claim sub, which next-auth itself
+// sets, if there is no id. An id that is present but empty or no text names nobody, as in the web app.
 func (c claims) user() (string, error) {
 	raw, present := c["id"]
 	if !present {
 		raw, present = c["sub"]
 	}
 	if !present {
-		return "", errNobody
+		return "", errNoUser
 	}
 	var user string
 	if json.Unmarshal(raw, &user) != nil {
 		return "", errBadClaims
 	}
 	if user == "" {
-		return "", errNobody
+		return "", errNoUser
 	}
 	return user, nil
 }

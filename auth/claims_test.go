@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestClaims adds to what testdata/generate makes: what JSON.stringify would not write.
-func TestClaims(t *testing.T) {
+// TestUserAndTimesOfClaims adds to what testdata/generate makes: what JSON.stringify would not write.
+func TestUserAndTimesOfClaims(t *testing.T) {
 	t.Parallel()
 	s := recorded(t)
 	n := s.nextAuth(t)
@@ -54,8 +54,8 @@ func TestClaims(t *testing.T) {
 	}
 }
 
-// TestTheClockToTheSecond: 15 seconds of tolerance, the limits as in jose; our clock counts in whole seconds.
-func TestTheClockToTheSecond(t *testing.T) {
+// TestTimesAreComparedInWholeSeconds: 15 seconds of tolerance, the limits as in jose; our clock counts in whole seconds.
+func TestTimesAreComparedInWholeSeconds(t *testing.T) {
 	t.Parallel()
 	s := recorded(t)
 	user := "user-456"

@@ -6,23 +6,23 @@ import (
 )
 
 const (
-	// maxCookies is how many bytes of cookies are looked through. Node, which the web app runs on, reads 16 KiB of headers.
+	// maxCookies bounds the cookies of a request, in bytes. Node, on which the web app runs, reads 16 KiB of headers.
 	maxCookies = 32 << 10
-	// maxChunks is how many cookies one token may be spread over; the packages fill each with some 3900 bytes.
+	// maxChunks bounds the cookies that hold one token. The packages fill each with some 3900 bytes.
 	maxChunks = 32
 )
 
-// jar holds what a request's cookies say under one session cookie's name.
+// jar holds the cookies of a request that belong to one name of the session cookie.
 type jar struct {
 	name   string
-	whole  string   // the cookie of that very name
-	chunks []string // those of the names with .0, .1, … after it; "" where one is missing
+	whole  string   // the cookie with the exact name
+	chunks []string // the cookies with the suffixes .0, .1, …; "" for a missing one
 }
 
-// fill puts the cookies of a request's Cookie headers into the jars that they belong to, in one pass. Of two cookies of
-// one name the first counts, as in the packages: browsers send the more specific one first. An empty one does not count.
-// Values are taken as they are, but for a pair of quotes around them (RFC 6265, section 4.1.1), which next-auth 4's parser
-// takes off too: no percent-encoder touches a token's characters.
+// fill sorts the cookies of a request's Cookie headers into the jars, in one pass. Of two cookies with one name the first counts,
+// as in the packages, because browsers send the more specific one first. An empty cookie does not count. Values are taken
+// literally, without a pair of quotes around them (RFC 6265, section 4.1.1), which next-auth 4's parser removes too. They are not
+// percent-decoded, because no encoder changes the characters of a token.
 func fill(jars []jar, headers []string) error {
 	size := 0
 	for _, header := range headers {
@@ -48,7 +48,7 @@ func fill(jars []jar, headers []string) error {
 	return nil
 }
 
-// put keeps the cookie that has the suffix after the jar's name, if it is one of the session's.
+// put stores the cookie with the suffix after the jar's name, if it belongs to the session.
 func (j *jar) put(suffix, value string) {
 	if suffix == "" {
 		if j.whole == "" {
@@ -58,7 +58,7 @@ func (j *jar) put(suffix, value string) {
 	}
 	number, dotted := strings.CutPrefix(suffix, ".")
 	i, err := strconv.Atoi(number)
-	// The packages write numbers one way; whatever else follows the dot is another's cookie.
+	// The packages write a number in one form. Any other suffix belongs to another cookie.
 	if !dotted || value == "" || err != nil || i < 0 || i >= maxChunks || strconv.Itoa(i) != number {
 		return
 	}
@@ -70,7 +70,7 @@ func (j *jar) put(suffix, value string) {
 	}
 }
 
-// joined is the token that the chunks make, "" if there are none.
+// joined returns the token in the chunks; "" if there are none.
 func (j *jar) joined() (string, error) {
 	for _, chunk := range j.chunks {
 		if chunk == "" {

@@ -22,7 +22,7 @@ func chunked(token string, n int) []string {
 	return cookies
 }
 
-func TestWhichCookie(t *testing.T) {
+func TestTheOrderOfCookies(t *testing.T) {
 	t.Parallel()
 	s := recorded(t)
 	n := s.nextAuth(t)
@@ -81,7 +81,7 @@ func TestWhichCookie(t *testing.T) {
 	}
 }
 
-func TestBearer(t *testing.T) {
+func TestBearerTokens(t *testing.T) {
 	t.Parallel()
 	s := recorded(t)
 	n := s.nextAuth(t)
@@ -105,7 +105,7 @@ func TestBearer(t *testing.T) {
 	}
 }
 
-func TestACookieGoesBeforeTheHeader(t *testing.T) {
+func TestACookieIsTriedBeforeTheHeader(t *testing.T) {
 	t.Parallel()
 	s := recorded(t)
 	n := s.nextAuth(t)
@@ -121,8 +121,8 @@ func TestACookieGoesBeforeTheHeader(t *testing.T) {
 	}
 }
 
-// TestReasons are for whoever reads the logs.
-func TestReasons(t *testing.T) {
+// TestTheErrorHasTheReasonOfTheFirstToken are for whoever reads the logs.
+func TestTheErrorHasTheReasonOfTheFirstToken(t *testing.T) {
 	t.Parallel()
 	s := recorded(t)
 	n := s.nextAuth(t)

@@ -6,24 +6,22 @@ import (
 	"strings"
 )
 
-// DevHeader is the header in which callers say who they are in development.
+// DevHeader is the header in which callers state their user id in development.
 const DevHeader = "X-User-Id"
 
-// Dev believes whatever user id the caller gives in the X-User-Id header. It is for development on one's own machine
-// only: whoever builds the program from its settings keeps it off every other listener. A listener on loopback is not
-// enough, so it believes no request
+// Dev believes any user id that the caller sends in the X-User-Id header. It is for development on one's own machine only: the
+// program must not use it on a listener that other machines reach. A listener on loopback is not enough, so Dev refuses requests
 //
-//   - that was sent to another name than the machine's own. A hostile page may have its own host's name resolve to
-//     127.0.0.1, and is then of the same origin for the browser, which lets it send any header (DNS rebinding). The Host
-//     header tells;
-//   - that came by a proxy, which says so in Forwarded (RFC 7239) or X-Forwarded-…: then it is reached from elsewhere, and
-//     not in development.
+//   - for another host name than the machine's own. A hostile page may let its own host name resolve to 127.0.0.1. For the
+//     browser, the page then has the same origin as this service, and may send any header (DNS rebinding). The Host header
+//     shows it;
+//   - that came through a proxy, as Forwarded (RFC 7239) or X-Forwarded-… show, because the service is then reachable from other
+//     machines.
 //
 // It may be used concurrently.
 type Dev struct{}
 
-// Authenticate gives the id in the header, as it is: it need not be anybody's. The error is ErrUnauthenticated without one,
-// and for requests that Dev does not believe.
+// Authenticate returns the id in the header, whether or not such a user exists. The error wraps ErrUnauthenticated.
 func (Dev) Authenticate(r *http.Request) (string, error) {
 	if !Loopback(hostname(r.Host)) {
 		return "", errNotLocal
@@ -35,12 +33,12 @@ func (Dev) Authenticate(r *http.Request) (string, error) {
 	}
 	id := r.Header.Get(DevHeader)
 	if id == "" {
-		return "", errNoName
+		return "", errNoHeader
 	}
 	return id, nil
 }
 
-// Loopback reports whether a host's name or address is of the machine itself and of no other.
+// Loopback reports whether a host name or address always denotes the machine itself.
 func Loopback(host string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return true
@@ -49,7 +47,7 @@ func Loopback(host string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// hostname is a Host header's without the port.
+// hostname returns a Host header without the port.
 func hostname(host string) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		return name

@@ -30,7 +30,7 @@ func TestDevNeedsTheHeader(t *testing.T) {
 }
 
 // A proxy in front means that others than this machine's user reach it, whatever Host it passes on.
-func TestDevBelievesNoProxy(t *testing.T) {
+func TestDevRefusesRequestsThroughAProxy(t *testing.T) {
 	t.Parallel()
 	for name, believed := range map[string]bool{
 		"Forwarded": false, "X-Forwarded-For": false, "x-forwarded-host": false, "X-Forwarded-Proto": false,
@@ -47,7 +47,7 @@ func TestDevBelievesNoProxy(t *testing.T) {
 	}
 }
 
-func TestDevOnThisMachineAlone(t *testing.T) {
+func TestDevRefusesOtherHostNames(t *testing.T) {
 	t.Parallel()
 	for host, believed := range map[string]bool{
 		"localhost": true, "LocalHost": true, "localhost:8080": true, "127.0.0.1:8080": true, "127.0.0.1": true, "127.1.2.3:1": true,

@@ -1,10 +1,5 @@
-// Package auth gets from what a request or a handshake shows to a user id: whom the caller proves to be.
+// Package auth finds out which user sent a request or opens a connection, from the proof that the caller presents.
 //
-// It judges proofs and nothing else: whether the user has an account, or may do anything, is package membership's to
-// say. It imports nothing of ours and looks nothing up.
+// It judges proofs and nothing else. Package membership knows whether the user has an account and may do something. The package
+// imports nothing of ours and looks nothing up.
 package auth
-
-import "errors"
-
-// ErrUnauthenticated says that the caller shows no proof of who they are, or one that does not hold.
-var ErrUnauthenticated = errors.New("the caller is not authenticated")

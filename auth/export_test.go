@@ -1,4 +1,4 @@
 package auth
 
-// Token shows the tests whom a token names that came in no cookie.
-func (n *NextAuth) Token(token string) (string, error) { return n.user(token, "") }
+// Token returns the user whom a token names that came in no cookie.
+func (n *NextAuth) Token(token string) (string, error) { return n.user(presented{token, ""}) }

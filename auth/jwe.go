@@ -8,19 +8,19 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// maxToken is how many bytes a token may have. The web app cannot have made a longer one: its own server, Node, reads no
-// more than 16 KiB of headers.
+// maxToken bounds the length of a token, in bytes. The web app makes no longer one, because its own server, Node, reads no more
+// than 16 KiB of headers.
 const maxToken = 16 << 10
 
-// header is what a token's protected header says.
+// header is the protected header of a token.
 type header struct {
 	encryption jose.ContentEncryption
 	keyID      string
 }
 
-// parseToken reads a token in JWE's compact form (RFC 7516, section 7.1), before any key is tried. There is one text per
-// token: it refuses what go-jose would overlook, namely line breaks inside base64, unused bits that are set, a dot moved
-// between ciphertext and tag, and an encrypted key that direct encryption has no use for.
+// parseToken reads a token in the compact form of JWE (RFC 7516, section 7.1), before any key is tried. Each token has exactly one
+// accepted text. So parseToken refuses what go-jose would overlook: line breaks inside base64, unused bits that are set, a dot
+// moved between ciphertext and tag, and an encrypted key, which direct encryption does not use.
 func parseToken(token string) (header, *jose.JSONWebEncryption, error) {
 	switch {
 	case token == "":
@@ -55,9 +55,9 @@ func parseToken(token string) (header, *jose.JSONWebEncryption, error) {
 	return h, jwe, nil
 }
 
-// parseHeader reads a protected header. It knows the fields that the packages write, and typ, which RFC 7519 recommends.
-// Any other asks for something that we do not do: decompress (zip), understand an extension (crit), use a key that the
-// sender brings (jwk, epk) or a password (p2s).
+// parseHeader reads a protected header. It accepts the fields that the packages write, and typ, which RFC 7519 recommends. Any
+// other field would require something that this package does not do: decompress (zip), understand an extension (crit), use a key
+// that the sender chose (jwk, epk) or a password (p2s).
 func parseHeader(part string) (header, error) {
 	text, err := base64.RawURLEncoding.DecodeString(part)
 	if err != nil {
@@ -81,8 +81,8 @@ func parseHeader(part string) (header, error) {
 	return header{encryption: encryption, keyID: fields["kid"]}, nil
 }
 
-// canonical reports whether the bits that a part's last character has to spare are zero, as an encoder leaves them
-// (RFC 4648, section 3.5). Were they ignored, several texts would be the same token.
+// canonical reports whether the unused bits of a part's last character are zero, as an encoder leaves them (RFC 4648, section
+// 3.5). If they were ignored, several texts would be the same token.
 func canonical(part string) bool {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	spare := 0
@@ -90,7 +90,7 @@ func canonical(part string) bool {
 	case 0:
 		return true
 	case 1:
-		return false // no number of bytes has this length
+		return false // base64 of no number of bytes
 	case 2:
 		spare = 1<<4 - 1
 	case 3:

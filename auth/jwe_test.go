@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestHeaders: whoever knows the secret could make tokens with these headers; we know what the packages make.
-func TestHeaders(t *testing.T) {
+// TestAcceptedAndRefusedHeaders: whoever knows the secret could make tokens with these headers; we know what the packages make.
+func TestAcceptedAndRefusedHeaders(t *testing.T) {
 	t.Parallel()
 	s := recorded(t)
 	n := s.nextAuth(t)
@@ -51,8 +51,8 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// TestShapes: texts that a lax reader takes for the same token.
-func TestShapes(t *testing.T) {
+// TestMalformedTokensAreRefused: texts that a lax reader takes for the same token.
+func TestMalformedTokensAreRefused(t *testing.T) {
 	t.Parallel()
 	s := recorded(t)
 	n := s.nextAuth(t)
@@ -75,9 +75,9 @@ func TestShapes(t *testing.T) {
 	}
 }
 
-// TestTheDotBeforeTheTag: a ciphertext of 3n bytes can give some to the tag without base64 noticing, and what is
+// TestADotMovedBeforeTheTagIsRefused: a ciphertext of 3n bytes can give some to the tag without base64 noticing, and what is
 // decrypted, both together, stays the same.
-func TestTheDotBeforeTheTag(t *testing.T) {
+func TestADotMovedBeforeTheTagIsRefused(t *testing.T) {
 	t.Parallel()
 	s := recorded(t)
 	n := s.nextAuth(t)

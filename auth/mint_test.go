@@ -45,7 +45,7 @@ func TestMintedTokensExpire(t *testing.T) {
 	}
 }
 
-func TestEveryMintedTokenIsAnother(t *testing.T) {
+func TestMintedTokensDiffer(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for range 100 {
@@ -69,10 +69,10 @@ func TestMintRefuses(t *testing.T) {
 		session auth.Session
 		maxAge  time.Duration
 	}{
-		"no user":      {auth.Session{}, time.Hour},
-		"for a second": {auth.Session{UserID: "user-456"}, time.Second - 1},
-		"-1h":          {auth.Session{UserID: "user-456"}, -time.Hour},
-		"more than":    {auth.Session{UserID: strings.Repeat("u", 16<<10)}, time.Hour},
+		"no user":           {auth.Session{}, time.Hour},
+		"at least a second": {auth.Session{UserID: "user-456"}, time.Second - 1},
+		"-1h":               {auth.Session{UserID: "user-456"}, -time.Hour},
+		"more than":         {auth.Session{UserID: strings.Repeat("u", 16<<10)}, time.Hour},
 	} {
 		token, err := auth.Mint("secret", c.session, time.Now(), c.maxAge)
 		if err == nil || !strings.Contains(err.Error(), says) || token != "" {

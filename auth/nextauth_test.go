@@ -20,7 +20,7 @@ func TestNewNextAuthNeedsSecrets(t *testing.T) {
 	}
 }
 
-func TestTheNameOfACookie(t *testing.T) {
+func TestNamesThatCookiesCanHave(t *testing.T) {
 	t.Parallel()
 	for name, valid := range map[string]bool{
 		"": true, "session": true, "__Host-a.b-c_d": true, cookie: true, "a b": false, "a=b": false, "a;b": false, "쿠키": false, "a\n": false,
@@ -31,8 +31,8 @@ func TestTheNameOfACookie(t *testing.T) {
 	}
 }
 
-// TestTheAppsCookieMayBeAKnownOne: then it goes first, and works as ever.
-func TestTheAppsCookieMayBeAKnownOne(t *testing.T) {
+// TestTheConfiguredCookieMayHaveAKnownName: then it goes first, and works as ever.
+func TestTheConfiguredCookieMayHaveAKnownName(t *testing.T) {
 	t.Parallel()
 	s := recorded(t)
 	s.Cookie = "authjs.session-token"
@@ -46,8 +46,8 @@ func TestTheAppsCookieMayBeAKnownOne(t *testing.T) {
 	}
 }
 
-// TestASecretThatIsTakenAway: its tokens are refused, and all others still accepted.
-func TestASecretThatIsTakenAway(t *testing.T) {
+// TestTokensOfARemovedSecretAreRefused: its tokens are refused, and all others still accepted.
+func TestTokensOfARemovedSecretAreRefused(t *testing.T) {
 	t.Parallel()
 	s := recorded(t)
 	s.Secrets = s.Secrets[:1]

@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// Origins are the web pages that may make a browser send its user's cookies along: the service's own, those of the same
-// site, and those of the listed origins. A nil *Origins lists none. It may be used concurrently.
+// Origins decides which web pages may make a browser send its user's cookies: those of the service's own origin, of the same
+// site, and of the listed origins. A nil *Origins lists none. It may be used concurrently.
 type Origins struct{ listed map[string]bool }
 
-// ParseOrigins reads a list of origins with commas between them; spaces around one do not count, and the empty text lists
-// none. Each must be written as browsers send it, since it is compared byte for byte. The error says how.
+// ParseOrigins reads a list of origins, separated by commas. Spaces around an origin are ignored, and the empty text is the empty
+// list. Origins are compared byte for byte, so each must be written as browsers send it. The error tells how.
 func ParseOrigins(list string) (*Origins, error) {
 	o := &Origins{listed: map[string]bool{}}
 	if strings.TrimSpace(list) == "" {
@@ -30,10 +30,10 @@ func ParseOrigins(list string) (*Origins, error) {
 	return o, nil
 }
 
-// checkOrigin wants a text that some browser would send as an Origin.
+// checkOrigin returns an error for a text that no browser would send as an Origin.
 func checkOrigin(origin string) error {
 	if origin == "" {
-		return errors.New("between two commas there is no origin")
+		return errors.New("an origin between two commas is empty")
 	}
 	if strings.Contains(origin, "*") {
 		return fmt.Errorf("%q: origins that may use cookies are listed one by one, without *", origin)
@@ -62,20 +62,19 @@ func defaultPort(scheme string) string {
 	return "80"
 }
 
-// Listed reports whether an Origin header's value is on the list.
+// Listed reports whether the value of an Origin header is on the list.
 func (o *Origins) Listed(origin string) bool { return o != nil && o.listed[origin] }
 
-// Trust reports whether cookies that came with a request may be believed to express their user's will. They may not when
-// a browser says that a page of another site caused the request, whatever its method: it is for those that change
-// something, and for the opening of WebSockets, on which browsers put no other limit.
+// Trust reports whether the cookies of a request express their user's will. They do not if a browser shows that a page of another
+// site caused the request, whatever the method. It is for requests that change something, and for the opening of WebSockets, which
+// browsers do not restrict otherwise.
 //
-// It asks Sec-Fetch-Site, which pages cannot forge; in browsers that send none, over plain HTTP or from before 2023, it
-// compares Origin with Host, and where there is none of that either, Referer. Of each, all values count. Pages of the same
-// site on another host or port are trusted if Sec-Fetch-Site says so, or the list.
+// Trust reads Sec-Fetch-Site, which pages cannot forge. Browsers that send none (over plain HTTP, or before 2023) send Origin, which
+// is compared with Host, or at least Referer. All values of a repeated header count. Pages of the same site on another host or
+// port are trusted if Sec-Fetch-Site or the list says so.
 //
-// A request with none of the three is trusted. A browser leaves all of them out of none that a page can have it send with a
-// method other than GET: Origin is there since 2020 in every browser, also for forms. So it comes from a program, which has
-// no other's cookies.
+// A request with none of the three is trusted. With a method other than GET, browsers send at least Origin for every request that
+// a page causes, since 2020 also for forms. So such a request comes from a program, which has no other user's cookies.
 func (o *Origins) Trust(r *http.Request) bool {
 	if sites := r.Header["Sec-Fetch-Site"]; len(sites) > 0 {
 		return every(sites, ownSite) || o.every(r, "Origin")
@@ -86,13 +85,13 @@ func (o *Origins) Trust(r *http.Request) bool {
 	return len(r.Header["Referer"]) == 0 || o.every(r, "Referer")
 }
 
-// ownSite are the values of Sec-Fetch-Site by which no other site has a part in the request; none is the user's own doing.
+// ownSite reports whether a value of Sec-Fetch-Site excludes other sites. The value none is the user's own doing.
 func ownSite(value string) bool {
 	return value == "same-origin" || value == "same-site" || value == "none"
 }
 
-// every reports whether there is a header, and each of its values is of an origin of the list or, unless Sec-Fetch-Site knows
-// better, of the very host that the request is for. Behind a proxy that ends TLS the scheme of that is not known.
+// every reports whether the header is present and each of its values is a listed origin or, unless there is a Sec-Fetch-Site, has
+// the host that the request is for. The scheme is not compared, because behind a proxy that ends TLS it is unknown.
 func (o *Origins) every(r *http.Request, header string) bool {
 	values := r.Header[header]
 	return len(values) > 0 && every(values, func(value string) bool {

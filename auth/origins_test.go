@@ -18,7 +18,7 @@ func origins(tb testing.TB, list string) *auth.Origins {
 	return o
 }
 
-func TestOriginsAreListedOneByOne(t *testing.T) {
+func TestOnlyListedOriginsAreListed(t *testing.T) {
 	t.Parallel()
 	o := origins(t, "https://app.example.com, http://localhost:3000,http://[::1]:3000")
 	for origin, listed := range map[string]bool{
@@ -38,13 +38,13 @@ func TestOriginsAreListedOneByOne(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoOrigin(t *testing.T) {
+func TestTextsThatAreNoOrigins(t *testing.T) {
 	t.Parallel()
 	for list, says := range map[string]string{
 		"*":                                   "without *",
 		"https://*.example.com":               "without *",
-		"https://app.example.com,":            "no origin",
-		",":                                   "no origin",
+		"https://app.example.com,":            "is empty",
+		",":                                   "is empty",
 		"app.example.com":                     "not an origin like",
 		"localhost:3000":                      "not an origin like",
 		"null":                                "not an origin like",
@@ -116,7 +116,7 @@ func TestWhichPagesAreTrusted(t *testing.T) {
 }
 
 // Several values of one header, and Referer where there is nothing better.
-func TestEveryValueCountsAndRefererLast(t *testing.T) {
+func TestEveryValueOfAHeaderCountsAndRefererIsTheLastResort(t *testing.T) {
 	t.Parallel()
 	o := origins(t, "https://app.example.com")
 	const own, listed, evil = "https://calls.example.org", "https://app.example.com", "https://evil.test"

@@ -47,7 +47,7 @@ func TestTheClientsAddress(t *testing.T) {
 	}
 }
 
-func TestAnIPv6ClientIsItsNetwork(t *testing.T) {
+func TestAnIPv6ClientCountsAsItsNetwork(t *testing.T) {
 	t.Parallel()
 	for peer, want := range map[string]string{
 		"[2001:db8:1:2ff:3:4:5:6]:1": "2001:db8:1:200::", "[2001:db8:1:200::]:1": "2001:db8:1:200::", "203.0.113.7:1": "203.0.113.7",

@@ -5,41 +5,42 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/migrations"
 	"github.com/studycall/studycall/postgres"
 	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
-func TestADatabaseThatIsAwayIsA503(t *testing.T) {
+func TestAnUnavailableDatabaseIsA503(t *testing.T) {
 	t.Parallel()
 	cluster := postgrestest.Cluster(t)
 	pool, err := postgres.Connect(t.Context(), cluster.URL())
-	must(t, err)
+	check.NoError(t, err)
 	t.Cleanup(pool.Close)
 	_, err = postgres.Migrate(t.Context(), pool, migrations.Files)
-	must(t, err)
-	w := newWorldOver(t, pool)
-	id := w.start()
-	if got := w.send(noOne, "GET", "/ready", nil); got.status != http.StatusOK || !strings.Contains(got.body, `"sessions"`) {
+	check.NoError(t, err)
+	s := newServerOver(t, pool)
+	id := s.start()
+	if got := s.send(noOne, "GET", "/ready", nil); got.status != http.StatusOK || !strings.Contains(got.body, `"sessions"`) {
 		t.Errorf("before: /ready: %+v", got)
 	}
 
-	must(t, cluster.Close(t.Context()))
+	check.NoError(t, cluster.Close(t.Context()))
 
 	for _, c := range []struct{ method, path, body string }{
 		{"POST", "start", ""}, {"POST", "join", naming(id)}, {"POST", "leave", naming(id)},
 		{"GET", "status", ""}, {"GET", "sessions/" + id, ""}, {"GET", "history", ""}, {"GET", "stats", ""},
 		{"GET", "stats/users/" + owner, ""},
 	} {
-		got := w.ask(owner, c.method, c.path, c.body)
+		got := s.ask(owner, c.method, c.path, c.body)
 		refused(t, c.path, http.StatusServiceUnavailable, "SERVICE_UNAVAILABLE", got)
 		if got.header.Get("Retry-After") == "" {
 			t.Errorf("%s: %+v", c.path, got)
 		}
 	}
-	refused(t, "/ready", http.StatusServiceUnavailable, "SERVICE_UNAVAILABLE", w.send(noOne, "GET", "/ready", nil))
-	if got := w.send(noOne, "GET", "/health", nil); got.status != http.StatusOK {
+	refused(t, "/ready", http.StatusServiceUnavailable, "SERVICE_UNAVAILABLE", s.send(noOne, "GET", "/ready", nil))
+	if got := s.send(noOne, "GET", "/health", nil); got.status != http.StatusOK {
 		t.Errorf("/health: %+v", got)
 	}
-	refused(t, "nobody", http.StatusUnauthorized, "AUTH_REQUIRED", w.ask(noOne, "GET", "status", ""))
+	refused(t, "nobody", http.StatusUnauthorized, "AUTH_REQUIRED", s.ask(noOne, "GET", "status", ""))
 }

@@ -27,38 +27,38 @@ func malformed() map[string]string {
 	}
 }
 
-func TestBodiesThatNameNoSession(t *testing.T) {
+func TestBodiesWithoutASessionAreRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.start()
-	before := w.events(t)
+	s := newServer(t)
+	s.start()
+	before := s.events(t)
 	for body, field := range malformed() {
 		for _, route := range []string{"join", "leave"} {
-			details := refused(t, route+" "+strconv.Quote(body), http.StatusBadRequest, "INVALID_REQUEST", w.ask(owner, "POST", route, body))
+			details := refused(t, route+" "+strconv.Quote(body), http.StatusBadRequest, "INVALID_REQUEST", s.ask(owner, "POST", route, body))
 			if reason, _ := details["reason"].(string); details["field"] != field || reason == "" {
 				t.Errorf("%s %q: details %v, want the field %s", route, body, details, field)
 			}
 		}
 	}
-	if after := w.events(t); after != before {
+	if after := s.events(t); after != before {
 		t.Errorf("%d events were appended", after-before)
 	}
 }
 
-func TestBodiesThatNameTheSession(t *testing.T) {
+func TestBodiesWithASessionAreAccepted(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.start()
+	s := newServer(t)
+	s.start()
 	for _, body := range []string{
 		`{"sessionId":"id-1"}`, " \t\r\n{\"sessionId\" : \"id-1\"}\n", `{"other":[{"x":null}],"sessionId":"id-1"}`,
 		`{"sessionId":"\u0069d-1"}`, `{"sessionId":"unknown","sessionId":"id-1"}`,
 	} {
-		if got := w.ask(owner, "POST", "join", body); got.status >= 300 {
+		if got := s.ask(owner, "POST", "join", body); got.status >= 300 {
 			t.Errorf("%s: %+v", body, got)
 		}
 	}
 	for _, body := range []string{"", "{", "\x00\xff", `{"sessionId":3}`} {
-		if got := w.ask(owner, "POST", "start", body); got.status != http.StatusOK {
+		if got := s.ask(owner, "POST", "start", body); got.status != http.StatusOK {
 			t.Errorf("start takes any body, but %q: %+v", body, got)
 		}
 	}

@@ -78,7 +78,7 @@ func TestAllowedOriginsMayReadEveryAnswer(t *testing.T) {
 	}
 }
 
-func TestOtherOriginsGetNoLeave(t *testing.T) {
+func TestOtherOriginsGetNoPermission(t *testing.T) {
 	t.Parallel()
 	for name, security := range map[string]httpapi.Security{
 		"one is allowed": {Origins: listed(t, "https://app.example.com")}, "none is allowed": {},

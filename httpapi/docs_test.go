@@ -18,8 +18,8 @@ func documentation(t *testing.T) string {
 	return string(text)
 }
 
-// TestTheDocumentationsExamplesAreTheGoldenFiles, to the byte.
-func TestTheDocumentationsExamplesAreTheGoldenFiles(t *testing.T) {
+// TestTheExamplesInTheDocumentationAreTheGoldenFiles, to the byte.
+func TestTheExamplesInTheDocumentationAreTheGoldenFiles(t *testing.T) {
 	t.Parallel()
 	examples := regexp.MustCompile("(?s)<!-- httpapi/(\\S+) -->\n```json\n(.*?\n)```").FindAllStringSubmatch(documentation(t), -1)
 	if len(examples) < 7 {
@@ -33,8 +33,8 @@ func TestTheDocumentationsExamplesAreTheGoldenFiles(t *testing.T) {
 	}
 }
 
-// TestTheDocumentationHasEveryError, with its status and both messages.
-func TestTheDocumentationHasEveryError(t *testing.T) {
+// TestTheDocumentationListsEveryError, with its status and both messages.
+func TestTheDocumentationListsEveryError(t *testing.T) {
 	t.Parallel()
 	text := documentation(t)
 	golden, err := os.ReadFile("testdata/errors.json")

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
@@ -89,14 +90,14 @@ func TestEveryErrorInBothLanguages(t *testing.T) {
 		all = append(all, shown{korean.status, korean.header.Get("Retry-After"), json.RawMessage(korean.body), json.RawMessage(english.body)})
 	}
 	encoded, err := json.Marshal(all)
-	must(t, err)
+	check.NoError(t, err)
 	golden(t, "errors", http.StatusOK, answer{http.StatusOK, http.Header{"Content-Type": {"application/json"}}, string(encoded)})
 	if log.String() != "" {
 		t.Errorf("what clients do wrong is logged: %s", &log)
 	}
 }
 
-func TestWhatGoesWrongInsideIsLoggedOnceAndNotTold(t *testing.T) {
+func TestInternalErrorsAreLoggedOnceAndNotShown(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		err    error

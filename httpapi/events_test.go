@@ -18,9 +18,9 @@ import (
 )
 
 // dialFeed tries to open a feed of a study as a user, with a query such as "&after=7". The status is 0 without an answer.
-func (w *world) dialFeed(studyID, user, query string) (conn *websocket.Conn, status int, err error) {
-	url := "ws" + strings.TrimPrefix(w.url, "http") + "/api/my-studies/" + studyID + "/video-call/events?userId=" + user + query
-	conn, response, err := websocket.DefaultDialer.DialContext(w.tb.Context(), url, nil)
+func (s *server) dialFeed(studyID, user, query string) (conn *websocket.Conn, status int, err error) {
+	url := "ws" + strings.TrimPrefix(s.url, "http") + "/api/my-studies/" + studyID + "/video-call/events?userId=" + user + query
+	conn, response, err := websocket.DefaultDialer.DialContext(s.tb.Context(), url, nil)
 	if response == nil {
 		return conn, 0, err
 	}
@@ -31,18 +31,18 @@ func (w *world) dialFeed(studyID, user, query string) (conn *websocket.Conn, sta
 }
 
 // subscribe opens a feed of the example study. It waits until the server follows the log.
-func (w *world) subscribe(user, query string) *websocket.Conn {
-	w.tb.Helper()
+func (s *server) subscribe(user, query string) *websocket.Conn {
+	s.tb.Helper()
 	var opened *websocket.Conn
-	check.Eventually(w.tb, "the feed opens", func() bool {
-		conn, status, err := w.dialFeed("study-123", user, query)
+	check.Eventually(s.tb, "the feed opens", func() bool {
+		conn, status, err := s.dialFeed("study-123", user, query)
 		if err != nil && status != http.StatusServiceUnavailable {
-			w.tb.Fatalf("the feed of %s%s is refused: %v", user, query, err)
+			s.tb.Fatalf("the feed of %s%s is refused: %v", user, query, err)
 		}
 		opened = conn
 		return err == nil
 	})
-	w.tb.Cleanup(func() { _ = opened.Close() })
+	s.tb.Cleanup(func() { _ = opened.Close() })
 	return opened
 }
 
@@ -62,10 +62,10 @@ func closeCode(t *testing.T, feed *websocket.Conn) int {
 
 func TestAFeedBeginsAtTheEndOfTheLogOrAfterThePosition(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	first := w.start()
-	all, fromNow := w.subscribe(member, "&after=0"), w.subscribe(owner, "")
-	if got := w.ask(owner, "POST", "join", naming(first)); got.status != http.StatusCreated {
+	s := newServer(t)
+	first := s.start()
+	all, fromNow := s.subscribe(member, "&after=0"), s.subscribe(owner, "")
+	if got := s.ask(owner, "POST", "join", naming(first)); got.status != http.StatusCreated {
 		t.Fatalf("join: %+v", got)
 	}
 	for _, c := range []struct {
@@ -87,10 +87,10 @@ func TestAFeedBeginsAtTheEndOfTheLogOrAfterThePosition(t *testing.T) {
 
 func TestWhoMayNotSubscribe(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.exec(`insert into users (id, name, email, status) values ('suspended', 'S', 's@example.com', 'SUSPENDED')`)
-	w.start()
-	w.subscribe(owner, "") // the server follows the log by now
+	s := newServer(t)
+	s.exec(`insert into users (id, name, email, status) values ('suspended', 'S', 's@example.com', 'SUSPENDED')`)
+	s.start()
+	s.subscribe(owner, "") // the server follows the log by now
 	for name, c := range map[string]struct {
 		study, user, query string
 		status             int
@@ -107,7 +107,7 @@ func TestWhoMayNotSubscribe(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			conn, status, err := w.dialFeed(c.study, c.user, c.query)
+			conn, status, err := s.dialFeed(c.study, c.user, c.query)
 			if err == nil {
 				_ = conn.Close()
 				t.Fatal("the feed opens")
@@ -117,9 +117,9 @@ func TestWhoMayNotSubscribe(t *testing.T) {
 			}
 		})
 	}
-	refused(t, "GET without an upgrade", http.StatusBadRequest, "INVALID_REQUEST", w.ask(owner, http.MethodGet, "events", ""))
+	refused(t, "GET without an upgrade", http.StatusBadRequest, "INVALID_REQUEST", s.ask(owner, http.MethodGet, "events", ""))
 	for _, method := range []string{http.MethodPost, http.MethodHead} {
-		if got := w.ask(owner, method, "events", ""); got.status != http.StatusMethodNotAllowed {
+		if got := s.ask(owner, method, "events", ""); got.status != http.StatusMethodNotAllowed {
 			t.Errorf("%s: %+v", method, got)
 		}
 	}
@@ -127,12 +127,12 @@ func TestWhoMayNotSubscribe(t *testing.T) {
 
 func TestAFeedEndsWithTheMembershipTheAccountAndTheServer(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.exec(`insert into users (id, name, email) values ('sender', 'S', 's@example.com')`)
-	w.exec(`insert into study_members (study_id, user_id) values ('study-123', 'sender')`)
-	kicked, suspended, sender, drained := w.subscribe(member, ""), w.subscribe(admin, ""), w.subscribe("sender", ""), w.subscribe(owner, "")
-	w.exec(`update study_members set status = 'KICKED' where user_id = $1`, member)
-	w.exec(`update users set status = 'SUSPENDED' where id = $1`, admin)
+	s := newServer(t)
+	s.exec(`insert into users (id, name, email) values ('sender', 'S', 's@example.com')`)
+	s.exec(`insert into study_members (study_id, user_id) values ('study-123', 'sender')`)
+	kicked, suspended, sender, drained := s.subscribe(member, ""), s.subscribe(admin, ""), s.subscribe("sender", ""), s.subscribe(owner, "")
+	s.exec(`update study_members set status = 'KICKED' where user_id = $1`, member)
+	s.exec(`update users set status = 'SUSPENDED' where id = $1`, admin)
 	check.NoError(t, sender.WriteMessage(websocket.TextMessage, []byte("hello")))
 	for name, c := range map[string]struct {
 		feed *websocket.Conn
@@ -142,7 +142,7 @@ func TestAFeedEndsWithTheMembershipTheAccountAndTheServer(t *testing.T) {
 			t.Errorf("the feed of the %s user is closed with %d, want %d", name, got, c.want)
 		}
 	}
-	check.NoError(t, w.feeds.Close(t.Context()))
+	check.NoError(t, s.feeds.Close(t.Context()))
 	if got := closeCode(t, drained); got != ours.Restart.Number {
 		t.Errorf("a drain closes feeds with %d, want %d", got, ours.Restart.Number)
 	}
@@ -156,8 +156,8 @@ func (emptyLog) Head(context.Context) (int64, error) { return 0, nil }
 // A subscription that begins while the server does not follow the log yet is refused, and may be tried again.
 func TestAFeedIsUnavailableUntilTheServerFollowsTheLog(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(c *setup) { c.Feeds = feed.New(feed.Config{Log: emptyLog{}}) }) // never run
-	got := w.ask(owner, http.MethodGet, "events", "", "Connection", "Upgrade", "Upgrade", "websocket",
+	s := newServer(t, func(c *setup) { c.Feeds = feed.New(feed.Config{Log: emptyLog{}}) }) // never run
+	got := s.ask(owner, http.MethodGet, "events", "", "Connection", "Upgrade", "Upgrade", "websocket",
 		"Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
 	refused(t, "too early", http.StatusServiceUnavailable, "SERVICE_UNAVAILABLE", got)
 }

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/studycall/studycall/check"
 )
 
 // asSpecified compares an answer with an example of the specification's section 4, in testdata/spec as it is printed
@@ -18,10 +20,10 @@ func asSpecified(t *testing.T, example string, got answer) {
 		t.Fatalf("%s: %+v", example, got)
 	}
 	text, err := os.ReadFile(filepath.Join("testdata", "spec", example+".json"))
-	must(t, err)
+	check.NoError(t, err)
 	var want, is any
-	must(t, json.Unmarshal(text, &want))
-	must(t, json.Unmarshal([]byte(got.body), &is))
+	check.NoError(t, json.Unmarshal(text, &want))
+	check.NoError(t, json.Unmarshal([]byte(got.body), &is))
 	contains(t, example, want, is)
 }
 
@@ -58,8 +60,8 @@ func contains(t *testing.T, where string, want, got any) {
 // history shows first.
 func TestTheSpecificationsHistoryAndUser(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.exec(`update users set avatar = 'https://...' where id = $1`, owner)
+	s := newServer(t)
+	s.exec(`update users set avatar = 'https://...' where id = $1`, owner)
 	var meetings []meeting
 	for i := range 44 {
 		// 44 × 3559 s and 4 s more are the 156,600 s beside the last session's 5,400.
@@ -74,15 +76,15 @@ func TestTheSpecificationsHistoryAndUser(t *testing.T) {
 	meetings = append(meetings, meeting{id: "clxxx...", start: clock("2025-11-19T10:00:00Z"), length: 90 * time.Minute, present: []presence{
 		{id: "part-1", user: owner, length: 90 * time.Minute}, {id: "part-2", user: member, length: time.Hour},
 	}})
-	known := w.past("study-123", meetings...)
-	asSpecified(t, "history", w.ask(member, "GET", "history", "", known...))
-	asSpecified(t, "user_stats", w.ask(owner, "GET", "stats/users/"+owner, "", known...))
-	golden(t, "user_stats", 200, w.ask(admin, "GET", "stats/users/"+owner, "", known...))
-	golden(t, "history_page", 200, w.ask(member, "GET", "history?page=2&limit=2", "", known...))
+	known := s.past("study-123", meetings...)
+	asSpecified(t, "history", s.ask(member, "GET", "history", "", known...))
+	asSpecified(t, "user_stats", s.ask(owner, "GET", "stats/users/"+owner, "", known...))
+	golden(t, "user_stats", 200, s.ask(admin, "GET", "stats/users/"+owner, "", known...))
+	golden(t, "history_page", 200, s.ask(member, "GET", "history?page=2&limit=2", "", known...))
 
-	last := w.ask(member, "GET", "history?page=3", "", known...)
+	last := s.ask(member, "GET", "history?page=3", "", known...)
 	var shown struct{ Sessions []struct{ ID string } }
-	must(t, json.Unmarshal([]byte(last.body), &shown))
+	check.NoError(t, json.Unmarshal([]byte(last.body), &shown))
 	if n := len(shown.Sessions); n != 5 || shown.Sessions[4].ID != "s0" {
 		t.Errorf("page 3 has %d sessions: %s", n, last.body)
 	}
@@ -90,12 +92,12 @@ func TestTheSpecificationsHistoryAndUser(t *testing.T) {
 
 func TestTheSpecificationsSession(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.exec(`update users set avatar = 'https://...' where id = $1`, owner)
-	known := w.past("study-123", meeting{id: "clxxx...", start: clock("2025-11-19T10:00:00Z"), length: 90 * time.Minute, present: []presence{
+	s := newServer(t)
+	s.exec(`update users set avatar = 'https://...' where id = $1`, owner)
+	known := s.past("study-123", meeting{id: "clxxx...", start: clock("2025-11-19T10:00:00Z"), length: 90 * time.Minute, present: []presence{
 		{id: "part-1", user: owner, length: 90 * time.Minute, muted: 300 * time.Second, camera: 600 * time.Second, sharing: 1200 * time.Second},
 	}})
-	got := w.ask(member, "GET", "sessions/clxxx...", "", known...)
+	got := s.ask(member, "GET", "sessions/clxxx...", "", known...)
 	asSpecified(t, "session", got)
 	golden(t, "session_specified", 200, got)
 }
@@ -103,7 +105,7 @@ func TestTheSpecificationsSession(t *testing.T) {
 // TestTheSpecificationsStudy: 12 sessions of an hour in the week until 2025-11-19, with 38 participants in all.
 func TestTheSpecificationsStudy(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	s := newServer(t)
 	others, turn := []string{admin, member, former, outsider}, 0
 	some := func(n int) (users []string) { // the others in turn, so that each has 7
 		for range n {
@@ -129,9 +131,9 @@ func TestTheSpecificationsStudy(t *testing.T) {
 		}
 	}
 	before := meeting{id: "before", start: clock("2025-11-12T14:59:59Z"), length: time.Hour, present: everybody(time.Hour, member)}
-	known := w.past("study-123", append([]meeting{before}, meetings...)...)
-	got := w.ask(member, "GET", "stats", "", known...)
+	known := s.past("study-123", append([]meeting{before}, meetings...)...)
+	got := s.ask(member, "GET", "stats", "", known...)
 	asSpecified(t, "study_stats", got)
 	golden(t, "study_stats", 200, got)
-	golden(t, "study_stats", 200, w.ask(member, "GET", "stats?period=week", "", known...))
+	golden(t, "study_stats", 200, s.ask(member, "GET", "stats?period=week", "", known...))
 }

@@ -7,13 +7,15 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/studycall/studycall/check"
 )
 
 // FuzzRequests sends anything through the whole service, as whoever there is: it is never a 5xx, a refusal is in the
 // contract's shape and leaves nothing behind, and only a body that names the open session changes who is in it.
 func FuzzRequests(f *testing.F) {
-	w := newWorld(f)
-	open := w.start()
+	s := newServer(f)
+	open := s.start()
 	users := []string{owner, admin, member, outsider, "", "\x00", strings.Repeat("u", 300)}
 	for body := range malformed() {
 		f.Add("POST", calls+"join", body, uint8(0), "en", "x")
@@ -37,20 +39,20 @@ func FuzzRequests(f *testing.F) {
 		request.Header = http.Header{
 			"X-User-Id": {users[int(user)%len(users)]}, "Accept-Language": {language}, "Min-Event-Position": {position}, "X-Request-Id": {position},
 		}
-		before, leases, recorder := w.events(t), w.leases(t), httptest.NewRecorder()
-		w.handler.ServeHTTP(recorder, request)
+		before, leases, recorder := s.events(t), s.leases(t), httptest.NewRecorder()
+		s.handler.ServeHTTP(recorder, request)
 		got := answer{recorder.Code, recorder.Header(), recorder.Body.String()}
 		if got.status >= http.StatusInternalServerError {
-			t.Fatalf("%+v, logged %s", got, w.logged)
+			t.Fatalf("%+v, logged %s", got, s.logged)
 		}
-		after := w.events(t)
+		after := s.events(t)
 		if got.status >= http.StatusBadRequest {
 			var failure struct {
 				Code string `json:"code"`
 			}
-			must(t, json.Unmarshal([]byte(got.body), &failure))
+			check.NoError(t, json.Unmarshal([]byte(got.body), &failure))
 			refused(t, method+" "+path, got.status, failure.Code, got)
-			if more := w.leases(t) - leases; after != before || more != 0 {
+			if more := s.leases(t) - leases; after != before || more != 0 {
 				t.Errorf("refused, but %d events were appended, and %d leases are new: %+v", after-before, more, got)
 			}
 		}
@@ -66,12 +68,12 @@ func allDigits(s string) bool {
 }
 
 // serveQuery asks for a path with a raw query string, whatever is in it.
-func serveQuery(t *testing.T, w *world, path, query string) answer {
+func serveQuery(t *testing.T, s *server, path, query string) answer {
 	t.Helper()
 	request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody)
 	request.URL.RawQuery = query
 	request.Header.Set("X-User-Id", member)
 	recorder := httptest.NewRecorder()
-	w.handler.ServeHTTP(recorder, request)
+	s.handler.ServeHTTP(recorder, request)
 	return answer{recorder.Code, recorder.Header(), recorder.Body.String()}
 }

@@ -10,37 +10,39 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/studycall/studycall/check"
 )
 
-func TestHistoryOfAStudyThatNeverMet(t *testing.T) {
+func TestHistoryOfAStudyWithoutSessions(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.start() // is open, so it is not history
-	golden(t, "history_none", 200, w.ask(member, "GET", "history", "", "Min-Event-Position", "1"))
+	s := newServer(t)
+	s.start() // is open, so it is not history
+	golden(t, "history_none", 200, s.ask(member, "GET", "history", "", "Min-Event-Position", "1"))
 }
 
 func TestHistoryAndUserStatsFollowTheLog(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	s := newServer(t)
 	position := ""
 	for _, c := range []struct{ user, method, path, body string }{
 		{owner, "POST", "start", ""}, {member, "POST", "join", naming("id-1")}, {owner, "POST", "join", naming("id-1")},
 		{member, "POST", "leave", naming("id-1")}, {member, "POST", "join", naming("id-1")}, {owner, "POST", "leave", naming("id-1")},
 		{member, "POST", "leave", naming("id-1")}, {admin, "POST", "start", ""},
 	} {
-		got := w.ask(c.user, c.method, c.path, c.body)
+		got := s.ask(c.user, c.method, c.path, c.body)
 		if position = got.header.Get("Event-Position"); got.status >= 300 {
 			t.Fatal(got)
 		}
-		w.pass(10*time.Minute + 600*time.Millisecond)
+		s.pass(10*time.Minute + 600*time.Millisecond)
 	}
-	golden(t, "history_one", 200, w.ask(admin, "GET", "history", "", "Min-Event-Position", position))
-	golden(t, "user_stats_one", 200, w.ask(member, "GET", "stats/users/"+member, "", "Min-Event-Position", position))
-	golden(t, "study_stats_one", 200, w.ask(member, "GET", "stats?period=all", "", "Min-Event-Position", position))
+	golden(t, "history_one", 200, s.ask(admin, "GET", "history", "", "Min-Event-Position", position))
+	golden(t, "user_stats_one", 200, s.ask(member, "GET", "stats/users/"+member, "", "Min-Event-Position", position))
+	golden(t, "study_stats_one", 200, s.ask(member, "GET", "stats?period=all", "", "Min-Event-Position", position))
 
-	w.exec(`delete from users where id = $1`, owner)
-	w.exec(`update users set name = '이영희 <&>', avatar = 'data:image/png;base64,AAAA' where id = $1`, member)
-	golden(t, "history_people_changed", 200, w.ask(admin, "GET", "history", "", "Min-Event-Position", position))
+	s.exec(`delete from users where id = $1`, owner)
+	s.exec(`update users set name = '이영희 <&>', avatar = 'data:image/png;base64,AAAA' where id = $1`, member)
+	golden(t, "history_people_changed", 200, s.ask(admin, "GET", "history", "", "Min-Event-Position", position))
 }
 
 // shown are the ids of a page of history, and its totals.
@@ -50,7 +52,7 @@ func shown(t *testing.T, got answer) string {
 		Sessions   []struct{ ID string }
 		Pagination struct{ Page, Limit, Total, TotalPages int64 }
 	}
-	must(t, json.Unmarshal([]byte(got.body), &page))
+	check.NoError(t, json.Unmarshal([]byte(got.body), &page))
 	var text strings.Builder
 	for _, s := range page.Sessions {
 		text.WriteString(s.ID + " ")
@@ -61,7 +63,7 @@ func shown(t *testing.T, got answer) string {
 
 func TestHistoryByPageAndDate(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	s := newServer(t)
 	var meetings []meeting
 	for i, start := range []string{
 		"2025-11-17T14:59:59.999Z", "2025-11-17T15:00:00Z", // the midnight between the 17th and the 18th in Seoul
@@ -69,7 +71,7 @@ func TestHistoryByPageAndDate(t *testing.T) {
 	} {
 		meetings = append(meetings, meeting{id: string(rune('a' + i)), start: clock(start)})
 	}
-	known := w.past("study-123", meetings...)
+	known := s.past("study-123", meetings...)
 	for query, want := range map[string]string{
 		"":                                        "e d c b a | 1 20 5 1",
 		"page=1&limit=100":                        "e d c b a | 1 100 5 1",
@@ -111,15 +113,15 @@ func TestHistoryByPageAndDate(t *testing.T) {
 		"startDate=2025-11-18T10:00Z&endDate=2025-11-18":                        "d c | 1 20 2 1",
 		"startDate=2025-11-18&endDate=2025-11-17T15:00Z":                        "b | 1 20 1 1",
 	} {
-		got := w.ask(member, "GET", "history?"+query, "", known...)
+		got := s.ask(member, "GET", "history?"+query, "", known...)
 		if got.status != http.StatusOK || shown(t, got) != want {
 			t.Errorf("%s: %d %s, want %s", query, got.status, shown(t, got), want)
 		}
 	}
 }
 
-// TestDaysOfHistoryAreThoseOfTheZone: a day is as long as the zone says, from the moment at which its clocks show it.
-func TestDaysOfHistoryAreThoseOfTheZone(t *testing.T) {
+// TestDatesOfHistoryAreDaysOfTheZone: a day is as long as the zone says, from the moment at which its clocks show it.
+func TestDatesOfHistoryAreDaysOfTheZone(t *testing.T) {
 	t.Parallel()
 	for zone, c := range map[string]struct {
 		day   string
@@ -138,7 +140,7 @@ func TestDaysOfHistoryAreThoseOfTheZone(t *testing.T) {
 	} {
 		t.Run(zone, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, func(c *setup) { c.Zone = zoneOf(t, zone) })
+			s := newServer(t, func(c *setup) { c.Zone = zoneOf(t, zone) })
 			first := clock(c.first)
 			end := first.Add(time.Duration(c.hours * float64(time.Hour)))
 			times := []time.Time{first.Add(-time.Millisecond), first, end.Add(-time.Millisecond), end}
@@ -151,8 +153,8 @@ func TestDaysOfHistoryAreThoseOfTheZone(t *testing.T) {
 					want = strconv.Itoa(i) + " " + want
 				}
 			}
-			known := w.past("study-123", meetings...)
-			got := w.ask(member, "GET", "history?startDate="+c.day+"&endDate="+c.day, "", known...)
+			known := s.past("study-123", meetings...)
+			got := s.ask(member, "GET", "history?startDate="+c.day+"&endDate="+c.day, "", known...)
 			if ids, _, _ := strings.Cut(shown(t, got), "|"); got.status != http.StatusOK || ids != want {
 				t.Errorf("got %s, want %s: %+v", ids, want, got)
 			}
@@ -160,13 +162,13 @@ func TestDaysOfHistoryAreThoseOfTheZone(t *testing.T) {
 	}
 }
 
-func TestHistoryRefusesWhatItCannotRead(t *testing.T) {
+func TestHistoryRefusesInvalidParameters(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	s := newServer(t)
 	check := func(query, field string) {
 		t.Helper()
 		for _, language := range []string{"ko", "en"} {
-			got := w.ask(member, "GET", "history?"+query, "", "Accept-Language", language)
+			got := s.ask(member, "GET", "history?"+query, "", "Accept-Language", language)
 			details := refused(t, query, http.StatusBadRequest, "INVALID_REQUEST", got)
 			if details["field"] != field || details["reason"] == "" || strings.Contains(fmt.Sprint(details["reason"]), "9223372036854775807") || got.header.Get("Content-Language") != language {
 				t.Errorf("%s: %+v", query, got)
@@ -199,7 +201,7 @@ func TestHistoryRefusesWhatItCannotRead(t *testing.T) {
 	}
 	check("page=%zz", "query")
 	check("page=1;limit=2", "query")
-	if w.logged.String() != "" {
-		t.Errorf("logged: %s", w.logged)
+	if s.logged.String() != "" {
+		t.Errorf("logged: %s", s.logged)
 	}
 }

@@ -44,7 +44,7 @@ func passed(got answer) bool {
 
 // Connections that are to stay have a limit of their own, of a fifth and a twentieth; whoever opens too many may go on with
 // those that are open, and with everything else.
-func TestAnAddressThatOpensTooMuch(t *testing.T) {
+func TestConnectionsHaveALimitPerAddress(t *testing.T) {
 	t.Parallel()
 	const (
 		handshake = "/socket.io/?EIO=4&transport=polling"
@@ -97,7 +97,7 @@ func TestAnAddressThatOpensTooMuch(t *testing.T) {
 
 // Twelve members behind one address open what a call takes, by default: two sockets each, by polling and then upgraded, and
 // whatever a page asks for besides; and all of them again after a restart.
-func TestACallBehindOneAddressPasses(t *testing.T) {
+func TestACallBehindOneAddressIsWithinTheLimits(t *testing.T) {
 	t.Parallel()
 	handler, _ := edge(pacing.Rate{PerSecond: 500, Burst: 2000})
 	for i := range 2 * 12 * 2 {
@@ -113,7 +113,7 @@ func TestACallBehindOneAddressPasses(t *testing.T) {
 }
 
 // Whoever has a /48 has fewer households than there are buckets, and all that fill the table cannot empty their own.
-func TestNobodyGetsABurstAnewByCrowding(t *testing.T) {
+func TestCrowdingOthersOutGivesNoFreshBurst(t *testing.T) {
 	t.Parallel()
 	handler, _ := edge(pacing.Rate{PerSecond: 1, Burst: 2})
 	ask := func(address string) bool { return passed(from(t, handler, address, "GET", "/", "")) }
@@ -161,7 +161,7 @@ func TestNobodyGetsABurstAnewByCrowding(t *testing.T) {
 }
 
 // The handler takes connections over and sets deadlines: what it writes to must be what the server gave.
-func TestTheEdgeLeavesTheResponseWriterAlone(t *testing.T) {
+func TestConnectionsGetTheServersResponseWriter(t *testing.T) {
 	t.Parallel()
 	sockets := &teapot{}
 	handler := setup{

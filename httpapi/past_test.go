@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
 )
@@ -52,14 +53,14 @@ func (m meeting) events() []domain.Event {
 }
 
 // past appends meetings to a study without one and returns headers that make a query wait for them.
-func (w *world) past(study string, meetings ...meeting) []string {
-	w.tb.Helper()
+func (s *server) past(study string, meetings ...meeting) []string {
+	s.tb.Helper()
 	version, position := int64(0), int64(0)
 	for _, m := range meetings {
 		events := m.events()
 		var err error
-		position, err = w.store.Append(w.tb.Context(), eventstore.Stream(study), version, events)
-		must(w.tb, err)
+		position, err = s.store.Append(s.tb.Context(), eventstore.Stream(study), version, events)
+		check.NoError(s.tb, err)
 		version += int64(len(events))
 	}
 	return []string{"Min-Event-Position", strconv.FormatInt(position, 10)}

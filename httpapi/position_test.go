@@ -9,13 +9,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/httpapi"
 	"github.com/studycall/studycall/projections"
 )
 
 func TestEveryAnswerCarriesItsPosition(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	s := newServer(t)
 	for i, c := range []struct{ method, path, body, want string }{
 		{"GET", "status", "", "0"},
 		{"POST", "start", "", "1"},
@@ -28,70 +29,70 @@ func TestEveryAnswerCarriesItsPosition(t *testing.T) {
 		{"POST", "leave", naming("id-1"), "4"},
 		{"GET", "status", "", "4"},
 	} {
-		got := w.ask(owner, c.method, c.path, c.body)
+		got := s.ask(owner, c.method, c.path, c.body)
 		if position := got.header.Get("Event-Position"); position != c.want {
 			t.Errorf("%d, %s: Event-Position %q, want %s: %+v", i, c.path, position, c.want, got)
 		}
 	}
 }
 
-func TestAQueryWaitsForThePositionAskedFor(t *testing.T) {
+func TestAQueryWaitsForTheRequestedPosition(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.ask(owner, "POST", "start", "")
-	w.ask(owner, "POST", "join", naming("id-1"))
+	s := newServer(t)
+	s.ask(owner, "POST", "start", "")
+	s.ask(owner, "POST", "join", naming("id-1"))
 	for i := range 20 {
 		act, online := "join", `"onlineCount":2`
 		if i%2 == 1 {
 			act, online = "leave", `"onlineCount":1`
 		}
-		acted := w.ask(member, "POST", act, naming("id-1"))
+		acted := s.ask(member, "POST", act, naming("id-1"))
 		position := acted.header.Get("Event-Position")
-		got := w.ask(owner, "GET", "status", "", "Min-Event-Position", position)
+		got := s.ask(owner, "GET", "status", "", "Min-Event-Position", position)
 		if got.status != http.StatusOK || !strings.Contains(got.body, online) || position != strconv.Itoa(3+i) || got.header.Get("Event-Position") != position {
 			t.Fatalf("%d, %s at %q: %+v", i, act, position, got)
 		}
 	}
-	got := w.ask(owner, "GET", "status", "", "Min-Event-Position", "1000")
+	got := s.ask(owner, "GET", "status", "", "Min-Event-Position", "1000")
 	details := refused(t, "far ahead", http.StatusServiceUnavailable, "SERVICE_UNAVAILABLE", got)
 	if details["field"] != "Min-Event-Position" || got.header.Get("Retry-After") == "" {
 		t.Errorf("%+v", got)
 	}
 	for _, malformed := range []string{"", "-1", "+1", "1.0", "one", "9223372036854775808", "1, 2", "0x1"} {
 		for _, path := range []string{"status", "sessions/id-1"} {
-			got := w.ask(owner, "GET", path, "", "Min-Event-Position", malformed)
+			got := s.ask(owner, "GET", path, "", "Min-Event-Position", malformed)
 			details := refused(t, malformed, http.StatusBadRequest, "INVALID_REQUEST", got)
 			if details["field"] != "Min-Event-Position" || details["reason"] == "" {
 				t.Errorf("%q: details %v", malformed, details)
 			}
 		}
 	}
-	if w.logged.String() != "" {
-		t.Errorf("logged: %s", w.logged)
+	if s.logged.String() != "" {
+		t.Errorf("logged: %s", s.logged)
 	}
 }
 
 // crash has the tables be as after a crash of Postgres, which took back folds that this server had heard of, and keeps
 // everybody from folding them again until goOn.
-func (w *world) crash() (goOn func()) {
-	w.tb.Helper()
+func (s *server) crash() (goOn func()) {
+	s.tb.Helper()
 	// A fold has a checkpoint first and then wants tables: so that none is in between, the checkpoints are taken first.
-	checkpoints, err := w.pool.Begin(w.tb.Context())
-	must(w.tb, err)
-	w.tb.Cleanup(func() { _ = checkpoints.Rollback(context.Background()) })
-	_, err = checkpoints.Exec(w.tb.Context(), `select from checkpoints for update`)
-	must(w.tb, err)
-	folds, err := w.pool.Begin(w.tb.Context())
-	must(w.tb, err)
-	w.tb.Cleanup(func() { _ = folds.Rollback(context.Background()) })
-	_, err = folds.Exec(w.tb.Context(), `lock table sessions.sessions, history.sessions, user_stats.totals, study_stats.days in share mode`)
-	must(w.tb, err)
-	_, err = checkpoints.Exec(w.tb.Context(), `update checkpoints set position = 1`)
-	must(w.tb, err)
-	must(w.tb, checkpoints.Commit(w.tb.Context()))
+	checkpoints, err := s.pool.Begin(s.tb.Context())
+	check.NoError(s.tb, err)
+	s.tb.Cleanup(func() { _ = checkpoints.Rollback(context.Background()) })
+	_, err = checkpoints.Exec(s.tb.Context(), `select from checkpoints for update`)
+	check.NoError(s.tb, err)
+	folds, err := s.pool.Begin(s.tb.Context())
+	check.NoError(s.tb, err)
+	s.tb.Cleanup(func() { _ = folds.Rollback(context.Background()) })
+	_, err = folds.Exec(s.tb.Context(), `lock table sessions.sessions, history.sessions, user_stats.totals, study_stats.days in share mode`)
+	check.NoError(s.tb, err)
+	_, err = checkpoints.Exec(s.tb.Context(), `update checkpoints set position = 1`)
+	check.NoError(s.tb, err)
+	check.NoError(s.tb, checkpoints.Commit(s.tb.Context()))
 	return func() {
-		must(w.tb, folds.Rollback(w.tb.Context()))
-		w.exec(`select pg_notify('studycall_wake', '')`)
+		check.NoError(s.tb, folds.Rollback(s.tb.Context()))
+		s.exec(`select pg_notify('studycall_wake', '')`)
 	}
 }
 
@@ -102,36 +103,36 @@ func impatient(c *setup) {
 	}
 }
 
-// TestTablesThatACrashTookBackDoNotAnswerForThem: whoever insists on what they held gets no older answer, until it is folded
+// TestTablesThatACrashRevertedDoNotAnswer: whoever insists on what they held gets no older answer, until it is folded
 // again.
-func TestTablesThatACrashTookBackDoNotAnswerForThem(t *testing.T) {
+func TestTablesThatACrashRevertedDoNotAnswer(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, impatient)
-	insist := w.past("study-123", meeting{id: "s", start: clock("2025-11-19T00:00:00Z"), present: everybody(time.Second, member)})
+	s := newServer(t, impatient)
+	insist := s.past("study-123", meeting{id: "s", start: clock("2025-11-19T00:00:00Z"), present: everybody(time.Second, member)})
 	paths := []string{"status", "sessions/s", "sessions/unknown", "history", "stats", "stats/users/" + member}
 	answers := map[string]int{}
 	for _, path := range paths {
-		answers[path] = w.ask(member, "GET", path, "", insist...).status
+		answers[path] = s.ask(member, "GET", path, "", insist...).status
 	}
-	goOn := w.crash()
+	goOn := s.crash()
 
 	var asking sync.WaitGroup
 	for _, path := range paths {
 		asking.Go(func() {
-			got := w.ask(member, "GET", path, "", insist...)
+			got := s.ask(member, "GET", path, "", insist...)
 			details := refused(t, path, http.StatusServiceUnavailable, "SERVICE_UNAVAILABLE", got)
 			if details["field"] != "Min-Event-Position" || details["reason"] != "was not reached within 2s" || got.header.Get("Retry-After") == "" {
 				t.Errorf("%s: %+v", path, got)
 			}
 		})
-		if got := w.ask(member, "GET", path, ""); got.status != answers[path] {
+		if got := s.ask(member, "GET", path, ""); got.status != answers[path] {
 			t.Errorf("%s, not insisting: %+v", path, got)
 		}
 	}
 	asking.Wait()
 	goOn()
 	for _, path := range paths {
-		if got := w.ask(member, "GET", path, "", insist...); got.status != answers[path] {
+		if got := s.ask(member, "GET", path, "", insist...); got.status != answers[path] {
 			t.Errorf("%s, recovered: %+v", path, got)
 		}
 	}
@@ -152,18 +153,18 @@ func (l lookedAt) Page(ctx context.Context, study string, page projections.Histo
 	return found, err
 }
 
-// TestWhatACrashTookBackIsLookedForAgain: who insists is answered as soon as it is folded again.
-func TestWhatACrashTookBackIsLookedForAgain(t *testing.T) {
+// TestAQueryIsRepeatedUntilRevertedEventsAreFoldedAgain: who insists is answered as soon as it is folded again.
+func TestAQueryIsRepeatedUntilRevertedEventsAreFoldedAgain(t *testing.T) {
 	t.Parallel()
 	looks := make(chan struct{})
-	w := newWorld(t, func(c *setup) { c.History = lookedAt{c.History, looks} })
-	insist := w.past("study-123", meeting{id: "s", start: clock("2025-11-19T00:00:00Z"), present: everybody(time.Second, member)})
-	if got := w.ask(member, "GET", "history", "", insist...); got.status != http.StatusOK {
+	s := newServer(t, func(c *setup) { c.History = lookedAt{c.History, looks} })
+	insist := s.past("study-123", meeting{id: "s", start: clock("2025-11-19T00:00:00Z"), present: everybody(time.Second, member)})
+	if got := s.ask(member, "GET", "history", "", insist...); got.status != http.StatusOK {
 		t.Fatalf("%+v", got)
 	}
-	goOn := w.crash()
+	goOn := s.crash()
 	answered := make(chan answer, 1)
-	go func() { answered <- w.ask(member, "GET", "history", "", insist...) }()
+	go func() { answered <- s.ask(member, "GET", "history", "", insist...) }()
 	for range 2 {
 		select {
 		case <-looks:
@@ -177,13 +178,13 @@ func TestWhatACrashTookBackIsLookedForAgain(t *testing.T) {
 	}
 }
 
-func TestOfManyWhoStartAtOnceOneCreates(t *testing.T) {
+func TestOneOfManyConcurrentStartsCreatesTheSession(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	s := newServer(t)
 	answers := make(chan answer, 30)
 	var starters sync.WaitGroup
 	for i := range cap(answers) {
-		starters.Go(func() { answers <- w.ask([]string{owner, admin, member}[i%3], "POST", "start", "") })
+		starters.Go(func() { answers <- s.ask([]string{owner, admin, member}[i%3], "POST", "start", "") })
 	}
 	starters.Wait()
 	close(answers)
@@ -192,7 +193,7 @@ func TestOfManyWhoStartAtOnceOneCreates(t *testing.T) {
 		statuses[got.status]++
 		positions[got.header.Get("Event-Position")]++
 	}
-	if statuses[http.StatusCreated] != 1 || statuses[http.StatusOK] != 29 || positions[strconv.Itoa(w.events(t))] != 30 {
+	if statuses[http.StatusCreated] != 1 || statuses[http.StatusOK] != 29 || positions[strconv.Itoa(s.events(t))] != 30 {
 		t.Errorf("statuses %v, positions %v", statuses, positions)
 	}
 }

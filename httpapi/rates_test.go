@@ -79,7 +79,7 @@ func TestTheLimitersMemoryIsBounded(t *testing.T) {
 	}
 }
 
-func TestTheLimiterHoldsUnderARace(t *testing.T) {
+func TestTheLimiterIsExactUnderConcurrency(t *testing.T) {
 	t.Parallel()
 	const burst = 100
 	limiter, now := httpapi.NewLimiter(pacing.Rate{PerSecond: 1, Burst: burst}, 10), fixedNow()
@@ -100,7 +100,7 @@ func TestTheLimiterHoldsUnderARace(t *testing.T) {
 	}
 }
 
-func TestAUserWhoAsksTooOften(t *testing.T) {
+func TestRequestsHaveALimitPerUser(t *testing.T) {
 	t.Parallel()
 	clock := &standing{fixedNow()}
 	handler := guard(t, httpapi.Security{PerUser: pacing.Rate{PerSecond: 0.5, Burst: 3}},
@@ -138,8 +138,8 @@ func TestAUserWhoAsksTooOften(t *testing.T) {
 	}
 }
 
-// TestAnAddressThatAsksTooOften is counted before anybody knows who asks, so bad tokens and unknown routes count, too.
-func TestAnAddressThatAsksTooOften(t *testing.T) {
+// TestRequestsHaveALimitPerAddress is counted before anybody knows who asks, so bad tokens and unknown routes count, too.
+func TestRequestsHaveALimitPerAddress(t *testing.T) {
 	t.Parallel()
 	clock := &standing{fixedNow()}
 	handler := guard(t, httpapi.Security{

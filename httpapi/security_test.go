@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/studycall/studycall/auth"
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/httpapi"
 	"github.com/studycall/studycall/pacing"
 )
@@ -70,7 +71,7 @@ const someone = "203.0.113.7:40000"
 func listed(tb testing.TB, list string) *auth.Origins {
 	tb.Helper()
 	origins, err := auth.ParseOrigins(list)
-	must(tb, err)
+	check.NoError(tb, err)
 	return origins
 }
 
@@ -78,7 +79,7 @@ func networks(tb testing.TB, list ...string) (parsed []netip.Prefix) {
 	tb.Helper()
 	for _, text := range list {
 		network, err := netip.ParsePrefix(text)
-		must(tb, err)
+		check.NoError(tb, err)
 		parsed = append(parsed, network)
 	}
 	return parsed
@@ -123,7 +124,7 @@ func TestEveryAnswerHasTheSecurityHeaders(t *testing.T) {
 	}
 }
 
-func TestStrictTransportIsAskedForWhereTheClientCameByTLS(t *testing.T) {
+func TestStrictTransportSecurityIsSentOverTLSAlone(t *testing.T) {
 	t.Parallel()
 	handler := guard(t, httpapi.Security{Proxies: networks(t, "10.0.0.0/8")})
 	for _, c := range []struct {
@@ -140,16 +141,16 @@ func TestStrictTransportIsAskedForWhereTheClientCameByTLS(t *testing.T) {
 	server := httptest.NewTLSServer(guard(t, httpapi.Security{}))
 	defer server.Close()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/health", nil)
-	must(t, err)
+	check.NoError(t, err)
 	response, err := server.Client().Do(request)
-	must(t, err)
-	must(t, response.Body.Close())
+	check.NoError(t, err)
+	check.NoError(t, response.Body.Close())
 	if response.Header.Get("Strict-Transport-Security") == "" {
 		t.Errorf("by TLS: %v", response.Header)
 	}
 }
 
-func TestRequestsThatACookieMayHaveBeenMisusedFor(t *testing.T) {
+func TestForgedRequestsWithACookieAreRefused(t *testing.T) {
 	t.Parallel()
 	const cookie = "next-auth.session-token=x"
 	handler := guard(t, httpapi.Security{Origins: listed(t, "https://app.example.com")}, byAnything)
@@ -207,12 +208,12 @@ func TestRequestsThatACookieMayHaveBeenMisusedFor(t *testing.T) {
 	}
 }
 
-// TestQueriesNeedNoOrigin: a page of another site may have them sent, but it does not get to read the answer.
-func TestQueriesNeedNoOrigin(t *testing.T) {
+// TestQueriesNeedNoTrustedOrigin: a page of another site may have them sent, but it does not get to read the answer.
+func TestQueriesNeedNoTrustedOrigin(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, byAnything)
+	s := newServer(t, byAnything)
 	for _, method := range []string{"GET", "HEAD"} {
-		got := w.ask(noOne, method, "status", "", "Cookie", "x=y", "Origin", "https://evil.test", "Sec-Fetch-Site", "cross-site")
+		got := s.ask(noOne, method, "status", "", "Cookie", "x=y", "Origin", "https://evil.test", "Sec-Fetch-Site", "cross-site")
 		if got.status != http.StatusOK || got.header.Get("Access-Control-Allow-Origin") != "" {
 			t.Errorf("%s: %+v", method, got)
 		}

@@ -40,7 +40,7 @@ const calls = "/api/my-studies/study-123/video-call/"
 
 // world is the whole program behind the REST edge, over a database of its own with the example study. Ids are id-1,
 // id-2 …, and time goes on only when the test says so.
-type world struct {
+type server struct {
 	tb       testing.TB
 	url      string
 	handler  *httpapi.Server
@@ -65,24 +65,24 @@ func (s setup) open() *httpapi.Server {
 	return server
 }
 
-func newWorld(tb testing.TB, changes ...func(*setup)) *world {
+func newServer(tb testing.TB, changes ...func(*setup)) *server {
 	tb.Helper()
-	return newWorldOver(tb, postgrestest.New(tb), changes...)
+	return newServerOver(tb, postgrestest.New(tb), changes...)
 }
 
-func newWorldOver(tb testing.TB, pool *pgxpool.Pool, changes ...func(*setup)) *world {
+func newServerOver(tb testing.TB, pool *pgxpool.Pool, changes ...func(*setup)) *server {
 	tb.Helper()
-	w := &world{tb: tb, pool: pool, logged: &logged{}}
-	w.now.Store(time.Date(2025, 11, 19, 10, 30, 0, 0, time.UTC).UnixMilli())
-	log := slog.New(slog.NewJSONHandler(w.logged, nil))
+	s := &server{tb: tb, pool: pool, logged: &logged{}}
+	s.now.Store(time.Date(2025, 11, 19, 10, 30, 0, 0, time.UTC).UnixMilli())
+	log := slog.New(slog.NewJSONHandler(s.logged, nil))
 	_, err := membership.SeedExample(tb.Context(), pool)
-	must(tb, err)
+	check.NoError(tb, err)
 	store, err := eventstore.Open(tb.Context(), pool, log)
-	must(tb, err)
+	check.NoError(tb, err)
 	tb.Cleanup(store.Close)
-	w.store = store
+	s.store = store
 	all := projections.All(seoul(tb))
-	must(tb, projections.NewRebuilder(pool, store, log, func(int64, int64) {}).Prepare(tb.Context(), all...))
+	check.NoError(tb, projections.NewRebuilder(pool, store, log, func(int64, int64) {}).Prepare(tb.Context(), all...))
 	running, stop := context.WithCancel(context.Background())
 	var runner sync.WaitGroup
 	runner.Go(func() {
@@ -96,35 +96,35 @@ func newWorldOver(tb testing.TB, pool *pgxpool.Pool, changes ...func(*setup)) *w
 	access := membership.NewAccess(tables)
 	var ids atomic.Int64
 	newID := func() string { return "id-" + strconv.FormatInt(ids.Add(1), 10) }
-	w.commands, err = commands.New(store, access, commands.DefaultSettings(), newID)
-	must(tb, err)
+	s.commands, err = commands.New(store, access, commands.DefaultSettings(), newID)
+	check.NoError(tb, err)
 	sessions := projections.NewSessionQueries(pool, store)
 	sessions.FreshWithin = time.Minute
-	w.feeds = feed.New(feed.Config{Log: store, Observe: func(eventstore.Recorded) {}, Logger: log})
+	s.feeds = feed.New(feed.Config{Log: store, Observe: func(eventstore.Recorded) {}, Logger: log})
 	recheck := 50 * time.Millisecond
 	config := setup{
 		httpapi.Config{
-			Authenticator: believing{}, Now: w.time, Zone: seoul(tb), RecheckInterval: recheck, Log: log,
+			Authenticator: believing{}, Now: s.time, Zone: seoul(tb), RecheckInterval: recheck, Log: log,
 		},
 		httpapi.Services{
-			Commands: w.commands, Sessions: sessions,
-			Presence: attendance.New(pool, w.commands, nil, attendance.Settings{EmptyTimeout: time.Minute, Now: w.time}, log),
+			Commands: s.commands, Sessions: sessions,
+			Presence: attendance.New(pool, s.commands, nil, attendance.Settings{EmptyTimeout: time.Minute, Now: s.time}, log),
 			History:  projections.NewHistoryQueries(pool, store), UserStats: projections.NewUserStatsQueries(pool, store),
 			StudyStats: projections.NewStudyStatsQueries(pool, store, seoul(tb)), Access: access, Recheck: access, Users: tables,
-			Readiness: projections.NewReadiness(pool), Metrics: http.NotFoundHandler(), Feeds: w.feeds,
+			Readiness: projections.NewReadiness(pool), Metrics: http.NotFoundHandler(), Feeds: s.feeds,
 		},
 	}
 	for _, change := range changes {
 		change(&config)
 	}
-	w.handler = config.open()
-	runner.Go(func() { w.feeds.Run(running) })
-	runner.Go(func() { w.handler.RecheckFeeds(running) })
-	tb.Cleanup(func() { check.NoError(tb, w.feeds.Close(context.Background())) }) // before the server waits for its connections
-	server := httptest.NewServer(w.handler)
+	s.handler = config.open()
+	runner.Go(func() { s.feeds.Run(running) })
+	runner.Go(func() { s.handler.RecheckFeeds(running) })
+	tb.Cleanup(func() { check.NoError(tb, s.feeds.Close(context.Background())) }) // before the server waits for its connections
+	server := httptest.NewServer(s.handler)
 	tb.Cleanup(server.Close)
-	w.url = server.URL
-	return w
+	s.url = server.URL
+	return s
 }
 
 // seoul is the default of the statistics time zone.
@@ -136,39 +136,32 @@ func seoul(tb testing.TB) *time.Location {
 func zoneOf(tb testing.TB, name string) *time.Location {
 	tb.Helper()
 	zone, err := time.LoadLocation(name)
-	must(tb, err)
+	check.NoError(tb, err)
 	return zone
 }
 
-func must(tb testing.TB, err error) {
-	tb.Helper()
-	if err != nil {
-		tb.Fatal(err)
-	}
-}
-
 // time is the business time, with a fraction that no answer may show.
-func (w *world) time() time.Time { return time.UnixMilli(w.now.Load()).Add(999 * time.Microsecond) }
+func (s *server) time() time.Time { return time.UnixMilli(s.now.Load()).Add(999 * time.Microsecond) }
 
-func (w *world) pass(d time.Duration) { w.now.Add(d.Milliseconds()) }
+func (s *server) pass(d time.Duration) { s.now.Add(d.Milliseconds()) }
 
-func (w *world) exec(sql string, args ...any) {
-	w.tb.Helper()
-	_, err := w.pool.Exec(w.tb.Context(), sql, args...)
-	must(w.tb, err)
+func (s *server) exec(sql string, args ...any) {
+	s.tb.Helper()
+	_, err := s.pool.Exec(s.tb.Context(), sql, args...)
+	check.NoError(s.tb, err)
 }
 
 // events counts the log.
-func (w *world) events(tb testing.TB) (n int) {
+func (s *server) events(tb testing.TB) (n int) {
 	tb.Helper()
-	must(tb, w.pool.QueryRow(tb.Context(), `select count(*) from events`).Scan(&n))
+	check.NoError(tb, s.pool.QueryRow(tb.Context(), `select count(*) from events`).Scan(&n))
 	return n
 }
 
 // leases counts who is in a call over REST.
-func (w *world) leases(tb testing.TB) (n int) {
+func (s *server) leases(tb testing.TB) (n int) {
 	tb.Helper()
-	must(tb, w.pool.QueryRow(tb.Context(), `select count(*) from connections where kind = 'rest'`).Scan(&n))
+	check.NoError(tb, s.pool.QueryRow(tb.Context(), `select count(*) from connections where kind = 'rest'`).Scan(&n))
 	return n
 }
 
@@ -180,15 +173,15 @@ type answer struct {
 }
 
 // ask sends a request to the study's path, as a user (noOne: none), with headers "Name: value" as pairs.
-func (w *world) ask(user, method, path, body string, headers ...string) answer {
-	w.tb.Helper()
-	return w.send(user, method, calls+path, bytes.NewReader([]byte(body)), headers...)
+func (s *server) ask(user, method, path, body string, headers ...string) answer {
+	s.tb.Helper()
+	return s.send(user, method, calls+path, bytes.NewReader([]byte(body)), headers...)
 }
 
-func (w *world) send(user, method, path string, body io.Reader, headers ...string) answer {
-	w.tb.Helper()
-	request, err := http.NewRequestWithContext(w.tb.Context(), method, w.url+path, body)
-	must(w.tb, err)
+func (s *server) send(user, method, path string, body io.Reader, headers ...string) answer {
+	s.tb.Helper()
+	request, err := http.NewRequestWithContext(s.tb.Context(), method, s.url+path, body)
+	check.NoError(s.tb, err)
 	if user != noOne {
 		request.Header.Set("X-User-Id", user)
 	}
@@ -196,18 +189,18 @@ func (w *world) send(user, method, path string, body io.Reader, headers ...strin
 		request.Header.Add(headers[i], headers[i+1])
 	}
 	response, err := http.DefaultClient.Do(request)
-	must(w.tb, err)
+	check.NoError(s.tb, err)
 	defer func() { _ = response.Body.Close() }()
 	read, err := io.ReadAll(response.Body)
-	must(w.tb, err)
+	check.NoError(s.tb, err)
 	return answer{response.StatusCode, response.Header, string(read)}
 }
 
 // start opens the study's session and returns its id.
-func (w *world) start() string {
-	w.tb.Helper()
-	started, err := w.commands.StartSession(w.tb.Context(), commands.StartSession{StudyID: "study-123", UserID: owner, At: w.time()})
-	must(w.tb, err)
+func (s *server) start() string {
+	s.tb.Helper()
+	started, err := s.commands.StartSession(s.tb.Context(), commands.StartSession{StudyID: "study-123", UserID: owner, At: s.time()})
+	check.NoError(s.tb, err)
 	return started.SessionID
 }
 

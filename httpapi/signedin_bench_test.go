@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/studycall/studycall/auth"
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/httpapi"
 	"github.com/studycall/studycall/membership"
@@ -39,15 +40,15 @@ func BenchmarkSignedIn(b *testing.B) {
 	const secret = "the secret of the benchmark, long enough"
 	pool := postgrestest.New(b)
 	_, err := membership.SeedExample(b.Context(), pool)
-	must(b, err)
+	check.NoError(b, err)
 	cached, err := membership.NewCached(membership.NewTables(pool), membership.DefaultCacheSettings(slog.New(slog.DiscardHandler)))
-	must(b, err)
+	check.NoError(b, err)
 	nextAuth, err := auth.NewNextAuth([]string{secret, "the previous one"}, "", time.Now)
-	must(b, err)
+	check.NoError(b, err)
 	token, err := auth.Mint(secret, auth.Session{
 		UserID: member, Name: "이영희", Email: "younghee@example.com", Picture: "https://example.com/avatars/user-789.png",
 	}, time.Now(), time.Hour)
-	must(b, err)
+	check.NoError(b, err)
 
 	plenty := pacing.Rate{PerSecond: 1e6, Burst: 1e6}
 	with := guard(b, httpapi.Security{Origins: listed(b, "https://app.example.com"), PerUser: plenty, PerAddress: plenty},

@@ -11,7 +11,7 @@ import (
 	"github.com/studycall/studycall/httpapi"
 )
 
-func TestWhileStartingTheServiceLivesAndIsNotReady(t *testing.T) {
+func TestWhileStartingTheServerIsHealthyAndNotReady(t *testing.T) {
 	t.Parallel()
 	handler := httpapi.New(httpapi.Config{Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	for path, want := range map[string]int{
@@ -32,10 +32,10 @@ func TestWhileStartingTheServiceLivesAndIsNotReady(t *testing.T) {
 	}
 }
 
-func TestWhileDrainingNoCallIsStartedAndTheRestGoesOn(t *testing.T) {
+func TestWhileDrainingNoCallIsStartedAndOtherRoutesWork(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.handler.Drain()
+	s := newServer(t)
+	s.handler.Drain()
 	for request, want := range map[string]int{
 		"GET /health":              http.StatusOK,
 		"GET /ready":               http.StatusServiceUnavailable,
@@ -48,12 +48,12 @@ func TestWhileDrainingNoCallIsStartedAndTheRestGoesOn(t *testing.T) {
 		asked := httptest.NewRequestWithContext(t.Context(), method, path, nil)
 		asked.Header.Set("X-User-Id", owner)
 		answer := httptest.NewRecorder()
-		w.handler.ServeHTTP(answer, asked)
+		s.handler.ServeHTTP(answer, asked)
 		if answer.Code != want {
 			t.Errorf("%s: %d %s, want %d", request, answer.Code, answer.Body, want)
 		}
 	}
-	if n := w.events(t); n != 0 {
+	if n := s.events(t); n != 0 {
 		t.Errorf("%d events were appended", n)
 	}
 }

@@ -10,15 +10,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/projections"
 )
 
-func TestStatsOfAStudyThatNeverMet(t *testing.T) {
+func TestStatsOfAStudyWithoutSessions(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	golden(t, "study_stats_none", 200, w.ask(member, "GET", "stats", ""))
-	golden(t, "study_stats_none_all", 200, w.ask(member, "GET", "stats?period=all", ""))
-	golden(t, "user_stats_none", 200, w.ask(member, "GET", "stats/users/"+member, ""))
+	s := newServer(t)
+	golden(t, "study_stats_none", 200, s.ask(member, "GET", "stats", ""))
+	golden(t, "study_stats_none_all", 200, s.ask(member, "GET", "stats?period=all", ""))
+	golden(t, "user_stats_none", 200, s.ask(member, "GET", "stats/users/"+member, ""))
 }
 
 // studyStats is an answer about a study.
@@ -44,13 +45,13 @@ func statsOf(t *testing.T, got answer) studyStats {
 	if got.status != http.StatusOK {
 		t.Fatal(got)
 	}
-	must(t, json.Unmarshal([]byte(got.body), &stats))
+	check.NoError(t, json.Unmarshal([]byte(got.body), &stats))
 	return stats
 }
 
-func TestPeriods(t *testing.T) {
+func TestStatsOfEachPeriod(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t) // it is 19:30 on 2025-11-19 in Seoul
+	s := newServer(t) // it is 19:30 on 2025-11-19 in Seoul
 	var meetings []meeting
 	for i, day := range []string{ // in Seoul: the first or the last moment of each
 		"2024-11-18T14:59:59Z", "2024-11-19T15:00:00Z", // 2024-11-18, and 2024-11-20, the first day of the year
@@ -60,12 +61,12 @@ func TestPeriods(t *testing.T) {
 	} {
 		meetings = append(meetings, meeting{id: strconv.Itoa(i), start: clock(day), length: time.Second})
 	}
-	known := w.past("study-123", meetings...)
+	known := s.past("study-123", meetings...)
 	for period, want := range map[string]string{
 		"week": "2 sessions on 7 days from 2025-11-13 to 2025-11-19", "month": "4 sessions on 30 days from 2025-10-21 to 2025-11-19",
 		"year": "6 sessions on 365 days from 2024-11-20 to 2025-11-19", "all": "7 sessions on 367 days from 2024-11-18 to 2025-11-19",
 	} {
-		got := w.ask(member, "GET", "stats?period="+period, "", known...)
+		got := s.ask(member, "GET", "stats?period="+period, "", known...)
 		stats := statsOf(t, got).Stats
 		days, sum := stats.SessionsPerDay, int64(0)
 		for i, d := range days {
@@ -81,9 +82,9 @@ func TestPeriods(t *testing.T) {
 	}
 }
 
-func TestRounding(t *testing.T) {
+func TestAveragesAreRounded(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	s := newServer(t)
 	for i, c := range []struct {
 		participants, sessions int
 		want                   string
@@ -92,8 +93,8 @@ func TestRounding(t *testing.T) {
 		{41, 20, "2.1"}, {59, 20, "3"}, {5, 2, "2.5"},
 	} {
 		study := fmt.Sprintf("study-%d", i)
-		w.exec(`insert into studies (id, name) values ($1, '')`, study)
-		w.exec(`insert into study_members (study_id, user_id) values ($1, $2)`, study, member)
+		s.exec(`insert into studies (id, name) values ($1, '')`, study)
+		s.exec(`insert into study_members (study_id, user_id) values ($1, $2)`, study, member)
 		var meetings []meeting
 		for n := range c.sessions {
 			m := meeting{id: fmt.Sprintf("%s-%d", study, n), start: clock("2025-11-19T00:00:00Z").Add(time.Duration(n) * time.Minute), length: 1999 * time.Millisecond}
@@ -102,8 +103,8 @@ func TestRounding(t *testing.T) {
 			}
 			meetings = append(meetings, m)
 		}
-		known := w.past(study, meetings...)
-		got := w.send(member, "GET", "/api/my-studies/"+study+"/video-call/stats", strings.NewReader(""), known...)
+		known := s.past(study, meetings...)
+		got := s.send(member, "GET", "/api/my-studies/"+study+"/video-call/stats", strings.NewReader(""), known...)
 		stats := statsOf(t, got).Stats
 		// Floored once, from the sum of the milliseconds.
 		if duration := int64(c.sessions) * 1999 / 1000; stats.AverageParticipants.String() != c.want ||
@@ -113,47 +114,47 @@ func TestRounding(t *testing.T) {
 	}
 }
 
-func TestAMostActiveUserWhoIsGoneHasNoName(t *testing.T) {
+func TestADeletedMostActiveUserHasNoName(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	known := w.past("study-123", meeting{id: "s", start: clock("2025-11-19T00:00:00Z"), present: everybody(time.Second, "gone")})
-	if got := w.ask(member, "GET", "stats", "", known...); !strings.Contains(got.body, `"mostActiveUser":{"userId":"gone","name":null,"sessionCount":1}`) {
+	s := newServer(t)
+	known := s.past("study-123", meeting{id: "s", start: clock("2025-11-19T00:00:00Z"), present: everybody(time.Second, "gone")})
+	if got := s.ask(member, "GET", "stats", "", known...); !strings.Contains(got.body, `"mostActiveUser":{"userId":"gone","name":null,"sessionCount":1}`) {
 		t.Errorf("%+v", got)
 	}
-	w.exec(`insert into users (id, name, email) values ('gone', '돌아온 이', 'g@example.com')`)
-	if got := w.ask(member, "GET", "stats", "", known...); !strings.Contains(got.body, `"name":"돌아온 이"`) {
+	s.exec(`insert into users (id, name, email) values ('gone', '돌아온 이', 'g@example.com')`)
+	if got := s.ask(member, "GET", "stats", "", known...); !strings.Contains(got.body, `"name":"돌아온 이"`) {
 		t.Errorf("%+v", got)
 	}
 }
 
-func TestPeriodsThatAreNone(t *testing.T) {
+func TestInvalidPeriodsAreRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	s := newServer(t)
 	for _, query := range []string{"", "day", "WEEK", "week ", "weeks", "0", "\x00", "\xff", "week,month", "week&period=month", "week&period=week"} {
 		value, more, _ := strings.Cut(query, "&")
 		query := "stats?period=" + url.QueryEscape(value) + "&" + more
 		for _, language := range []string{"ko", "en"} {
-			got := w.ask(member, "GET", query, "", "Accept-Language", language)
+			got := s.ask(member, "GET", query, "", "Accept-Language", language)
 			details := refused(t, query, http.StatusBadRequest, "INVALID_REQUEST", got)
 			if details["field"] != "period" || details["reason"] == "" {
 				t.Errorf("%s: %+v", query, got)
 			}
 		}
 	}
-	if details := refused(t, "query", 400, "INVALID_REQUEST", w.ask(member, "GET", "stats?%", "")); details["field"] != "query" {
+	if details := refused(t, "query", 400, "INVALID_REQUEST", s.ask(member, "GET", "stats?%", "")); details["field"] != "query" {
 		t.Errorf("details %v", details)
 	}
-	if got := w.ask(member, "GET", "stats?other=1&other=2", ""); got.status != http.StatusOK {
+	if got := s.ask(member, "GET", "stats?other=1&other=2", ""); got.status != http.StatusOK {
 		t.Errorf("unknown parameters: %+v", got)
 	}
 }
 
 func TestWhoMaySeeThePast(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.exec(`insert into users (id, name, email, status) values ('suspended', 'S', 's@example.com', 'SUSPENDED'),
+	s := newServer(t)
+	s.exec(`insert into users (id, name, email, status) values ('suspended', 'S', 's@example.com', 'SUSPENDED'),
 		('pending', 'P', 'p@example.com', 'ACTIVE'), ('kicked', 'K', 'k@example.com', 'ACTIVE'), ('ex-admin', 'E', 'e@example.com', 'ACTIVE')`)
-	w.exec(`insert into study_members (study_id, user_id, role, status) values ('study-123', 'suspended', 'ADMIN', 'ACTIVE'),
+	s.exec(`insert into study_members (study_id, user_id, role, status) values ('study-123', 'suspended', 'ADMIN', 'ACTIVE'),
 		('study-123', 'pending', 'MEMBER', 'PENDING'), ('study-123', 'kicked', 'MEMBER', 'KICKED'), ('study-123', 'ex-admin', 'ADMIN', 'LEFT')`)
 	const (
 		ok     = "200"
@@ -176,7 +177,7 @@ func TestWhoMaySeeThePast(t *testing.T) {
 			"history": want, "stats": want, "stats?period=all": want, "history?page=0": malformed, "stats?period=x": malformed,
 			"history?page=1&startDate=x": malformed,
 		} {
-			allowed(t, w, user, path, want)
+			allowed(t, s, user, path, want)
 		}
 	}
 	for _, c := range []struct{ caller, user, want string }{
@@ -189,23 +190,23 @@ func TestWhoMaySeeThePast(t *testing.T) {
 		{outsider, outsider, no}, {outsider, member, join}, {outsider, "nobody", join},
 		{noOne, member, signIn}, {"nobody", "nobody", signIn}, {"suspended", "suspended", signIn}, {"suspended", member, signIn},
 	} {
-		allowed(t, w, c.caller, "stats/users/"+c.user, c.want)
+		allowed(t, s, c.caller, "stats/users/"+c.user, c.want)
 	}
-	refused(t, "of another study", 403, "NOT_STUDY_MEMBER", w.send(owner, "GET", "/api/my-studies/other/video-call/stats/users/"+member, http.NoBody))
-	refused(t, "of no study", 404, "USER_NOT_FOUND", w.send(owner, "GET", "/api/my-studies/other/video-call/stats/users/"+owner, http.NoBody))
+	refused(t, "of another study", 403, "NOT_STUDY_MEMBER", s.send(owner, "GET", "/api/my-studies/other/video-call/stats/users/"+member, http.NoBody))
+	refused(t, "of no study", 404, "USER_NOT_FOUND", s.send(owner, "GET", "/api/my-studies/other/video-call/stats/users/"+owner, http.NoBody))
 	for _, path := range []string{"stats/users", "stats/users/", "stats/users/a/b", "stats/x", "history/1"} {
-		refused(t, path, 404, "ROUTE_NOT_FOUND", w.ask(owner, "GET", path, ""))
+		refused(t, path, 404, "ROUTE_NOT_FOUND", s.ask(owner, "GET", path, ""))
 	}
 	for _, path := range []string{"stats", "stats/users/x", "history"} {
-		refused(t, path, 405, "METHOD_NOT_ALLOWED", w.ask(owner, "POST", path, ""))
+		refused(t, path, 405, "METHOD_NOT_ALLOWED", s.ask(owner, "POST", path, ""))
 	}
 }
 
-func allowed(t *testing.T, w *world, user, path, want string) {
+func allowed(t *testing.T, s *server, user, path, want string) {
 	t.Helper()
-	got := w.ask(user, "GET", path, "")
+	got := s.ask(user, "GET", path, "")
 	var failure struct{ Code string }
-	must(t, json.Unmarshal([]byte(got.body), &failure))
+	check.NoError(t, json.Unmarshal([]byte(got.body), &failure))
 	is := strings.TrimSpace(fmt.Sprintf("%d %s", got.status, failure.Code))
 	if is != want {
 		t.Errorf("%q asks for %s: %s, want %s: %s", user, path, is, want, got.body)
@@ -215,36 +216,36 @@ func allowed(t *testing.T, w *world, user, path, want string) {
 	}
 }
 
-// TestQueriesOnThePastWaitForThePositionAskedFor: also when the query itself is at fault, the position is checked.
-func TestQueriesOnThePastWaitForThePositionAskedFor(t *testing.T) {
+// TestStatisticsWaitForTheRequestedPosition: also when the query itself is at fault, the position is checked.
+func TestStatisticsWaitForTheRequestedPosition(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	known := w.past("study-123", meeting{id: "s", start: clock("2025-11-19T00:00:00Z"), present: everybody(time.Second, member)})
+	s := newServer(t)
+	known := s.past("study-123", meeting{id: "s", start: clock("2025-11-19T00:00:00Z"), present: everybody(time.Second, member)})
 	for _, path := range []string{"history", "stats", "stats/users/" + member} {
-		if got := w.ask(member, "GET", path, "", known...); got.status != http.StatusOK || got.header.Get("Event-Position") != known[1] {
+		if got := s.ask(member, "GET", path, "", known...); got.status != http.StatusOK || got.header.Get("Event-Position") != known[1] {
 			t.Errorf("%s: %+v", path, got)
 		}
-		details := refused(t, path, http.StatusBadRequest, "INVALID_REQUEST", w.ask(member, "GET", path, "", "Min-Event-Position", "x"))
+		details := refused(t, path, http.StatusBadRequest, "INVALID_REQUEST", s.ask(member, "GET", path, "", "Min-Event-Position", "x"))
 		if details["field"] != "Min-Event-Position" {
 			t.Errorf("%s: details %v", path, details)
 		}
-		got := w.ask(member, "GET", path, "", "Min-Event-Position", "1000")
+		got := s.ask(member, "GET", path, "", "Min-Event-Position", "1000")
 		details = refused(t, path, http.StatusServiceUnavailable, "SERVICE_UNAVAILABLE", got)
 		if details["field"] != "Min-Event-Position" || got.header.Get("Retry-After") == "" {
 			t.Errorf("%s: %+v", path, got)
 		}
 	}
-	if w.logged.String() != "" {
-		t.Errorf("logged: %s", w.logged)
+	if s.logged.String() != "" {
+		t.Errorf("logged: %s", s.logged)
 	}
 }
 
-// TestTablesOfAnotherProgramAreA503: this server's queries are of a zone whose tables are not there.
-func TestTablesOfAnotherProgramAreA503(t *testing.T) {
+// TestTablesOfAnotherTimeZoneAreA503: this server's queries are of a zone whose tables are not there.
+func TestTablesOfAnotherTimeZoneAreA503(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	other := newWorldOver(t, w.pool, func(c *setup) {
-		c.StudyStats = projections.NewStudyStatsQueries(w.pool, w.store, time.UTC)
+	s := newServer(t)
+	other := newServerOver(t, s.pool, func(c *setup) {
+		c.StudyStats = projections.NewStudyStatsQueries(s.pool, s.store, time.UTC)
 	})
 	for _, headers := range [][]string{nil, {"Min-Event-Position", "1"}} {
 		got := other.ask(member, "GET", "stats", "", headers...)
@@ -260,9 +261,9 @@ func TestTablesOfAnotherProgramAreA503(t *testing.T) {
 
 // FuzzQueries sends any query string to the queries on the past: they answer, or say which parameter was wrong.
 func FuzzQueries(f *testing.F) {
-	w := newWorld(f)
-	known := w.past("study-123", meeting{id: "s", start: clock("2025-11-19T00:00:00Z"), present: everybody(time.Second, member)})
-	if got := w.ask(member, "GET", "history", "", known...); got.status != http.StatusOK {
+	s := newServer(f)
+	known := s.past("study-123", meeting{id: "s", start: clock("2025-11-19T00:00:00Z"), present: everybody(time.Second, member)})
+	if got := s.ask(member, "GET", "history", "", known...); got.status != http.StatusOK {
 		f.Fatal(got)
 	}
 	for _, query := range []string{
@@ -274,13 +275,13 @@ func FuzzQueries(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, query string) {
 		for _, route := range []string{"history", "stats", "stats/users/" + member} {
-			got := serveQuery(t, w, calls+route, query)
+			got := serveQuery(t, s, calls+route, query)
 			if got.status == http.StatusOK {
 				continue
 			}
 			details := refused(t, route+"?"+query, http.StatusBadRequest, "INVALID_REQUEST", got)
-			if details["field"] == "" || details["reason"] == "" || w.logged.String() != "" {
-				t.Errorf("%s: %+v, logged %s", query, got, w.logged)
+			if details["field"] == "" || details["reason"] == "" || s.logged.String() != "" {
+				t.Errorf("%s: %+v, logged %s", query, got, s.logged)
 			}
 		}
 	})

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/membership"
 )
 
@@ -30,19 +31,19 @@ func refused(t *testing.T, doing string, status int, code string, got answer) ma
 
 func TestWhoMayDoWhat(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.exec(`insert into users (id, name, email, status) values ('suspended', 'S', 's@example.com', 'SUSPENDED')`)
-	w.exec(`insert into study_members (study_id, user_id) values ('study-123', 'suspended')`)
-	w.exec(`insert into studies (id, name) values ('study-other', 'Other')`)
-	w.exec(`insert into study_members (study_id, user_id) values ('study-other', $1)`, owner)
-	ended := w.start()
+	s := newServer(t)
+	s.exec(`insert into users (id, name, email, status) values ('suspended', 'S', 's@example.com', 'SUSPENDED')`)
+	s.exec(`insert into study_members (study_id, user_id) values ('study-123', 'suspended')`)
+	s.exec(`insert into studies (id, name) values ('study-other', 'Other')`)
+	s.exec(`insert into study_members (study_id, user_id) values ('study-other', $1)`, owner)
+	ended := s.start()
 	for _, route := range []string{"join", "leave"} {
-		if got := w.ask(owner, "POST", route, naming(ended)); got.status >= 300 {
+		if got := s.ask(owner, "POST", route, naming(ended)); got.status >= 300 {
 			t.Fatal(got)
 		}
 	}
-	open := w.start()
-	before := w.events(t)
+	open := s.start()
+	before := s.events(t)
 
 	const (
 		signIn = "401 AUTH_REQUIRED"
@@ -92,44 +93,44 @@ func TestWhoMayDoWhat(t *testing.T) {
 		}
 		number, code, _ := strings.Cut(c.want, " ")
 		status, err := strconv.Atoi(number)
-		must(t, err)
-		refused(t, c.user+" "+c.method+" "+c.path+" "+c.body, status, code, w.send(c.user, c.method, path, strings.NewReader(c.body)))
+		check.NoError(t, err)
+		refused(t, c.user+" "+c.method+" "+c.path+" "+c.body, status, code, s.send(c.user, c.method, path, strings.NewReader(c.body)))
 	}
-	if after := w.events(t); after != before {
+	if after := s.events(t); after != before {
 		t.Errorf("%d events were appended", after-before)
 	}
 	// Whoever joined may leave, also after the membership ended.
-	if got := w.ask(member, "POST", "join", naming(open)); got.status != http.StatusCreated {
+	if got := s.ask(member, "POST", "join", naming(open)); got.status != http.StatusCreated {
 		t.Fatal(got)
 	}
-	w.exec(`update study_members set status = 'KICKED' where user_id = $1`, member)
-	if got := w.ask(member, "POST", "leave", naming(open)); got.status != http.StatusOK {
+	s.exec(`update study_members set status = 'KICKED' where user_id = $1`, member)
+	if got := s.ask(member, "POST", "leave", naming(open)); got.status != http.StatusOK {
 		t.Errorf("a former member leaves: %+v", got)
 	}
 }
 
-func TestAFullRoom(t *testing.T) {
+func TestAFullCallRefusesJoins(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	id := w.start()
+	s := newServer(t)
+	id := s.start()
 	for i := range 12 {
 		user := "guest-" + strconv.Itoa(i)
-		w.exec(`insert into users (id, name, email) values ($1, $1, $1)`, user)
-		w.exec(`insert into study_members (study_id, user_id) values ('study-123', $1)`, user)
-		if got := w.ask(user, "POST", "join", naming(id)); got.status != http.StatusCreated {
+		s.exec(`insert into users (id, name, email) values ($1, $1, $1)`, user)
+		s.exec(`insert into study_members (study_id, user_id) values ('study-123', $1)`, user)
+		if got := s.ask(user, "POST", "join", naming(id)); got.status != http.StatusCreated {
 			t.Fatal(got)
 		}
 	}
-	got := w.ask(member, "POST", "join", naming(id))
+	got := s.ask(member, "POST", "join", naming(id))
 	if details := refused(t, "the 13th joins", http.StatusConflict, "ROOM_FULL", got); details["capacity"] != 12.0 {
 		t.Errorf("details %v", details)
 	}
 }
 
-func TestIDsThatCannotBe(t *testing.T) {
+func TestImpossibleIDsAreRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.start()
+	s := newServer(t)
+	s.start()
 	for _, id := range []string{"%00", "a%00b", "%ff", "%0a", strings.Repeat("x", 201)} {
 		study := "/api/my-studies/" + id + "/video-call/"
 		for _, route := range []string{"start", "join", "status"} {
@@ -137,29 +138,29 @@ func TestIDsThatCannotBe(t *testing.T) {
 			if route == "status" {
 				method = http.MethodGet
 			}
-			got := w.send(owner, method, study+route, strings.NewReader(naming("id-1")))
+			got := s.send(owner, method, study+route, strings.NewReader(naming("id-1")))
 			refused(t, study+route, http.StatusForbidden, "NOT_STUDY_MEMBER", got)
 		}
-		got := w.send(owner, "POST", study+"leave", strings.NewReader(naming("id-1")))
+		got := s.send(owner, "POST", study+"leave", strings.NewReader(naming("id-1")))
 		refused(t, study+"leave", http.StatusNotFound, "PARTICIPANT_NOT_FOUND", got)
-		refused(t, "session "+id, http.StatusNotFound, "SESSION_NOT_FOUND", w.ask(owner, "GET", "sessions/"+id, ""))
+		refused(t, "session "+id, http.StatusNotFound, "SESSION_NOT_FOUND", s.ask(owner, "GET", "sessions/"+id, ""))
 	}
-	if w.logged.String() != "" {
-		t.Errorf("logged: %s", w.logged)
+	if s.logged.String() != "" {
+		t.Errorf("logged: %s", s.logged)
 	}
 }
 
 func TestIDsMayBeEncodedInPaths(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	s := newServer(t)
 	for study, path := range map[string]string{"스터디 1": "%EC%8A%A4%ED%84%B0%EB%94%94%201", "a/b%c": "a%2Fb%25c", "study-9": "study%2D9"} {
-		w.exec(`insert into studies (id, name) values ($1, '')`, study)
-		w.exec(`insert into study_members (study_id, user_id) values ($1, $2)`, study, owner)
-		got := w.send(owner, "POST", "/api/my-studies/"+path+"/video-call/start", nil)
+		s.exec(`insert into studies (id, name) values ($1, '')`, study)
+		s.exec(`insert into study_members (study_id, user_id) values ($1, $2)`, study, owner)
+		got := s.send(owner, "POST", "/api/my-studies/"+path+"/video-call/start", nil)
 		var answer struct {
 			Session struct{ StudyID, RoomID string }
 		}
-		must(t, json.Unmarshal([]byte(got.body), &answer))
+		check.NoError(t, json.Unmarshal([]byte(got.body), &answer))
 		if got.status != http.StatusCreated || answer.Session.StudyID != study || answer.Session.RoomID != "study-"+study+"-main" {
 			t.Errorf("%s: %+v", path, got)
 		}
