@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// connectError is a connection that could not be made, told in one line.
+// connectError is a failed connection, with a message of one line.
 type connectError struct {
 	text string
 	err  error
@@ -22,20 +22,20 @@ func (e *connectError) Error() string { return e.text }
 
 func (e *connectError) Unwrap() error { return e.err }
 
-// newConnectError says where the database was expected, why it could not be reached, and what to look at.
+// newConnectError returns an error that names the address, the reasons and the remedy.
 func newConnectError(config pgconn.Config, err error) error {
-	where := fmt.Sprintf("database %q at %s:%d as user %q", config.Database, config.Host, config.Port, config.User)
+	target := fmt.Sprintf("database %q at %s:%d as user %q", config.Database, config.Host, config.Port, config.User)
 	if strings.HasPrefix(config.Host, "/") {
-		where = fmt.Sprintf("database %q on the socket in %s as user %q", config.Database, config.Host, config.User)
+		target = fmt.Sprintf("database %q on the socket in %s as user %q", config.Database, config.Host, config.User)
 	}
-	return &connectError{"connecting to " + where + ": " + reasons(err) + connectAdvice(err), err}
+	return &connectError{"connecting to " + target + ": " + reasons(err) + connectAdvice(err), err}
 }
 
-// attempt is what the driver says before the end of one attempt: its address, and at what it ended.
+// attempt matches what the driver writes before the reason of one attempt: the address and the step.
 var attempt = regexp.MustCompile(`^(\S+ \([^)]*\): )?((dial|server|hostname resolving) error: )?`)
 
-// reasons are why connecting failed, each once, in one line: the driver tells every attempt on a line of its own, and makes
-// two where TLS is optional, which mostly end alike.
+// reasons returns the reasons of a failed connection, each once, in one line. The driver reports each attempt on a line of its own,
+// and makes two if TLS is optional, which mostly fail alike.
 func reasons(err error) string {
 	var refused *pgconn.ConnectError
 	if !errors.As(err, &refused) {
@@ -58,9 +58,9 @@ func connectAdvice(err error) string {
 	case errors.As(err, &serverErr) && strings.HasPrefix(serverErr.Code, "28"):
 		return "; check the user and password in the database URL"
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ENOENT):
-		return "; is Postgres running there? Check the host and port in the database URL"
+		return "; is Postgres running? Check the host and port in the database URL"
 	case errors.Is(err, context.DeadlineExceeded):
-		return "; nothing answered in time: check the host, the port and any firewall between"
+		return "; nothing answered in time: check the host, the port and firewalls"
 	default:
 		return ""
 	}

@@ -11,7 +11,7 @@ import (
 
 func TestMain(m *testing.M) { postgrestest.Main(m) }
 
-func TestConnectSetsUpThePool(t *testing.T) {
+func TestConnectAppliesDefaultsURLAndOptions(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.Empty(t)
 	for name, each := range map[string]struct {
@@ -39,7 +39,7 @@ func TestConnectSetsUpThePool(t *testing.T) {
 	}
 }
 
-func TestConnectErrorsSayWhatToDo(t *testing.T) {
+func TestConnectErrorsNameTheRemedy(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.Empty(t)
 	missing, _, _ := strings.Cut(url, "/test_")
@@ -48,15 +48,15 @@ func TestConnectErrorsSayWhatToDo(t *testing.T) {
 		url  string
 		want []string
 	}{
-		"empty":        {" ", []string{"empty", "postgres://"}},
-		"not a URL":    {"postgres://user:secret@host:port/", []string{"cannot be read", "postgres://user:password@", "invalid port"}},
-		"a word":       {"foo", []string{"the database URL cannot be read: it has to be one like postgres://user:password@"}},
-		"another's":    {"mysql://user:secret@host/calls", []string{"the database URL cannot be read: it has to be one like postgres://user:password@"}},
-		"nobody there": {"postgres://user:secret@127.0.0.1:1/calls", []string{`"calls"`, "127.0.0.1:1", "is Postgres running there?"}},
-		"two hosts":    {"postgres://user:secret@127.0.0.1:1,127.0.0.1:2/calls?sslmode=prefer", []string{"127.0.0.1:1: connect: connection refused; dial tcp 127.0.0.1:2: connect", "is Postgres running there?"}},
-		"no host":      {"postgres://user:secret@nowhere.invalid/calls", []string{"nowhere.invalid:5432", "lookup nowhere.invalid"}},
-		"no socket":    {"postgres://user@/calls?host=/nonexistent", []string{"on the socket in /nonexistent", "is Postgres running there?"}},
-		"no database":  {missing + "/not_there?" + query, []string{`"not_there"`, "create the database"}},
+		"empty":       {" ", []string{"empty", "postgres://"}},
+		"not a URL":   {"postgres://user:secret@host:port/", []string{"is invalid", "postgres://user:password@", "invalid port"}},
+		"a word":      {"foo", []string{"the database URL is invalid: it must be one like postgres://user:password@"}},
+		"another's":   {"mysql://user:secret@host/calls", []string{"the database URL is invalid: it must be one like postgres://user:password@"}},
+		"no server":   {"postgres://user:secret@127.0.0.1:1/calls", []string{`"calls"`, "127.0.0.1:1", "is Postgres running?"}},
+		"two hosts":   {"postgres://user:secret@127.0.0.1:1,127.0.0.1:2/calls?sslmode=prefer", []string{"127.0.0.1:1: connect: connection refused; dial tcp 127.0.0.1:2: connect", "is Postgres running?"}},
+		"no host":     {"postgres://user:secret@nowhere.invalid/calls", []string{"nowhere.invalid:5432", "lookup nowhere.invalid"}},
+		"no socket":   {"postgres://user@/calls?host=/nonexistent", []string{"on the socket in /nonexistent", "is Postgres running?"}},
+		"no database": {missing + "/not_there?" + query, []string{`"not_there"`, "create the database"}},
 	} {
 		_, err := postgres.Connect(t.Context(), each.url)
 		if err == nil {
@@ -72,13 +72,13 @@ func TestConnectErrorsSayWhatToDo(t *testing.T) {
 			t.Errorf("%s: the password is in %q", name, err)
 		}
 		if strings.Contains(err.Error(), "\n") || strings.Count(err.Error(), "127.0.0.1:1: connect") > 1 {
-			t.Errorf("%s: more than one line, or too often the same: %q", name, err)
+			t.Errorf("%s: more than one line, or a repeated reason: %q", name, err)
 		}
 	}
 }
 
-// Prisma writes its schema into the URL. Ours are in public, and nothing else is meant by leaving it out.
-func TestTheSchemaOfAPrismaURL(t *testing.T) {
+// Prisma writes its schema into the URL. Our tables are in public, the default.
+func TestConnectAcceptsAPrismaURLForSchemaPublicOnly(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.Empty(t)
 	pool, err := postgres.Connect(t.Context(), url+"&schema=public&connection_limit=3&pool_timeout=0")
@@ -91,7 +91,7 @@ func TestTheSchemaOfAPrismaURL(t *testing.T) {
 		t.Errorf("search_path %s, %v; %d connections", path, err, pool.Config().MaxConns)
 	}
 	_, err = postgres.Connect(t.Context(), url+"&schema=calls")
-	if !errors.Is(err, postgres.ErrURL) || !strings.Contains(err.Error(), "without schema=calls: ") || !strings.Contains(err.Error(), "take that parameter away") {
+	if !errors.Is(err, postgres.ErrURL) || !strings.Contains(err.Error(), "without schema=calls: ") || !strings.Contains(err.Error(), "remove that parameter") {
 		t.Errorf("another schema: %v", err)
 	}
 	if _, err = postgres.Connect(t.Context(), url+"&pgbouncer=true"); !errors.Is(err, postgres.ErrURL) || !strings.Contains(err.Error(), "directUrl") {
@@ -99,8 +99,8 @@ func TestTheSchemaOfAPrismaURL(t *testing.T) {
 	}
 }
 
-// What Prisma and libpq mean by the same words.
-func TestCertificatesInAPrismaURL(t *testing.T) {
+// Prisma and libpq use the same parameters with different meanings.
+func TestParsePrismaURLConvertsCertificateParameters(t *testing.T) {
 	t.Parallel()
 	const host = "postgres://user:secret@db.example.com/app?"
 	for given, want := range map[string]string{

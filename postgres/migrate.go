@@ -16,17 +16,17 @@ import (
 // ErrNewerSchema is matched (errors.Is) by the error for a database that a newer program has migrated.
 var ErrNewerSchema = errors.New("the database was migrated by a newer studycall")
 
-// Migrate applies the migrations in files (NNNN_what.sql, goose's format) that the database does not have yet, each in a
-// transaction, and returns the names of those that it applied, in order. Migrations applied before one that fails stay.
+// Migrate applies the pending migrations in files (NNNN_name.sql, goose's format), each in a transaction, and returns the names of
+// the applied ones, in order. Migrations before a failed one stay applied.
 //
-// Any number of servers may do this at once: one does it, the others wait up to five minutes and find nothing to do. The
-// pool needs two free connections. A database that has migrations which files does not is ErrNewerSchema, and left alone.
+// Any number of servers may call it at once: one migrates, and the others wait up to five minutes. The pool needs two free
+// connections. A database with migrations that files lacks is ErrNewerSchema, and is not changed.
 func Migrate(ctx context.Context, pool *pgxpool.Pool, files fs.FS) ([]string, error) {
 	provider, err := newProvider(pool, files)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = provider.Close() }() // closes only goose's view of the pool
+	defer func() { _ = provider.Close() }() // does not close the pool
 	if err := refuseNewer(ctx, pool, provider); err != nil {
 		return nil, err
 	}
@@ -41,12 +41,12 @@ func Migrate(ctx context.Context, pool *pgxpool.Pool, files fs.FS) ([]string, er
 	if err != nil {
 		return applied, fmt.Errorf("migrating the database: %w", err)
 	}
-	// Once more: a newer server may have been at it while we waited for the lock.
+	// Again, because a newer server may have migrated during the wait for the lock.
 	return applied, refuseNewer(ctx, pool, provider)
 }
 
-// PendingMigrations returns the names of the migrations in files that the database does not have yet, in order, and
-// changes nothing. A database that a newer program migrated is ErrNewerSchema.
+// PendingMigrations returns the names of the pending migrations in files, in order, and changes nothing. A database that a newer
+// program migrated is ErrNewerSchema.
 func PendingMigrations(ctx context.Context, pool *pgxpool.Pool, files fs.FS) ([]string, error) {
 	provider, err := newProvider(pool, files)
 	if err != nil {
@@ -70,7 +70,7 @@ func PendingMigrations(ctx context.Context, pool *pgxpool.Pool, files fs.FS) ([]
 }
 
 func newProvider(pool *pgxpool.Pool, files fs.FS) (*goose.Provider, error) {
-	// An advisory lock of the session; asking every second, where goose's own default lets a server wait for five.
+	// An advisory lock of the session, tried every second; goose's default is every five seconds.
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
 	if err != nil {
 		return nil, fmt.Errorf("preparing the migration lock: %w", err)
@@ -93,13 +93,13 @@ func refuseNewer(ctx context.Context, pool *pgxpool.Pool, provider *goose.Provid
 		known = max(known, source.Version)
 	}
 	if applied > known {
-		return fmt.Errorf("%w: it has migration %04d and this program knows them up to %04d; run the newer program, or restore a backup from before it",
+		return fmt.Errorf("%w: it has migration %04d and this program has them up to %04d; run the newer program, or restore a backup from before it",
 			ErrNewerSchema, applied, known)
 	}
 	return nil
 }
 
-// newestApplied asks goose's table itself, because goose creates it just for looking.
+// newestApplied reads goose's table, because goose's own function creates it.
 func newestApplied(ctx context.Context, pool *pgxpool.Pool) (int64, error) {
 	var exists bool
 	if err := pool.QueryRow(ctx, "select to_regclass($1) is not null", goose.DefaultTablename).Scan(&exists); err != nil {

@@ -32,7 +32,7 @@ func empty(t *testing.T) *pgxpool.Pool {
 	return pool
 }
 
-func TestMigrateAppliesWhatIsPendingInOrder(t *testing.T) {
+func TestMigrateAppliesPendingMigrationsInOrder(t *testing.T) {
 	t.Parallel()
 	pool := empty(t)
 	older, newer := files("0001_first.sql"), files("0001_first.sql", "0002_second.sql", "0003_third.sql")
@@ -55,7 +55,7 @@ func TestMigrateAppliesWhatIsPendingInOrder(t *testing.T) {
 		}
 	}
 
-	// When an older program meets that database, it refuses
+	// When an older program migrates that database, it refuses
 	if _, err := postgres.Migrate(t.Context(), pool, older); !errors.Is(err, postgres.ErrNewerSchema) {
 		t.Errorf("got %v from an older program, want ErrNewerSchema", err)
 	}
@@ -64,7 +64,7 @@ func TestMigrateAppliesWhatIsPendingInOrder(t *testing.T) {
 	}
 }
 
-func TestAFailedMigrationLeavesThoseBeforeIt(t *testing.T) {
+func TestMigrationsBeforeAFailedOneStay(t *testing.T) {
 	t.Parallel()
 	pool := empty(t)
 	broken := files("0001_first.sql", "0002_second.sql", "0003_third.sql")
@@ -78,16 +78,16 @@ func TestAFailedMigrationLeavesThoseBeforeIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	if half || !first {
-		t.Errorf("half a migration stayed: %v, the one before stayed: %v", half, first)
+		t.Errorf("the failed migration left a table: %v; the one before is applied: %v", half, first)
 	}
-	// When it is mended, the rest follows
+	// When it is fixed, the rest is applied
 	applied, err = postgres.Migrate(t.Context(), pool, files("0001_first.sql", "0002_second.sql", "0003_third.sql"))
 	if err != nil || len(applied) != 2 {
 		t.Errorf("applied %v (%v), want the other two", applied, err)
 	}
 }
 
-func TestServersThatMigrateAtOnceDoItOnce(t *testing.T) {
+func TestConcurrentServersMigrateOnce(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.Empty(t)
 	var group sync.WaitGroup

@@ -11,36 +11,35 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Schema is the schema in which tables are where a URL names none. It is Prisma's default, too.
+// Schema is the schema of the tables if a URL names none. It is Prisma's default, too.
 const Schema = "public"
 
-// PrismaURL is a database's URL as Prisma writes it, made fit for every Postgres driver: Prisma knows parameters of its own,
-// which Postgres would take for settings and refuse.
+// PrismaURL is a Prisma database URL, converted for Postgres drivers: Postgres would take Prisma's own parameters for settings and
+// refuse them.
 type PrismaURL struct {
-	// Address is the URL without what only Prisma knows.
+	// Address is the URL without Prisma's parameters.
 	Address string
-	// Schema is the one that the URL names: "public" unless it names another.
+	// Schema is the schema that the URL names, "public" if it names none.
 	Schema string
-	// Ignored are the names of the parameters that mean nothing here, in alphabetical order.
+	// Ignored are the names of the parameters without effect, in alphabetical order.
 	Ignored []string
 }
 
-// errNoPostgres is about a URL for something else, such as Prisma's own proxy.
-var errNoPostgres = errors.New("it has to be one like postgres://user:password@host:5432/database")
+// errNoPostgres refuses other URLs, such as one of Prisma's own proxy.
+var errNoPostgres = errors.New("it must be one like postgres://user:password@host:5432/database")
 
-// errPooler is about a URL for PgBouncer in transaction mode, where no setting outlives a transaction.
+// errPooler refuses PgBouncer in transaction mode, where no setting outlives a transaction.
 var errPooler = errors.New("it has pgbouncer=true: give the URL of the database behind it, Prisma's directUrl")
 
-// ParsePrismaURL reads a database's URL with or without Prisma's parameters. Of those it understands schema,
-// connection_limit (the size of the pool), sslaccept and, where that is strict, sslcert, which is Prisma's word for the
-// authority's certificate; with sslkey, sslcert is libpq's, the client's own. The errors are about a URL for something else
-// than Postgres, and one of a pooler; none repeats the password. What is no URL at all is left as it is for the driver to
-// judge.
+// ParsePrismaURL reads a database URL with or without Prisma's parameters. It applies schema, connection_limit (the size of the pool),
+// sslaccept and, if that is strict, sslcert, which in Prisma is the certificate of the authority; with sslkey, sslcert is libpq's, the
+// client's own. It refuses URLs of other databases and of a pooler, without repeating the password. A text that is no URL is returned
+// unchanged, and the driver refuses it.
 func ParsePrismaURL(text string) (PrismaURL, error) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Scheme == "":
-		return PrismaURL{Address: text, Schema: Schema}, nil //nolint:nilerr // the driver says it better
+		return PrismaURL{Address: text, Schema: Schema}, nil //nolint:nilerr // the driver has the better message
 	case u.Scheme != "postgres" && u.Scheme != "postgresql":
 		return PrismaURL{}, fmt.Errorf("%w, not %s://…", errNoPostgres, u.Scheme)
 	}
@@ -60,7 +59,7 @@ func ParsePrismaURL(text string) (PrismaURL, error) {
 		"sslidentity", "statement_cache_size",
 	}
 	if !values.Has("sslkey") {
-		ignored = append(ignored, "sslcert", "sslpassword") // of sslidentity, a bundle that no other driver reads
+		ignored = append(ignored, "sslcert", "sslpassword") // of sslidentity, a file that no other driver reads
 	}
 	if values.Get("sslaccept") == "strict" {
 		values.Set("sslmode", "verify-full")
@@ -76,13 +75,13 @@ func ParsePrismaURL(text string) (PrismaURL, error) {
 		}
 	}
 	slices.Sort(parsed.Ignored)
-	for _, understood := range []string{"schema", "connection_limit", "sslaccept", "pgbouncer"} {
-		values.Del(understood)
+	for _, applied := range []string{"schema", "connection_limit", "sslaccept", "pgbouncer"} {
+		values.Del(applied)
 	}
-	u.RawQuery = strings.ReplaceAll(values.Encode(), "+", "%20") // as libpq, the driver takes a plus for a plus
+	u.RawQuery = strings.ReplaceAll(values.Encode(), "+", "%20") // the driver and libpq do not read a plus as a space
 	parsed.Address = u.String()
 	return parsed, nil
 }
 
-// quoted is a schema as a search path.
+// quoted returns a schema as a search path.
 func quoted(schema string) string { return pgx.Identifier{schema}.Sanitize() }

@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// scanTimesAsUTC makes timestamptz columns scan as UTC, not as the machine's zone: business times are compared with ==
+// scanTimesAsUTC makes timestamptz columns scan as UTC instead of the machine's time zone, because business times are compared with ==
 // and printed.
 func scanTimesAsUTC(_ context.Context, conn *pgx.Conn) error {
 	conn.TypeMap().RegisterType(&pgtype.Type{

@@ -87,7 +87,7 @@ func TestUnavailableWhileTheServerStopsAndStarts(t *testing.T) {
 	_, err = pool.Exec(t.Context(), "select 1/0")
 	expect("a mistake in a statement", err, false)
 
-	// Given a transaction, when the server is stopped under it
+	// Given a transaction, when the server stops
 	for _, crash := range []bool{false, true} {
 		tx, err := pool.Begin(t.Context())
 		if err != nil {
@@ -102,7 +102,7 @@ func TestUnavailableWhileTheServerStopsAndStarts(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = tx.Exec(t.Context(), "select 1")
-		expect("inside a transaction", err, true)
+		expect("in a transaction", err, true)
 		_, err = pool.Exec(t.Context(), "select 1")
 		expect("a new connection", err, true)
 		_, err = postgres.Connect(t.Context(), server.URL())
@@ -113,7 +113,7 @@ func TestUnavailableWhileTheServerStopsAndStarts(t *testing.T) {
 		expect("cancelled by the caller", err, false)
 		_ = tx.Rollback(t.Context())
 
-		// When it is back, the same pool works
+		// When the server runs again, the same pool works
 		if err := server.Start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -122,7 +122,7 @@ func TestUnavailableWhileTheServerStopsAndStarts(t *testing.T) {
 		}
 	}
 
-	// A wait for the database that takes longer than the caller has
+	// A query that takes longer than the caller's deadline
 	deadline, cancel := context.WithTimeout(t.Context(), 20e6)
 	defer cancel()
 	_, err = pool.Exec(deadline, "select pg_sleep(10)")

@@ -99,7 +99,7 @@ func TestAPortInUseIsReported(t *testing.T) {
 func TestAnUnreachableDatabaseIsReported(t *testing.T) {
 	t.Parallel()
 	code, _, stderr := studycall(t, "events", "--database-url=postgres://nobody:secret@127.0.0.1:1/none")
-	if code != exitFailure || !strings.Contains(stderr, "is Postgres running there?") || strings.Contains(stderr, "secret") {
+	if code != exitFailure || !strings.Contains(stderr, "is Postgres running?") || strings.Contains(stderr, "secret") {
 		t.Errorf("exit %d, %q", code, stderr)
 	}
 }

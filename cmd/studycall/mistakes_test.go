@@ -33,11 +33,11 @@ func TestAMistakePrintsOneLineAndExitsWith2(t *testing.T) {
 		{"serve --listen=localhost:abc", `"localhost:abc" has no port from 0 to 65535`},
 		{"serve --session-cookie=a;b", `--session-cookie (STUDYCALL_SESSION_COOKIE): "a;b" cannot be the name of a cookie`},
 		{"token --user=u --secret=s --cookie --session-cookie=a;b", `"a;b" cannot be the name of a cookie`},
-		{"serve --membership-url=foo", "--membership-url (STUDYCALL_MEMBERSHIP_URL): it has to be one like postgres://"},
+		{"serve --membership-url=foo", "--membership-url (STUDYCALL_MEMBERSHIP_URL): it must be one like postgres://"},
 		{"serve --membership-url=mysql://x", "not mysql://"},
 		{"serve --membership-url=postgres://u@h/d?pgbouncer=true", "Prisma's directUrl"},
-		{"migrate --database-url=foo", "--database-url (DATABASE_URL): the database URL cannot be read: it has to be one like postgres://"},
-		{"events --database-url=mysql://x", "--database-url (DATABASE_URL): the database URL cannot be read"},
+		{"migrate --database-url=foo", "--database-url (DATABASE_URL): the database URL is invalid: it must be one like postgres://"},
+		{"events --database-url=mysql://x", "--database-url (DATABASE_URL): the database URL is invalid"},
 		{"migrate --database-url=postgres://u:hidden@h:port/d", "invalid port"},
 		{"events --data-dir=/nonexistent/studycall", "there is no data of studycall in /nonexistent/studycall"},
 		{"projections --data-dir=/nonexistent/studycall", "check --data-dir (STUDYCALL_DATA_DIR)"},
@@ -72,7 +72,7 @@ func TestErrorsNameTheVariable(t *testing.T) {
 		{"STUDYCALL_CALL_CAPACITY=many", "", exitUsage, "STUDYCALL_CALL_CAPACITY"},
 		{"DATABASE_URL=postgres://127.0.0.1:1/d", "events --data-dir=/nonexistent", exitUsage, "use one of them"},
 		{"DATABASE_URL=postgres://127.0.0.1:1/d", "events --data-dir=/nonexistent --database-url=", exitUsage, "there is no data"},
-		{"STUDYCALL_DATA_DIR=/nonexistent", "events --database-url=postgres://127.0.0.1:1/d", exitFailure, "is Postgres running there?"},
+		{"STUDYCALL_DATA_DIR=/nonexistent", "events --database-url=postgres://127.0.0.1:1/d", exitFailure, "is Postgres running?"},
 	} {
 		command := startCommandWith(t, []string{c.variable}, strings.Fields(c.args)...)
 		<-command.ended

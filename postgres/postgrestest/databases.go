@@ -14,20 +14,20 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// A test's database is named test_<pid>_<Unix seconds>_<number>: the first two tell a later run that nobody needs it any more.
+// A test's database is named test_<pid>_<Unix seconds>_<number>. By the pid and the time, a later run finds abandoned databases.
 const namePrefix = "test_"
 
-// oldest is the age at which a database is taken for left over though some process has its pid (by now another one).
+// oldest is the age at which a database counts as abandoned although a process has its pid: that is another process by now.
 const oldest = 6 * time.Hour
 
-// counter numbers the databases of this process; like theServer it has to be reachable from every test.
+// counter numbers the databases of this process. It is global for the same reason as theServer.
 var counter atomic.Int64 //nolint:gochecknoglobals // see above
 
 func newName() string {
 	return fmt.Sprintf("%s%d_%d_%d", namePrefix, os.Getpid(), time.Now().Unix(), counter.Add(1))
 }
 
-// leftOver reports whether the process that made the database is gone.
+// leftOver reports whether the process that made the database has ended.
 func leftOver(name string, now time.Time) bool {
 	parts := strings.Split(strings.TrimPrefix(name, namePrefix), "_")
 	if !strings.HasPrefix(name, namePrefix) || len(parts) != 3 {
@@ -48,7 +48,7 @@ func (s *shared) create(ctx context.Context, name, template string) error {
 	return err
 }
 
-// drop cuts the connections that are left. It goes on when ctx is cancelled: a test's is when its cleanups run.
+// drop also ends the database's connections. It ignores the end of ctx, because a test's context ends before its cleanups run.
 func (s *shared) drop(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
@@ -56,8 +56,8 @@ func (s *shared) drop(ctx context.Context, name string) error {
 	return err
 }
 
-// sweep drops what runs that were killed have left behind, and the templates of other versions of the migrations.
-// Nobody else sweeps at the same time: the caller holds the template lock.
+// sweep drops the databases of killed runs, and the templates of other versions of the migrations. The caller holds the template
+// lock, so that no other process sweeps.
 func (s *shared) sweep(ctx context.Context, conn *pgx.Conn) error {
 	rows, err := conn.Query(ctx, "select datname from pg_database where datname like 'test\\_%' or datname like 'template\\_%'")
 	if err != nil {

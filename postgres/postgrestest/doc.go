@@ -1,8 +1,8 @@
-// Package postgrestest gives every test a Postgres database of its own, cheaply, with no set-up.
+// Package postgrestest gives every test a Postgres database of its own, without set-up.
 //
-// All test processes of a user share one embedded server: the first starts it, the last stops it. Its data is kept between
-// runs, in /dev/shm if there is room, else in the folder for temporary files. Migrating happens once per version of the
-// migrations, into a template; a test's database is a copy of that, made in some tens of milliseconds.
+// All test processes of a user share one embedded server: the first starts it, the last stops it. Its data is kept between runs, in
+// /dev/shm if there is room, otherwise in the folder for temporary files. The migrations run once per version, in a template. A
+// test's database is a copy of the template, made in some tens of milliseconds.
 //
 //	func TestMain(m *testing.M) { postgrestest.Main(m) }
 //
@@ -11,5 +11,5 @@
 //		pool := postgrestest.New(t)
 //		...
 //
-// It is for tests only, and may know the migrations but nothing of what they create.
+// Only tests import it. It knows the migrations, and nothing of the tables that they create.
 package postgrestest

@@ -11,19 +11,19 @@ import (
 	"go.uber.org/goleak"
 )
 
-// mostParallel bounds how many tests of a package run at once, unless -parallel says otherwise: each has pools of
-// connections, and of packages as many run at once as there are cores.
+// mostParallel bounds the parallel tests of a package: each has connection pools, and go test runs as many packages at once as there
+// are cores.
 const mostParallel = 4
 
-// Main is what a package's TestMain calls: it runs the tests, lets go of the shared server (the last process out stops
-// it), fails the package if goroutines are left over, and exits.
+// Main runs a package's tests, leaves the shared server (its last user stops it), fails the package if goroutines are left, and exits.
+// A package's TestMain calls it.
 func Main(m *testing.M) {
 	goleak.VerifyTestMain(releasing{m},
 		// Waits for the server that this process started, which other test processes may still use.
 		goleak.IgnoreAnyFunction("github.com/studycall/studycall/postgres/embedded.reap"))
 }
 
-// releasing puts the release between the tests and the search for goroutines.
+// releasing leaves the shared server between the tests and the check for goroutines.
 type releasing struct{ m *testing.M }
 
 func (r releasing) Run() int {

@@ -9,12 +9,12 @@ import (
 	"github.com/studycall/studycall/postgres"
 )
 
-// patience bounds each single step. It is generous: under the race detector, with every package's tests at once on few
-// cores, a step may have to wait for its turn.
+// patience bounds each step. It is long, because with the race detector and all packages at once on few cores, a step may wait for
+// long.
 const patience = 2 * time.Minute
 
-// New returns a pool (of at most 10 connections) on a fresh, migrated database that only this test has. When the test and
-// its cleanups are over, the pool is closed and the database dropped. Safe for parallel tests.
+// New returns a pool (of at most 10 connections) on a fresh, migrated database of this test alone. After the test and its cleanups,
+// the pool is closed and the database dropped. Safe for parallel tests.
 func New(tb testing.TB) *pgxpool.Pool {
 	tb.Helper()
 	pool, err := postgres.Connect(tb.Context(), NewURL(tb), postgres.WithMaxConns(10))
@@ -25,14 +25,14 @@ func New(tb testing.TB) *pgxpool.Pool {
 	return pool
 }
 
-// NewURL is New for tests that start whole programs: the URL of the database, without a pool. Connections that are left at
-// the end are cut. Safe for parallel tests.
+// NewURL is New for tests that start whole programs: it returns the URL of the database, without a pool. Open connections are ended
+// with the test. Safe for parallel tests.
 func NewURL(tb testing.TB) string {
 	tb.Helper()
 	return create(tb, (*shared).template)
 }
 
-// Empty returns the URL of a fresh database without any migration, dropped at the end like the others. Safe for parallel tests.
+// Empty is NewURL without migrations. Safe for parallel tests.
 func Empty(tb testing.TB) string {
 	tb.Helper()
 	return create(tb, func(*shared) string { return "template0" })

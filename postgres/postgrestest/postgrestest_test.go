@@ -31,10 +31,10 @@ func TestEveryTestHasAMigratedDatabaseOfItsOwn(t *testing.T) {
 	if len(names) != 5 {
 		t.Errorf("got the databases %v, want different ones", names)
 	}
-	t.Logf("the last of them took %v", took)
+	t.Logf("the last database took %v", took)
 }
 
-func TestADatabaseIsGoneAfterItsTest(t *testing.T) { //nolint:tparallel // see below
+func TestADatabaseIsDroppedAfterItsTest(t *testing.T) { //nolint:tparallel // see below
 	t.Parallel()
 	outer := t
 	var url string
@@ -47,14 +47,14 @@ func TestADatabaseIsGoneAfterItsTest(t *testing.T) { //nolint:tparallel // see b
 		}
 		outer.Cleanup(left.Close)
 	})
-	// Then the database is gone all the same
+	// Then the database is dropped
 	if pool, err := postgres.Connect(t.Context(), url); err == nil {
 		pool.Close()
-		t.Error("the database is still there")
+		t.Error("the database still exists")
 	}
 }
 
-func TestAnEmptyDatabaseIsEmpty(t *testing.T) {
+func TestEmptyHasNoTables(t *testing.T) {
 	t.Parallel()
 	pool, err := postgres.Connect(t.Context(), postgrestest.Empty(t))
 	if err != nil {

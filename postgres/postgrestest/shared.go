@@ -18,11 +18,11 @@ import (
 	"github.com/studycall/studycall/postgres/embedded"
 )
 
-// theServer is this test process's hold on the shared server. It is a package variable because testing gives New and Main
-// nothing else in common: one is called with a *testing.T, the other with a *testing.M.
+// theServer is the shared server as this test process uses it. It is a package variable because New and Main have nothing in common:
+// one gets a *testing.T, the other a *testing.M.
 var theServer lazy //nolint:gochecknoglobals // see above
 
-// lazy opens the shared server when the first test asks for it.
+// lazy opens the shared server for the first test.
 type lazy struct {
 	once   sync.Once
 	server *shared
@@ -38,7 +38,7 @@ func (l *lazy) get() (*shared, error) {
 	return l.server, l.err
 }
 
-// close lets go of the server, if it was opened, for good.
+// close leaves the server if it was opened. It cannot be opened again.
 func (l *lazy) close() error {
 	l.once.Do(func() { l.err = errors.New("the tests are over") })
 	if l.server == nil {
@@ -47,18 +47,17 @@ func (l *lazy) close() error {
 	return l.server.close(context.Background())
 }
 
-// shared is the server and our connections for creating and dropping databases in it.
+// shared is the server, with connections for creating and dropping databases.
 type shared struct {
 	server       *embedded.Server
 	admin        *pgxpool.Pool
 	templateName string
-	holding      *pgxpool.Conn // whose session says that we use the template
+	holding      *pgxpool.Conn // its session holds the lock that marks the template as used
 }
 
 func (s *shared) template() string { return s.templateName }
 
-// settings trade what a test database does not need (surviving a power cut) for speed. synchronous_commit stays on, so that
-// commits take the paths that they take in production.
+// settings give up durability for speed. synchronous_commit stays on, so that commits take the same paths as in production.
 func settings() map[string]string {
 	return map[string]string{
 		"fsync":            "off",
@@ -71,7 +70,7 @@ func settings() map[string]string {
 }
 
 func open(ctx context.Context) (*shared, error) {
-	// The version is in the name, so that an upgrade of the machine's Postgres starts afresh.
+	// The version is in the name, so that an upgrade of the machine's Postgres starts with new data.
 	major, err := embedded.InstalledMajor(ctx)
 	if err != nil {
 		return nil, err
@@ -97,7 +96,7 @@ func open(ctx context.Context) (*shared, error) {
 
 func (s *shared) close(ctx context.Context) error {
 	if s.holding != nil {
-		// The lock goes with the session; this connection is not used again.
+		// The lock ends with the session.
 		_ = s.holding.Hijack().Close(ctx)
 	}
 	if s.admin != nil {
@@ -108,11 +107,11 @@ func (s *shared) close(ctx context.Context) error {
 	return s.server.Close(ctx)
 }
 
-// url is the server's URL with another database.
+// url returns the server's URL with another database.
 func (s *shared) url(database string) string {
 	target, err := url.Parse(s.server.URL())
 	if err != nil {
-		panic("the embedded server has a URL that cannot be read: " + strconv.Quote(s.server.URL())) // a mistake in our own code
+		panic("the embedded server has an invalid URL: " + strconv.Quote(s.server.URL())) // a bug
 	}
 	target.Path = "/" + database
 	return target.String()

@@ -6,13 +6,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// enoughMemory is what a file system in memory must have free to be used: our databases are small, but hundreds of them
-// at once, and their log, are not.
+// enoughMemory is the free space that a file system in memory must have: one database is small, but hundreds of them and the
+// write-ahead log are not.
 const enoughMemory = 4 << 30
 
-// tempDir is where the servers keep their data: $TMPDIR if that is set, else memory, else the folder for temporary files.
-// A database is some 300 files, and making those is what a test waits for: measured, 10 ms in memory and 130 to 400 ms on
-// the disk of a virtual machine.
+// tempDir returns the folder for the servers' data: $TMPDIR if that is set, otherwise memory, otherwise the folder for temporary
+// files. A test waits for the creation of its database's 300 files: measured, 10 ms in memory and 130 to 400 ms on the disk of a
+// virtual machine.
 func tempDir() string {
 	if os.Getenv("TMPDIR") == "" {
 		var memory unix.Statfs_t
@@ -24,10 +24,10 @@ func tempDir() string {
 	return diskDir()
 }
 
-// diskDir is the folder for temporary files, which is on a disk where durability is to be measured.
+// diskDir returns the folder for temporary files. A test that measures durability needs a disk there.
 func diskDir() string { return enterable(os.TempDir()) }
 
-// enterable is the folder, unless Postgres cannot get in: started by root, it runs as another user.
+// enterable returns the folder, or /tmp if Postgres cannot enter it: started by root, Postgres runs as another user.
 func enterable(dir string) string {
 	info, err := os.Stat(dir)
 	if os.Getuid() == 0 && err == nil && info.Mode().Perm()&0o001 == 0 {

@@ -17,10 +17,10 @@ import (
 
 const templatePrefix = "template_"
 
-// templateLock is the advisory lock under which templates are made and left-overs dropped.
+// templateLock is the advisory lock for making templates and dropping databases of earlier runs.
 const templateLock = 7_402_261
 
-// templateFor names the template after the contents of the migrations, so that an edited one means a new template.
+// templateFor names the template after the contents of the migrations, so that an edited migration has a new template.
 func templateFor(files fs.FS) (string, error) {
 	sum := sha256.New()
 	err := fs.WalkDir(files, ".", func(path string, entry fs.DirEntry, err error) error {
@@ -41,8 +41,8 @@ func staleTemplate(name, current string) bool {
 	return strings.HasPrefix(name, templatePrefix) && name != current
 }
 
-// holdTemplate marks our version's template as used, for as long as this process runs: tests of another state of the
-// migrations may be running beside us, and are not to take ours for a stale one.
+// holdTemplate marks the template as used while this process runs, so that tests with other migrations, which may run at the same
+// time, do not drop it.
 func (s *shared) holdTemplate(ctx context.Context) error {
 	conn, err := s.admin.Acquire(ctx)
 	if err != nil {
@@ -68,8 +68,8 @@ func (s *shared) dropTemplate(ctx context.Context, conn *pgx.Conn, name string) 
 	return errors.Join(err, unlockErr)
 }
 
-// prepareTemplate returns the name of a migrated database to copy from, making it if this version of the migrations has
-// none yet. Any number of processes may do so at once.
+// prepareTemplate returns the name of a migrated database to copy, and makes it if this version of the migrations has none yet. Any
+// number of processes may call it at once.
 func prepareTemplate(ctx context.Context, s *shared) (string, error) {
 	name, err := templateFor(migrations.Files)
 	if err != nil {
@@ -94,7 +94,7 @@ func prepareTemplate(ctx context.Context, s *shared) (string, error) {
 	})
 }
 
-// underLock runs do while no other process makes or sweeps templates.
+// underLock runs do while no other process makes or drops templates.
 func (s *shared) underLock(ctx context.Context, do func(*pgx.Conn) error) (err error) {
 	conn, err := s.admin.Acquire(ctx)
 	if err != nil {
@@ -112,7 +112,7 @@ func (s *shared) underLock(ctx context.Context, do func(*pgx.Conn) error) (err e
 	return do(conn.Conn())
 }
 
-// makeTemplate migrates under another name first, so that a template is never half-made.
+// makeTemplate migrates under another name first, so that a template is always complete.
 func (s *shared) makeTemplate(ctx context.Context, conn *pgx.Conn, name string) error {
 	fresh := newName()
 	if err := s.create(ctx, fresh, "template0"); err != nil {
@@ -127,7 +127,7 @@ func (s *shared) makeTemplate(ctx context.Context, conn *pgx.Conn, name string) 
 	if err != nil {
 		return fmt.Errorf("creating the template: %w", err)
 	}
-	// Closed to connections, because one that is in use cannot be copied.
+	// Without connections, because a database in use cannot be copied.
 	for _, statement := range []string{
 		"alter database " + quote(fresh) + " rename to " + quote(name),
 		"alter database " + quote(name) + " allow_connections false",

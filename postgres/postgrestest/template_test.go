@@ -34,7 +34,7 @@ func TestATemplateIsNamedAfterTheMigrationsContents(t *testing.T) {
 	}
 }
 
-func TestLeftOverDatabasesAreRecognised(t *testing.T) {
+func TestLeftOverRecognisesDatabasesOfEndedProcesses(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_800_000_000, 0)
 	for name, want := range map[string]bool{
@@ -51,13 +51,13 @@ func TestLeftOverDatabasesAreRecognised(t *testing.T) {
 	}
 }
 
-func TestLeftOversAreSwept(t *testing.T) {
+func TestDatabasesOfEarlierRunsAreDropped(t *testing.T) {
 	t.Parallel()
 	server, err := theServer.get()
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Given what a killed run and an older version of the migrations have left
+	// Given the databases of a killed run and of an older version of the migrations
 	left := []string{fmt.Sprintf("test_4194303_%d_%d", time.Now().Unix(), os.Getpid()), fmt.Sprintf("template_0000_%d", os.Getpid())}
 	for _, name := range left {
 		if err := server.create(t.Context(), name, "template0"); err != nil {
@@ -70,22 +70,22 @@ func TestLeftOversAreSwept(t *testing.T) {
 		t.Fatal(err)
 	}
 	another.holding.Release()
-	// Then they are gone, and what is in use is not
+	// Then they are dropped, and the template in use is not
 	var count int
 	err = server.admin.QueryRow(t.Context(), "select count(*) from pg_database where datname = any($1)", left).Scan(&count)
 	if err != nil || count != 0 {
-		t.Errorf("%d of %v are left (%v)", count, left, err)
+		t.Errorf("%d of %v still exist (%v)", count, left, err)
 	}
 	New(t)
 }
 
-func TestATemplateInUseIsNotSwept(t *testing.T) {
+func TestATemplateInUseIsNotDropped(t *testing.T) {
 	t.Parallel()
 	server, err := theServer.get()
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Given another test process, whose migrations are others, and so is its template
+	// Given another test process with other migrations, and so another template
 	other := &shared{server: server.server, admin: server.admin, templateName: fmt.Sprintf("template_used_%d", os.Getpid())}
 	if err := other.holdTemplate(t.Context()); err != nil {
 		t.Fatal(err)
@@ -93,28 +93,28 @@ func TestATemplateInUseIsNotSwept(t *testing.T) {
 	if err := other.create(t.Context(), other.templateName, "template0"); err != nil {
 		t.Fatal(err)
 	}
-	gone := func() (gone bool) {
-		// When ours sweeps
+	dropped := func() (dropped bool) {
+		// When this process sweeps
 		err := server.underLock(t.Context(), func(conn *pgx.Conn) error { return server.sweep(t.Context(), conn) })
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = server.admin.QueryRow(t.Context(), "select not exists (select from pg_database where datname = $1)", other.templateName).Scan(&gone)
+		err = server.admin.QueryRow(t.Context(), "select not exists (select from pg_database where datname = $1)", other.templateName).Scan(&dropped)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return gone
+		return dropped
 	}
-	// Then it stays as long as the other uses it
-	if gone() {
+	// Then the template stays as long as the other process uses it
+	if dropped() {
 		t.Error("a template was dropped under its user")
 	}
 	if err := other.holding.Hijack().Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for began := time.Now(); !gone(); { // the server notices the end of a session in its own time
+	for began := time.Now(); !dropped(); { // the server notices the end of a session with a delay
 		if time.Since(began) > patience {
-			t.Fatal("a template that nobody uses stays")
+			t.Fatal("an unused template stays")
 		}
 	}
 }
