@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/migrations"
@@ -18,28 +19,21 @@ import (
 	"github.com/studycall/studycall/projections"
 )
 
-// BenchmarkLag is the time from an acknowledged append to the committed fold, on a Postgres that loses nothing: when
-// nothing else happens, and when 64 writers append as fast as they can.
+// BenchmarkLag measures the time from an acknowledged append to the committed fold, on a Postgres with durable commits: with one
+// writer that pauses, and with 64 writers that append as fast as possible.
 func BenchmarkLag(b *testing.B) {
 	server := postgrestest.Cluster(b, "fsync=on", "full_page_writes=on", "shared_buffers=128MB", "max_wal_size=2GB")
 	pool, err := postgres.Connect(b.Context(), server.URL(), postgres.WithMaxConns(20))
-	if err != nil {
-		b.Fatal(err)
-	}
+	check.NoError(b, err)
 	b.Cleanup(pool.Close)
-	if _, err := postgres.Migrate(b.Context(), pool, migrations.Files); err != nil {
-		b.Fatal(err)
-	}
+	_, err = postgres.Migrate(b.Context(), pool, migrations.Files)
+	check.NoError(b, err)
 	log := slog.New(slog.DiscardHandler)
 	store, err := eventstore.Open(b.Context(), pool, log)
-	if err != nil {
-		b.Fatal(err)
-	}
+	check.NoError(b, err)
 	b.Cleanup(store.Close)
 	all := projections.All(seoul(b))
-	if err := projections.NewRebuilder(pool, store, log, func(int64, int64) {}).Prepare(b.Context(), all...); err != nil {
-		b.Fatal(err)
-	}
+	check.NoError(b, projections.NewRebuilder(pool, store, log, func(int64, int64) {}).Prepare(b.Context(), all...))
 	runInBackground(b, projections.NewRunner(store, log, all...))
 	for _, writers := range []int{1, 64} {
 		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) {
@@ -59,8 +53,8 @@ func BenchmarkLag(b *testing.B) {
 	}
 }
 
-// measureLag lets writers append for a second and measures the lag of one event in sixteen. A single writer waits for its
-// event to be folded, and a little, before the next.
+// measureLag lets writers append for a second and measures the lag of one event in sixteen. A single writer waits until its event
+// is folded, and pauses, before it appends the next.
 func measureLag(b *testing.B, store *eventstore.Store, writers int) (perSecond float64, lags []time.Duration) {
 	b.Helper()
 	var mu sync.Mutex
@@ -100,7 +94,7 @@ func measureLag(b *testing.B, store *eventstore.Store, writers int) (perSecond f
 	return float64(total) / elapsed, lags
 }
 
-// writer appends to a stream of its own.
+// writer appends to its own stream.
 type writer struct {
 	store   *eventstore.Store
 	stream  string

@@ -29,3 +29,13 @@ func (t *throttle) SetBusy(busy bool) { t.busy.Store(busy) }
 
 // Step is step.
 func (t *throttle) Step(do func() error) error { return t.step(do) }
+
+// The statements of the queries, for the tests of their plans.
+var (
+	HistorySQL     = historySQL()
+	UserStatsSQL   = userStatsSQL()
+	StudyStatsSQL  = studyStatsSQL
+	OpenSessionSQL = openSessionSQL()
+	SessionSQL     = sessionSQL()
+	OpenCallsSQL   = openCallsSQL()
+)

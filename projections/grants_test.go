@@ -7,30 +7,30 @@ import (
 	"testing"
 )
 
-// role makes a role that may do nothing, until the test ends.
-func (h *house) role() string {
-	h.t.Helper()
+// role creates a role without any rights, and drops it when the test ends.
+func (srv *server) role() string {
+	srv.t.Helper()
 	name := "reader_" + strings.ToLower(rand.Text())
-	h.exec(`create role ` + name)
-	h.t.Cleanup(func() {
-		if _, err := h.pool.Exec(context.WithoutCancel(h.t.Context()), `drop owned by `+name+`; drop role `+name); err != nil {
-			h.t.Errorf("drop the role: %v", err)
+	srv.exec(`create role ` + name)
+	srv.t.Cleanup(func() {
+		if _, err := srv.pool.Exec(context.WithoutCancel(srv.t.Context()), `drop owned by `+name+`; drop role `+name); err != nil {
+			srv.t.Errorf("drop the role: %v", err)
 		}
 	})
 	return name
 }
 
-// TestASwapCarriesGrants: who may use the tables before a rebuild may use them after it, and nobody else.
-func TestASwapCarriesGrants(t *testing.T) {
+// TestRebuildKeepsGrants: each role has the same privileges on the tables after a rebuild as before.
+func TestRebuildKeepsGrants(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	h.givenSome()
-	reader, lender, narrow, nobody := h.role(), h.role(), h.role(), h.role()
-	h.exec(`grant usage on schema study_stats to ` + reader + `, ` + narrow + `; grant usage on schema study_stats to ` + lender + ` with grant option;
+	srv := newServer(t)
+	srv.givenSamples()
+	reader, lender, narrow, nobody := srv.role(), srv.role(), srv.role(), srv.role()
+	srv.exec(`grant usage on schema study_stats to ` + reader + `, ` + narrow + `; grant usage on schema study_stats to ` + lender + ` with grant option;
 		grant select on study_stats.days to ` + reader + `; grant select, update on study_stats.user_days to ` + lender + ` with grant option;
 		grant select (study_id, sessions) on study_stats.days to ` + narrow + `; grant select on study_stats.user_days to public`)
 	granted := func() []string {
-		return h.column(`
+		return srv.column(`
 			select format('%s %s %s %s', r.rolname, what, privilege, has)
 			from pg_roles r, lateral (
 				select 'schema', p, has_schema_privilege(r.oid, 'study_stats', p)
@@ -48,11 +48,11 @@ func TestASwapCarriesGrants(t *testing.T) {
 		t.Fatalf("%d privileges are granted:\n%s", yes, strings.Join(before, "\n"))
 	}
 
-	h.rebuild()
+	srv.rebuild()
 
-	if d := unlike(granted(), before); d != "" {
+	if d := lineDiff(granted(), before); d != "" {
 		t.Error(d)
 	}
-	h.mustBeTheLog()
-	h.mustBeTidy()
+	srv.mustVerify()
+	srv.mustHaveNoLeftovers()
 }

@@ -10,11 +10,11 @@ import (
 	"github.com/studycall/studycall/eventstore"
 )
 
-// histories are the random lives of several studies at once, as commands make them through the domain, on their way into
-// the log. Those of each example are new studies, so that examples can share a database.
+// histories generates random histories of several studies by random commands to the domain, and appends them to the log. Each
+// example uses new studies, so examples share a database.
 type histories struct {
 	r       *rapid.T
-	h       *house
+	srv     *server
 	studies []string
 	calls   map[string]*domain.Call
 	pending map[string][]domain.Event // decided, and not yet appended
@@ -22,8 +22,8 @@ type histories struct {
 	ids     int
 }
 
-// moments are times near which something is special: beginnings of days, months and years in one of the time zones, and
-// the changes of New York's clocks.
+// moments returns times of interest: beginnings of days, months and years in one of the time zones, and changes of New York's
+// clocks.
 func moments() []time.Time {
 	var all []time.Time
 	for _, text := range []string{
@@ -43,14 +43,14 @@ func moments() []time.Time {
 	return all
 }
 
-// names are users: some of them need escapes in JSON, SQL or arrays. The same ones are in all studies.
+// names returns users, some of whom need escapes in JSON, SQL or arrays. All studies have the same users.
 func names() []string { return []string{"kim", "이 \"영희\"", `o'park\n`, "{choi}", "null"} }
 
-func (h *house) newHistories(r *rapid.T) *histories {
-	h.next++
-	s := &histories{r: r, h: h, calls: map[string]*domain.Call{}, pending: map[string][]domain.Event{}}
+func (srv *server) newHistories(r *rapid.T) *histories {
+	srv.next++
+	s := &histories{r: r, srv: srv, calls: map[string]*domain.Call{}, pending: map[string][]domain.Event{}}
 	for n := range rapid.IntRange(1, 3).Draw(r, "studies") {
-		study := fmt.Sprintf("study-%d-%d", h.next, n)
+		study := fmt.Sprintf("study-%d-%d", srv.next, n)
 		s.studies = append(s.studies, study)
 		s.calls[study] = &domain.Call{}
 	}
@@ -62,13 +62,13 @@ func (s *histories) duration(label string, most time.Duration) time.Duration {
 	return time.Duration(rapid.Int64Range(0, most.Microseconds()).Draw(s.r, label)) * time.Microsecond
 }
 
-// step carries out a random command to a random study, and now and then appends what came of the latest ones.
+// step executes a random command on a random study, and sometimes appends the pending events.
 func (s *histories) step() {
 	s.clock = s.clock.Add(s.duration("later", rapid.SampledFrom([]time.Duration{
 		0, 50 * time.Millisecond, time.Minute, time.Minute, 20 * time.Minute, 40 * time.Minute, 5 * time.Hour}).Draw(s.r, "pace")))
 	study := rapid.SampledFrom(s.studies).Draw(s.r, "study")
 	for _, command := range s.commands(study) {
-		// One that is refused, or that changes nothing, leaves no trace.
+		// A command that is refused, or changes nothing, adds no events.
 		events, err := s.calls[study].Decide(command)
 		if err != nil {
 			continue
@@ -83,7 +83,7 @@ func (s *histories) step() {
 	}
 }
 
-// commands are what happens next: mostly one thing, now and then to all at once.
+// commands returns the next commands: usually one, sometimes one for each participant.
 func (s *histories) commands(study string) []domain.Command {
 	s.ids++
 	id := fmt.Sprintf("%s-%d", study, s.ids)
@@ -98,7 +98,7 @@ func (s *histories) commands(study string) []domain.Command {
 	switch kind {
 	case 0:
 		return []domain.Command{domain.StartSession{SessionID: id, UserID: user, At: at}}
-	case 1, 2, 3, 4, 5: // of somebody who is in: a second device
+	case 1, 2, 3, 4, 5: // if the user is in the call: a second device
 		return []domain.Command{domain.JoinSession{SessionID: session.ID, ParticipantID: id, UserID: user, Capacity: 4, At: at}}
 	case 6, 7:
 		return []domain.Command{domain.LeaveSession{SessionID: session.ID, UserID: user, Reason: domain.Left, At: at}}
@@ -111,7 +111,7 @@ func (s *histories) commands(study string) []domain.Command {
 		return []domain.Command{domain.SetAudio{SessionID: session.ID, UserID: user, Muted: on, At: at}}
 	case 15, 16:
 		return []domain.Command{domain.SetVideo{SessionID: session.ID, UserID: user, Off: on, At: at}}
-	case 17, 18: // by a clock that is behind
+	case 17, 18: // by a clock that is slow
 		return []domain.Command{domain.SetScreenShare{SessionID: session.ID, UserID: user, Sharing: on, At: at.Add(-s.duration("behind", time.Minute))}}
 	default:
 		return []domain.Command{domain.ExpireSession{SessionID: session.ID, At: at}}
@@ -126,21 +126,21 @@ func everybodyLeaves(session domain.Session, at time.Time) []domain.Command {
 	return commands
 }
 
-// append puts what is pending of a study into the log.
+// append appends the pending events of a study to the log.
 func (s *histories) append(study string) {
 	events := s.pending[study]
 	if len(events) == 0 {
 		return
 	}
-	if _, err := s.h.store.Append(s.h.t.Context(), eventstore.Stream(study), s.h.versions[study], events); err != nil {
+	if _, err := s.srv.store.Append(s.srv.t.Context(), eventstore.Stream(study), s.srv.versions[study], events); err != nil {
 		s.r.Fatal(err)
 	}
-	s.h.versions[study] += int64(len(events))
+	s.srv.versions[study] += int64(len(events))
 	s.pending[study] = nil
 }
 
-// live carries out some commands, with do after each, and appends everything.
-func (s *histories) live(most int, do func()) {
+// run executes some steps, calls do after each, and appends all pending events.
+func (s *histories) run(most int, do func()) {
 	for range rapid.IntRange(1, most).Draw(s.r, "commands") {
 		s.step()
 		do()

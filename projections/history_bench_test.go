@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/migrations"
 	"github.com/studycall/studycall/postgres"
@@ -13,34 +14,27 @@ import (
 	"github.com/studycall/studycall/projections"
 )
 
-// BenchmarkQueries is how long each query on the past takes, for a study with 100,000 sessions in three years: history's
-// newest page and one far down, and statistics of each period.
+// BenchmarkQueries measures each query of ended sessions for a study with 100,000 sessions in three years: the newest page of the
+// history, pages far behind it, and statistics of each period.
 func BenchmarkQueries(b *testing.B) {
 	server := postgrestest.Cluster(b, "fsync=on", "full_page_writes=on", "shared_buffers=128MB", "max_wal_size=2GB")
 	pool, err := postgres.Connect(b.Context(), server.URL())
-	if err != nil {
-		b.Fatal(err)
-	}
+	check.NoError(b, err)
 	b.Cleanup(pool.Close)
-	if _, err := postgres.Migrate(b.Context(), pool, migrations.Files); err != nil {
-		b.Fatal(err)
-	}
+	_, err = postgres.Migrate(b.Context(), pool, migrations.Files)
+	check.NoError(b, err)
 	log, zone := slog.New(slog.DiscardHandler), seoul(b)
 	store, err := eventstore.Open(b.Context(), pool, log)
-	if err != nil {
-		b.Fatal(err)
-	}
+	check.NoError(b, err)
 	b.Cleanup(store.Close)
 	prepared := projections.NewRebuilder(pool, store, log, func(int64, int64) {}).Prepare(b.Context(), projections.All(zone)...)
 	if prepared != nil {
 		b.Fatal(prepared)
 	}
-	if _, err := pool.Exec(b.Context(), longPast); err != nil {
-		b.Fatal(err)
-	}
-	if _, err := pool.Exec(b.Context(), `vacuum analyze`); err != nil {
-		b.Fatal(err)
-	}
+	_, err = pool.Exec(b.Context(), longPast)
+	check.NoError(b, err)
+	_, err = pool.Exec(b.Context(), `vacuum analyze`)
+	check.NoError(b, err)
 	history, users := projections.NewHistoryQueries(pool, store), projections.NewUserStatsQueries(pool, store)
 	studies := projections.NewStudyStatsQueries(pool, store, zone)
 	day := func(year int) *time.Time { at := date(year, 1, 1); return &at }

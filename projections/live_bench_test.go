@@ -8,26 +8,25 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/projections"
 )
 
-// liveEvents is about how long the log of BenchmarkLive is.
+// liveEvents is the approximate length of the log of BenchmarkLive.
 var liveEvents = flag.Int("live-events", 100_000, "events in the log of BenchmarkLive")
 
-// liveSlice is how many events the subscriber's slices have.
+// liveSlice is the number of events in the subscriber's slices.
 const liveSlice = 500
 
-// BenchmarkLive is how fast the live folds take in a log from its beginning, into empty tables with their indexes: the
-// sessions projection alone, and all four side by side. The limit is writing the same rows: for each slice of the log one
-// transaction, with one batch of one upsert for each row that the slice touches. Nothing is read there, and nothing folded.
+// BenchmarkLive measures how fast the live folds fold a log from its beginning into empty tables with their indexes: the sessions
+// projection alone, and all four concurrently. The limit is writing the same rows, without reading or folding: for each slice of
+// the log one transaction, with one batch of one upsert for each row that the slice changes.
 func BenchmarkLive(b *testing.B) {
 	pool, store, events := seededLog(b, *liveEvents)
 	all := projections.All(seoul(b))
 	rebuilder := projections.NewRebuilder(pool, store, slog.New(slog.DiscardHandler), func(int64, int64) {})
-	if err := rebuilder.Rebuild(b.Context(), all...); err != nil {
-		b.Fatal(err)
-	}
+	check.NoError(b, rebuilder.Rebuild(b.Context(), all...))
 	final := readFinal(b, pool)
 	measured := []struct {
 		name        string
@@ -66,7 +65,7 @@ func BenchmarkLive(b *testing.B) {
 	}
 }
 
-// empty leaves the projections nothing, and has them begin at the beginning.
+// empty truncates the tables and resets the checkpoints.
 func empty(b *testing.B, pool *pgxpool.Pool) {
 	b.Helper()
 	if _, err := pool.Exec(b.Context(), `truncate sessions.sessions, sessions.participants, history.sessions, user_stats.totals,
@@ -75,22 +74,18 @@ func empty(b *testing.B, pool *pgxpool.Pool) {
 	}
 }
 
-// liveFolds is how long the projections take to fold the whole log, on a store that knows nothing of earlier rounds.
+// liveFolds returns how long the projections take to fold the whole log, on a new store.
 func liveFolds(b *testing.B, pool *pgxpool.Pool, events int64, chosen []projections.Projection) time.Duration {
 	b.Helper()
 	log := slog.New(slog.DiscardHandler)
 	store, err := eventstore.Open(b.Context(), pool, log)
-	if err != nil {
-		b.Fatal(err)
-	}
+	check.NoError(b, err)
 	defer store.Close()
 	began := time.Now()
 	stop := runInBackground(b, projections.NewRunner(store, log, chosen...))
 	defer stop()
 	for _, p := range chosen {
-		if err := store.WaitFor(b.Context(), projections.CheckpointName(p), events); err != nil {
-			b.Fatal(err)
-		}
+		check.NoError(b, store.WaitFor(b.Context(), projections.CheckpointName(p), events))
 	}
 	return time.Since(began)
 }

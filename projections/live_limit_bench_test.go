@@ -12,14 +12,15 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/eventstore"
 )
 
-// finalTable is a table as it is in the end.
+// finalTable is a table after the whole log is folded.
 type finalTable struct {
 	name, key string
 	upsert    string
-	rows      map[string][]any // by the key's columns, with "|" between
+	rows      map[string][]any // by the key's columns, joined by "|"
 }
 
 // upsert writes a row.
@@ -40,9 +41,7 @@ func readFinal(b *testing.B, pool *pgxpool.Pool) []finalTable {
 		t := &tables[i]
 		t.rows = map[string][]any{}
 		rows, err := pool.Query(b.Context(), `select concat_ws('|', `+t.key+`), t.* from `+t.name+` t`)
-		if err != nil {
-			b.Fatal(err)
-		}
+		check.NoError(b, err)
 		var columns, values, changes []string
 		for n, field := range rows.FieldDescriptions()[1:] {
 			columns = append(columns, field.Name)
@@ -53,9 +52,7 @@ func readFinal(b *testing.B, pool *pgxpool.Pool) []finalTable {
 			strings.Join(columns, ", "), strings.Join(values, ", "), t.key, strings.Join(changes, ", "))
 		for rows.Next() {
 			row, err := rows.Values()
-			if err != nil {
-				b.Fatal(err)
-			}
+			check.NoError(b, err)
 			t.rows[row[0].(string)] = row[1:]
 		}
 		if rows.Err() != nil {
@@ -65,15 +62,13 @@ func readFinal(b *testing.B, pool *pgxpool.Pool) []finalTable {
 	return tables
 }
 
-// touched are, for each slice of the log, the upserts of the rows that it touches in some tables.
+// touched returns, for each slice of the log, the upserts of the rows that it changes in some tables.
 func touched(b *testing.B, store *eventstore.Store, final, in []finalTable) [][]upsert {
 	b.Helper()
 	var all [][]upsert
 	for after := int64(0); ; after += liveSlice {
 		events, err := store.ReadAll(b.Context(), after, liveSlice)
-		if err != nil {
-			b.Fatal(err)
-		}
+		check.NoError(b, err)
 		if len(events) == 0 {
 			return all
 		}
@@ -93,38 +88,34 @@ func touched(b *testing.B, store *eventstore.Store, final, in []finalTable) [][]
 	}
 }
 
-// keysOf are the keys of the rows that an event touches, by table.
+// keysOf returns the keys of the rows that an event changes, by table.
 func keysOf(b *testing.B, e eventstore.Recorded, final []finalTable) [6][]string {
 	b.Helper()
 	keys := [6][]string{{e.Session}}
-	var who struct{ UserID string }
-	if err := json.Unmarshal(e.Data, &who); err != nil {
-		b.Fatal(err)
-	}
+	var user struct{ UserID string }
+	check.NoError(b, json.Unmarshal(e.Data, &user))
 	switch e.Type {
 	case "SessionStarted":
 	case "SessionEnded":
 		past := final[2].rows[e.Session]
 		day := past[4].(time.Time).In(seoul(b)).Format(time.DateOnly)
 		keys[2], keys[4] = []string{e.Session}, []string{e.Study() + "|" + day}
-		for _, user := range past[7].([]any) {
-			keys[3] = append(keys[3], fmt.Sprintf("%s|%s", e.Study(), user))
-			keys[5] = append(keys[5], fmt.Sprintf("%s|%s|%s", e.Study(), day, user))
+		for _, id := range past[7].([]any) {
+			keys[3] = append(keys[3], fmt.Sprintf("%s|%s", e.Study(), id))
+			keys[5] = append(keys[5], fmt.Sprintf("%s|%s|%s", e.Study(), day, id))
 		}
 	default:
-		keys[1] = []string{e.Session + "|" + who.UserID}
+		keys[1] = []string{e.Session + "|" + user.UserID}
 	}
 	return keys
 }
 
-// writeAll is how long writing takes, a transaction for each slice, which waits for the disk no more than a fold does.
+// writeAll returns how long writing takes: a transaction for each slice, with asynchronous commit as in a fold.
 func writeAll(b *testing.B, pool *pgxpool.Pool, slices [][]upsert) time.Duration {
 	b.Helper()
 	began := time.Now()
 	for _, writes := range slices {
-		if err := writeSlice(b.Context(), pool, writes); err != nil {
-			b.Fatal(err)
-		}
+		check.NoError(b, writeSlice(b.Context(), pool, writes))
 	}
 	return time.Since(began)
 }
@@ -134,7 +125,7 @@ func writeSlice(ctx context.Context, pool *pgxpool.Pool, writes []upsert) error 
 	if err != nil {
 		return err
 	}
-	defer func() { _ = tx.Rollback(ctx) }() // after the commit: nothing
+	defer func() { _ = tx.Rollback(ctx) }() // no effect after the commit
 	batch := &pgx.Batch{}
 	for _, w := range writes {
 		batch.Queue(w.sql, w.args...)
@@ -145,16 +136,16 @@ func writeSlice(ctx context.Context, pool *pgxpool.Pool, writes []upsert) error 
 	return tx.Commit(ctx)
 }
 
-// mustBeFinal fails unless tables are as they were in the end.
+// mustBeFinal fails unless the tables hold the final rows.
 func mustBeFinal(b *testing.B, pool *pgxpool.Pool, want []finalTable) {
 	b.Helper()
-	var unlike []string
+	var different []string
 	for i, got := range readFinal(b, pool)[:len(want)] {
 		if !reflect.DeepEqual(got.rows, want[i].rows) {
-			unlike = append(unlike, got.name)
+			different = append(different, got.name)
 		}
 	}
-	if len(unlike) > 0 {
-		b.Fatalf("other rows are in %v", unlike)
+	if len(different) > 0 {
+		b.Fatalf("the rows differ in %v", different)
 	}
 }

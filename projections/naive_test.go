@@ -11,10 +11,12 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/studycall/studycall/check"
 )
 
-// This file calculates the tables a second time, in another way: from the plain rows of the log, with lists of intervals,
-// sorting and sums, and days as formatted dates. It shares no code with the domain's fold or the projections.
+// This file calculates the contents of the tables in another way: from the rows of the log, with lists of intervals, sorting and
+// sums, and days as formatted dates. It shares no code with the domain's fold or the projections.
 
 // fact is a row of the log.
 type fact struct {
@@ -24,13 +26,13 @@ type fact struct {
 	at                   int64 // milliseconds
 }
 
-// factsOf reads the log's rows of some studies, in order.
-func (h *house) factsOf(studies []string) []fact {
-	h.t.Helper()
-	rows, err := h.pool.Query(h.t.Context(), `select position, substr(stream_id, 6), session_id, type, data::text,
+// factsOf reads the log's rows of some studies, by position.
+func (srv *server) factsOf(studies []string) []fact {
+	srv.t.Helper()
+	rows, err := srv.pool.Query(srv.t.Context(), `select position, substr(stream_id, 6), session_id, type, data::text,
 		(extract(epoch from occurred_at) * 1000)::bigint from events
 		where stream_id = any(select 'call-' || s from unnest($1::text[]) s) order by position`, studies)
-	h.then(err)
+	check.NoError(srv.t, err)
 	facts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (fact, error) {
 		var f fact
 		var data string
@@ -39,36 +41,36 @@ func (h *house) factsOf(studies []string) []fact {
 		}
 		return f, json.Unmarshal([]byte(data), &f.data)
 	})
-	h.then(err)
+	check.NoError(srv.t, err)
 	return facts
 }
 
-// span is from one time to another; one that goes on has no end.
+// span is the time from one fact to another, or without an end.
 type span struct {
 	from, to int64
-	goesOn   bool
+	running  bool // to is not set
 }
 
-// visit is what one user did in one session.
-type visit struct {
+// naiveParticipant is one user in one session.
+type naiveParticipant struct {
 	id, user    string
 	first, last int64 // business times of the first and the latest fact
 	left        int64 // of the latest leave
-	in          bool
+	inCall      bool
 	spans       [4][]span // present, muted, camera off, sharing
 }
 
-// occasion is one session.
-type occasion struct {
+// naiveSession is one session.
+type naiveSession struct {
 	study, id, starter, reason string
 	from, to                   int64
-	over                       bool
+	ended                      bool
 	position                   int64 // of the latest fact
-	visits                     []visit
+	participants               []naiveParticipant
 }
 
-// occasionsOf are the sessions in the facts, in order.
-func occasionsOf(facts []fact) []occasion {
+// naiveSessionsOf returns the sessions in the facts, in the order of their starts.
+func naiveSessionsOf(facts []fact) []naiveSession {
 	var ids []string
 	bySession := map[string][]fact{}
 	for _, f := range facts {
@@ -77,22 +79,22 @@ func occasionsOf(facts []fact) []occasion {
 		}
 		bySession[f.session] = append(bySession[f.session], f)
 	}
-	var all []occasion
+	var all []naiveSession
 	for _, id := range ids {
-		all = append(all, occasionOf(id, bySession[id]))
+		all = append(all, naiveSessionOf(id, bySession[id]))
 	}
 	return all
 }
 
-func occasionOf(id string, facts []fact) occasion {
-	o := occasion{study: facts[0].study, id: id, position: facts[len(facts)-1].position}
+func naiveSessionOf(id string, facts []fact) naiveSession {
+	o := naiveSession{study: facts[0].study, id: id, position: facts[len(facts)-1].position}
 	var users []string
 	for _, f := range facts {
 		switch f.kind {
-		case "SessionStarted": // who started it was written under two keys over the years
+		case "SessionStarted": // schemas 1 and 2 have different keys for the user
 			o.starter, o.from = cmp.Or(f.data["userId"], f.data["startedBy"]), f.at
 		case "SessionEnded":
-			o.to, o.over, o.reason = f.at, true, f.data["reason"]
+			o.to, o.ended, o.reason = f.at, true, f.data["reason"]
 		case "ParticipantJoined":
 			if !slices.Contains(users, f.data["userId"]) {
 				users = append(users, f.data["userId"])
@@ -103,19 +105,19 @@ func occasionOf(id string, facts []fact) occasion {
 		own := slices.DeleteFunc(slices.Clone(facts), func(f fact) bool {
 			return f.data["userId"] != user || f.kind == "SessionStarted"
 		})
-		o.visits = append(o.visits, visitOf(user, own))
+		o.participants = append(o.participants, naiveParticipantOf(user, own))
 	}
 	return o
 }
 
-func visitOf(user string, facts []fact) visit {
-	v := visit{id: facts[0].data["participantId"], user: user, first: facts[0].at, last: facts[len(facts)-1].at, in: true}
+func naiveParticipantOf(user string, facts []fact) naiveParticipant {
+	v := naiveParticipant{id: facts[0].data["participantId"], user: user, first: facts[0].at, last: facts[len(facts)-1].at, inCall: true}
 	for _, f := range facts {
 		switch f.kind {
 		case "ParticipantLeft":
-			v.left, v.in = f.at, false
+			v.left, v.inCall = f.at, false
 		case "ParticipantJoined":
-			v.in = true
+			v.inCall = true
 		}
 	}
 	v.spans = [4][]span{
@@ -127,17 +129,17 @@ func visitOf(user string, facts []fact) visit {
 	return v
 }
 
-// spansOf gives an interval for each fact of a kind, to the next fact that ends it, as any leave does.
+// spansOf returns a span for each fact of a kind, up to the next fact that ends it, or the next leave.
 func spansOf(facts []fact, from string, to ...string) []span {
 	var spans []span
 	for i, f := range facts {
 		if f.kind != from {
 			continue
 		}
-		s := span{from: f.at, goesOn: true}
+		s := span{from: f.at, running: true}
 		for _, next := range facts[i+1:] {
 			if next.kind == "ParticipantLeft" || slices.Contains(to, next.kind) {
-				s.to, s.goesOn = next.at, false
+				s.to, s.running = next.at, false
 				break
 			}
 		}
@@ -146,34 +148,34 @@ func spansOf(facts []fact, from string, to ...string) []span {
 	return spans
 }
 
-// total is the milliseconds of the spans that are over.
+// total returns the milliseconds of the spans that have ended.
 func total(spans []span) (sum int64) {
 	for _, s := range spans {
-		if !s.goesOn {
+		if !s.running {
 			sum += s.to - s.from
 		}
 	}
 	return sum
 }
 
-// since is the beginning of the span that goes on.
+// since returns the start of the running span.
 func since(spans []span) string {
 	for _, s := range spans {
-		if s.goesOn {
+		if s.running {
 			return strconv.FormatInt(s.from, 10)
 		}
 	}
 	return "-"
 }
 
-func onlyIf(is bool, value any) string {
-	if is {
+func onlyIf(condition bool, value any) string {
+	if condition {
 		return fmt.Sprint(value)
 	}
 	return "-"
 }
 
-// lines makes one line of each row's values.
+// lines has a line for each row.
 type lines []string
 
 func (l *lines) add(values ...any) {
@@ -184,17 +186,17 @@ func (l *lines) add(values ...any) {
 	*l = append(*l, strings.Join(text, "|"))
 }
 
-func naiveSessions(all []occasion) (rows lines) {
+func naiveSessionRows(all []naiveSession) (rows lines) {
 	for _, o := range all {
-		rows.add(o.id, o.study, o.starter, o.from, onlyIf(o.over, o.to), onlyIf(o.over, o.reason), o.position)
+		rows.add(o.id, o.study, o.starter, o.from, onlyIf(o.ended, o.to), onlyIf(o.ended, o.reason), o.position)
 	}
 	return rows
 }
 
-func naiveParticipants(all []occasion) (rows lines) {
+func naiveParticipantRows(all []naiveSession) (rows lines) {
 	for _, o := range all {
-		for n, v := range o.visits {
-			row := []any{o.id, v.user, v.id, n, v.first, onlyIf(!v.in, v.left), v.last}
+		for n, v := range o.participants {
+			row := []any{o.id, v.user, v.id, n, v.first, onlyIf(!v.inCall, v.left), v.last}
 			for _, spans := range v.spans {
 				row = append(row, total(spans), since(spans))
 			}
@@ -204,25 +206,25 @@ func naiveParticipants(all []occasion) (rows lines) {
 	return rows
 }
 
-// past are the sessions that are over, by study, in the order of their starts.
-func past(all []occasion) map[string][]occasion {
-	over := map[string][]occasion{}
+// past returns the ended sessions by study, in the order of their starts.
+func past(all []naiveSession) map[string][]naiveSession {
+	over := map[string][]naiveSession{}
 	for _, o := range all {
-		if o.over {
+		if o.ended {
 			over[o.study] = append(over[o.study], o)
 		}
 	}
 	for _, sessions := range over {
-		slices.SortStableFunc(sessions, func(a, b occasion) int { return cmp.Compare(a.from, b.from) })
+		slices.SortStableFunc(sessions, func(a, b naiveSession) int { return cmp.Compare(a.from, b.from) })
 	}
 	return over
 }
 
-func naiveHistory(all []occasion) (rows lines) {
+func naiveHistory(all []naiveSession) (rows lines) {
 	for study, sessions := range past(all) {
 		for n, o := range sessions {
 			var ids, users, present []string
-			for _, v := range o.visits {
+			for _, v := range o.participants {
 				ids, users, present = append(ids, v.id), append(users, v.user), append(present, strconv.FormatInt(total(v.spans[0]), 10))
 			}
 			rows.add(o.id, study, n+1, o.starter, o.from, o.to, strings.Join(ids, ","), strings.Join(users, ","),
@@ -232,7 +234,7 @@ func naiveHistory(all []occasion) (rows lines) {
 	return rows
 }
 
-// group collects what belongs together.
+// group returns the values by key.
 func group[K comparable, V any](values []V, key func(V) K) map[K][]V {
 	groups := map[K][]V{}
 	for _, v := range values {
@@ -241,16 +243,16 @@ func group[K comparable, V any](values []V, key func(V) K) map[K][]V {
 	return groups
 }
 
-// attended is a visit to a session that is over.
+// attended is a participant with an ended session.
 type attended struct {
-	occasion
-	visit
+	naiveSession
+	naiveParticipant
 }
 
-func attendedOf(all []occasion) (list []attended) {
+func attendedOf(all []naiveSession) (list []attended) {
 	for _, sessions := range past(all) {
 		for _, o := range sessions {
-			for _, v := range o.visits {
+			for _, v := range o.participants {
 				list = append(list, attended{o, v})
 			}
 		}
@@ -258,7 +260,7 @@ func attendedOf(all []occasion) (list []attended) {
 	return list
 }
 
-func naiveTotals(all []occasion) (rows lines) {
+func naiveTotals(all []naiveSession) (rows lines) {
 	for key, list := range group(attendedOf(all), func(a attended) [2]string { return [2]string{a.study, a.user} }) {
 		var sums [4]int64
 		for _, a := range list {
@@ -280,25 +282,25 @@ func latest(list []attended) (position int64) {
 	return position
 }
 
-// dateOf is the calendar day of a time.
+// dateOf returns the calendar day of a time.
 func dateOf(ms int64, zone *time.Location) string {
 	return time.UnixMilli(ms).In(zone).Format(time.DateOnly)
 }
 
-func naiveDays(all []occasion, zone *time.Location) (rows lines) {
+func naiveDays(all []naiveSession, zone *time.Location) (rows lines) {
 	for study, sessions := range past(all) {
-		for date, list := range group(sessions, func(o occasion) string { return dateOf(o.from, zone) }) {
-			visits, length, position := 0, int64(0), int64(0)
+		for date, list := range group(sessions, func(o naiveSession) string { return dateOf(o.from, zone) }) {
+			participants, length, position := 0, int64(0), int64(0)
 			for _, o := range list {
-				visits, length, position = visits+len(o.visits), length+o.to-o.from, max(position, o.position)
+				participants, length, position = participants+len(o.participants), length+o.to-o.from, max(position, o.position)
 			}
-			rows.add(study, date, len(list), visits, length, position)
+			rows.add(study, date, len(list), participants, length, position)
 		}
 	}
 	return rows
 }
 
-func naiveUserDays(all []occasion, zone *time.Location) (rows lines) {
+func naiveUserDays(all []naiveSession, zone *time.Location) (rows lines) {
 	key := func(a attended) [3]string { return [3]string{a.study, dateOf(a.from, zone), a.user} }
 	for key, list := range group(attendedOf(all), key) {
 		sum := int64(0)
@@ -310,9 +312,9 @@ func naiveUserDays(all []occasion, zone *time.Location) (rows lines) {
 	return rows
 }
 
-// TestNaive: the naive calculation itself, on a case worked out by hand. Lee drops off at 70, which is recorded at 95;
-// kim mutes at 20, leaves at 50, and is not muted any more when back at 60.
-func TestNaive(t *testing.T) {
+// TestNaiveCalculation checks the naive calculation with a case calculated by hand. Lee is disconnected at 70, which is recorded
+// after 90. Kim mutes at 20, leaves at 50, and is unmuted when rejoining at 60.
+func TestNaiveCalculation(t *testing.T) {
 	t.Parallel()
 	late := time.Date(2025, 11, 19, 14, 59, 59, 0, time.UTC).UnixMilli() // a second before midnight in Seoul
 	position := int64(0)
@@ -324,7 +326,7 @@ func TestNaive(t *testing.T) {
 		}
 		return fact{position, "a", session, kind, data, late + second*1000}
 	}
-	all := occasionsOf([]fact{
+	all := naiveSessionsOf([]fact{
 		of("s1", "SessionStarted", "kim", 0), of("s1", "ParticipantJoined", "kim", 10), of("s1", "AudioMuted", "kim", 20),
 		of("s1", "ParticipantJoined", "lee", 30), of("s1", "ParticipantLeft", "kim", 50), of("s1", "ParticipantJoined", "kim", 60),
 		of("s1", "VideoTurnedOff", "kim", 65), of("s1", "VideoTurnedOn", "kim", 66), of("s1", "ParticipantLeft", "kim", 90),
@@ -336,8 +338,8 @@ func TestNaive(t *testing.T) {
 		name      string
 		got, want lines
 	}{
-		{"sessions", naiveSessions(all), lines{fmt.Sprintf("s1|a|kim|%d|%d||11", ms(0), ms(90)), fmt.Sprintf("s2|a|lee|%d|-|-|14", ms(100))}},
-		{"participants", naiveParticipants(all), lines{
+		{"sessions", naiveSessionRows(all), lines{fmt.Sprintf("s1|a|kim|%d|%d||11", ms(0), ms(90)), fmt.Sprintf("s2|a|lee|%d|-|-|14", ms(100))}},
+		{"participants", naiveParticipantRows(all), lines{
 			fmt.Sprintf("s1|kim|p-kim|0|%d|%d|%d|70000|-|30000|-|1000|-|0|-", ms(10), ms(90), ms(90)),
 			fmt.Sprintf("s1|lee|p-lee|1|%d|%d|%d|40000|-|0|-|0|-|0|-", ms(30), ms(70), ms(70)),
 			fmt.Sprintf("s2|lee|p-lee|0|%d|-|%d|0|%d|0|%d|0|-|0|-", ms(101), ms(102), ms(101), ms(102))}},
@@ -347,7 +349,7 @@ func TestNaive(t *testing.T) {
 		{"days", naiveDays(all, seoul(t)), lines{"a|2025-11-19|1|2|90000|11"}},
 		{"user days", naiveUserDays(all, time.UTC), lines{"a|2025-11-19|kim|1|70000|11", "a|2025-11-19|lee|1|40000|11"}},
 	} {
-		if d := unlike(c.got, c.want); d != "" {
+		if d := lineDiff(c.got, c.want); d != "" {
 			t.Errorf("%s:\n%s", c.name, d)
 		}
 	}

@@ -6,95 +6,97 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/projections"
 )
 
-// serverRole makes a role that may do what a rebuild needs, but for what the owner of the tables alone may.
-func (h *house) serverRole() string {
-	h.t.Helper()
-	name := h.role()
-	h.exec(`do $$ begin execute format('grant create on database %I to ` + name + `', current_database()); end $$;
+// serverRole creates a role with all rights that a rebuild needs except those of the tables' owner.
+func (srv *server) serverRole() string {
+	srv.t.Helper()
+	name := srv.role()
+	srv.exec(`do $$ begin execute format('grant create on database %I to ` + name + `', current_database()); end $$;
 		grant select, insert, update, delete on all tables in schema public to ` + name)
 	return name
 }
 
-// as is the house of somebody whose connections have another role, with no fold of its own.
-func (h *house) as(role string) *house {
-	h.t.Helper()
-	config := h.pool.Config()
+// as returns an idle server on the same database whose connections have another role.
+func (srv *server) as(role string) *server {
+	srv.t.Helper()
+	config := srv.pool.Config()
 	config.ConnConfig.RuntimeParams["role"] = role
-	pool, err := pgxpool.NewWithConfig(h.t.Context(), config)
-	h.then(err)
-	h.t.Cleanup(pool.Close)
-	return vacantHouseOn(h.t, pool, h.all...)
+	pool, err := pgxpool.NewWithConfig(srv.t.Context(), config)
+	check.NoError(srv.t, err)
+	srv.t.Cleanup(pool.Close)
+	return idleServerOn(srv.t, pool, srv.all...)
 }
 
-// give makes all live schemas and tables a role's.
-func (h *house) give(role string) {
-	h.t.Helper()
-	for _, change := range h.column(`select format('alter schema %I owner to %I', name, $2::text) from unnest($1::text[]) name
+// give makes a role the owner of all live schemas and tables.
+func (srv *server) give(role string) {
+	srv.t.Helper()
+	for _, change := range srv.column(`select format('alter schema %I owner to %I', name, $2::text) from unnest($1::text[]) name
 		union all select format('alter table %I.%I owner to %I', schemaname, tablename, $2::text) from pg_tables
-		where schemaname = any($1)`, h.names(), role) {
-		h.exec(change)
+		where schemaname = any($1)`, srv.schemas(), role) {
+		srv.exec(change)
 	}
 }
 
-// mustBelongTo fails where a live schema or table has another owner.
-func (h *house) mustBelongTo(role string) {
-	h.t.Helper()
-	for _, other := range h.column(`
+// mustBelongTo fails if a live schema or table has another owner.
+func (srv *server) mustBelongTo(role string) {
+	srv.t.Helper()
+	for _, other := range srv.column(`
 		select concat_ws(' ', nspname, nspowner::regrole) from pg_namespace where nspname = any($1) and nspowner <> $2::text::regrole
 		union all select concat_ws(' ', oid::regclass, relowner::regrole) from pg_class
-		where relnamespace = any(select oid from pg_namespace where nspname = any($1)) and relowner <> $2::text::regrole`, h.names(), role) {
-		h.t.Errorf("not %s's: %s", role, other)
+		where relnamespace = any(select oid from pg_namespace where nspname = any($1)) and relowner <> $2::text::regrole`, srv.schemas(), role) {
+		srv.t.Errorf("the owner is not %s: %s", role, other)
 	}
 }
 
-// TestARebuildByAnotherRoleLeavesTheOwnerIn: an operator's, beside a server that made the tables, and can do so again.
-func TestARebuildByAnotherRoleLeavesTheOwnerIn(t *testing.T) {
+// TestRebuildByAnotherRoleKeepsTheOwner: an operator rebuilds tables that the server's role owns, and the server can rebuild them
+// afterwards.
+func TestRebuildByAnotherRoleKeepsTheOwner(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	h.givenSome()
-	server, deputy := h.serverRole(), h.serverRole()
-	h.give(server)
-	h.exec(`grant ` + server + ` to ` + deputy)
-	for name, by := range map[string]*house{"a superuser": h, "the server": h.as(server), "a member of its role": h.as(deputy)} {
+	srv := newServer(t)
+	srv.givenSamples()
+	owner, deputy := srv.serverRole(), srv.serverRole()
+	srv.give(owner)
+	srv.exec(`grant ` + owner + ` to ` + deputy)
+	for name, by := range map[string]*server{"a superuser": srv, "the server": srv.as(owner), "a member of its role": srv.as(deputy)} {
 		for range 2 {
-			if err := by.rebuilder.Rebuild(t.Context(), h.all...); err != nil {
+			if err := by.rebuilder.Rebuild(t.Context(), srv.all...); err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
-			h.mustBelongTo(server)
+			srv.mustBelongTo(owner)
 		}
 	}
-	h.another()
-	h.caughtUp()
-	h.mustBeTheLog()
-	h.mustBeTidy()
+	srv.givenOneMore()
+	srv.waitUntilCaughtUp()
+	srv.mustVerify()
+	srv.mustHaveNoLeftovers()
 }
 
-// TestARebuildByWhoMayNotIsRefused before it has done anything, in words that say who may.
-func TestARebuildByWhoMayNotIsRefused(t *testing.T) {
+// TestRebuildWithoutTheOwnersRightsIsRefused before it folds an event, with an error that names the owner.
+func TestRebuildWithoutTheOwnersRightsIsRefused(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	h.givenSome()
-	h.caughtUp()
-	server, stranger := h.serverRole(), h.serverRole()
-	h.give(server)
-	other := h.as(stranger)
-	rebuilder := projections.NewRebuilder(other.pool, h.store, h.log, func(done, total int64) {
+	srv := newServer(t)
+	srv.givenSamples()
+	srv.waitUntilCaughtUp()
+	owner, stranger := srv.serverRole(), srv.serverRole()
+	srv.give(owner)
+	other := srv.as(stranger)
+	rebuilder := projections.NewRebuilder(other.pool, srv.store, srv.log, func(done, total int64) {
 		t.Errorf("folded %d of %d events", done, total)
 	})
-	for _, p := range h.all {
+	for _, p := range srv.all {
 		err := rebuilder.Rebuild(t.Context(), p)
-		if err == nil || !strings.Contains(err.Error(), `belong to the role "`+server+`"`) || !strings.Contains(err.Error(), `"`+stranger+`" may not`) {
+		if err == nil || !strings.Contains(err.Error(), `belong to the role "`+owner+`"`) || !strings.Contains(err.Error(), `"`+stranger+`" may not`) {
 			t.Errorf("%s: got error %v", p.Name(), err)
 		}
 	}
-	h.mustBelongTo(server)
-	h.mustBeTidy()
-	// To look is no harm.
-	h.exec(`grant usage on schema history to ` + stranger + `; grant select on history.sessions to ` + stranger)
+	srv.mustBelongTo(owner)
+	srv.mustHaveNoLeftovers()
+	// Verifying needs no more than the right to read.
+	srv.exec(`grant usage on schema history to ` + stranger + `; grant select on history.sessions to ` + stranger)
 	if found := other.verify(projections.History{}); len(found) > 0 {
-		t.Errorf("there are the differences %v", found)
+		t.Errorf("found %v", found)
 	}
 }

@@ -9,11 +9,12 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/projections"
 )
 
-// The past of study "long": 100,000 sessions in 1,096 days, of 4 out of 40 users each. And that of a hundred short ones
-// with 100 sessions each, so that the long one is not the whole of every table.
+// longPast creates study "long" with 100,000 sessions in 1,096 days, each with 4 of 40 users, and a hundred studies with 100
+// sessions each, so that the long study is not the whole of each table.
 const longPast = `
 	insert into history.sessions
 	select study || '/' || n, study, n, 'user-1', began, began + interval '10 minutes',
@@ -40,20 +41,20 @@ const longPast = `
 	select study_id, (started_at at time zone 'Asia/Seoul')::date, user_id, count(*), sum(ms), max(position)
 	from history.sessions, unnest(user_ids, present_ms) as p (user_id, ms) group by 1, 2, 3`
 
-// TestQueriesGoByIndex: however long a study's past is, each query goes by an index and reads no more rows than it needs;
-// for the values at hand and for any, with the statistics that Postgres has of the tables and before it has any.
-func TestQueriesGoByIndex(t *testing.T) {
+// TestQueriesUseIndexes: however long a study's past is, each query uses an index and reads no more rows than it needs, with custom
+// and generic plans, with and without planner statistics.
+func TestQueriesUseIndexes(t *testing.T) {
 	t.Parallel()
 	for _, analyzed := range []bool{false, true} {
 		t.Run(fmt.Sprintf("analyzed=%t", analyzed), func(t *testing.T) {
 			t.Parallel()
-			a := newArchive(t, seoul(t))
+			a := newStatsServer(t, seoul(t))
 			a.exec(`alter table history.sessions set (autovacuum_enabled = false);
 				alter table user_stats.totals set (autovacuum_enabled = false);
 				alter table study_stats.days set (autovacuum_enabled = false);
 				alter table study_stats.user_days set (autovacuum_enabled = false);` + longPast)
 			if analyzed {
-				// With so many others that reading them all is no way.
+				// With so many rows of other studies that a sequential scan is never the cheapest plan.
 				a.exec(`insert into study_stats.user_days
 					select 'short-' || n % 100, date '2025-12-01' + n / 4000, 'user-' || n / 100 % 40, 1, 1, 1 from generate_series(1, 200000) n;
 					analyze history.sessions, user_stats.totals, study_stats.days, study_stats.user_days`)
@@ -61,7 +62,7 @@ func TestQueriesGoByIndex(t *testing.T) {
 			const history, study = "text, text, timestamptz, timestamptz, bigint, bigint", "text, text, date, date"
 			for name, q := range map[string]struct {
 				sql, types, args string
-				rows             float64 // that the plan reads at most
+				rows             float64 // the most that the plan may read
 			}{
 				"history, page 1":    {projections.HistorySQL, history, "'history/1', 'long', null, null, 0, 20", 25},
 				"history, page 1000": {projections.HistorySQL, history, "'history/1', 'long', null, null, 19980, 20", 25},
@@ -90,32 +91,25 @@ func TestQueriesGoByIndex(t *testing.T) {
 	}
 }
 
-// explain executes a statement and gives its plan, with the rows that each step gave.
+// explain executes a statement and returns its plan with the actual rows.
 func explain(t *testing.T, pool *pgxpool.Pool, mode, sql, types, args string) string {
 	t.Helper()
 	tx, err := pool.Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.NoError(t, err)
 	defer func() { _ = tx.Rollback(context.Background()) }()
 	for _, statement := range []string{"set local plan_cache_mode = " + mode, "prepare q (" + types + ") as " + sql} {
-		if _, err := tx.Exec(t.Context(), statement, pgx.QueryExecModeSimpleProtocol); err != nil {
-			t.Fatal(err)
-		}
+		_, err := tx.Exec(t.Context(), statement, pgx.QueryExecModeSimpleProtocol)
+		check.NoError(t, err)
 	}
 	defer func() { _, _ = tx.Exec(t.Context(), "deallocate q") }()
 	rows, err := tx.Query(t.Context(), "explain (analyze, costs off, timing off) execute q ("+args+")", pgx.QueryExecModeSimpleProtocol)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.NoError(t, err)
 	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.NoError(t, err)
 	return strings.Join(lines, "\n")
 }
 
-// rowsRead sums what the scans of a plan looked at: what they gave and what they threw away.
+// rowsRead returns the number of rows that the scans of a plan read: returned or removed by a filter.
 func rowsRead(t *testing.T, plan string) (sum float64) {
 	t.Helper()
 	scan := false

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/migrations"
 	"github.com/studycall/studycall/postgres"
@@ -23,14 +24,14 @@ import (
 	"github.com/studycall/studycall/seed"
 )
 
-// rebuildEvents is about how long the log of BenchmarkRebuild is; docs/benchmarks.md gives figures for five million.
+// rebuildEvents is the approximate length of the log of BenchmarkRebuild; docs/benchmarks.md has figures for five million.
 var rebuildEvents = flag.Int("rebuild-events", 1_000_000, "events in the log of BenchmarkRebuild")
 
-// copySQL reads what a rebuild has to read, as fast as Postgres can send it.
+// copySQL reads the columns that a rebuild reads, as fast as Postgres sends them.
 const copySQL = `copy (select position, stream_id, session_id, type, schema, data, occurred_at from events order by position) to stdout`
 
-// BenchmarkRebuild compares the rebuild of history and statistics with its limit: Postgres sending the same columns of the
-// same log, to be thrown away.
+// BenchmarkRebuild compares the rebuild of history and statistics with its limit: Postgres sending the same columns of the same
+// log, which are discarded.
 func BenchmarkRebuild(b *testing.B) {
 	pool, store, events := seededLog(b, *rebuildEvents)
 	rebuilder := projections.NewRebuilder(pool, store, slog.New(slog.DiscardHandler), func(int64, int64) {})
@@ -38,15 +39,11 @@ func BenchmarkRebuild(b *testing.B) {
 	var ratios, rates, peaks []float64
 	for b.Loop() {
 		began := time.Now()
-		if err := copyLog(b.Context(), pool); err != nil {
-			b.Fatal(err)
-		}
+		check.NoError(b, copyLog(b.Context(), pool))
 		limit := time.Since(began)
 		peak := watchMemory(b)
 		began = time.Now()
-		if err := rebuilder.Rebuild(b.Context(), three...); err != nil {
-			b.Fatal(err)
-		}
+		check.NoError(b, rebuilder.Rebuild(b.Context(), three...))
 		took := time.Since(began)
 		rates = append(rates, float64(events)/took.Seconds())
 		ratios = append(ratios, limit.Seconds()/took.Seconds())
@@ -69,13 +66,12 @@ func copyLog(ctx context.Context, pool *pgxpool.Pool) error {
 	return err
 }
 
-// watchMemory samples what the process has from the system and has not given back, until the function that it returns is
-// called.
+// watchMemory samples the memory that the process has obtained from the system and not returned, until peak is called.
 func watchMemory(b *testing.B) (peak func() uint64) {
 	b.Helper()
 	debug.FreeOSMemory()
 	var highest atomic.Uint64
-	over, ended := make(chan struct{}), make(chan struct{})
+	stop, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
 		tick := time.NewTicker(20 * time.Millisecond)
@@ -86,7 +82,7 @@ func watchMemory(b *testing.B) (peak func() uint64) {
 			highest.Store(max(highest.Load(), m.Sys-m.HeapReleased))
 			select {
 			case <-tick.C:
-			case <-over:
+			case <-stop:
 				return
 			case <-b.Context().Done():
 				return
@@ -94,28 +90,23 @@ func watchMemory(b *testing.B) (peak func() uint64) {
 		}
 	}()
 	return func() uint64 {
-		close(over)
+		close(stop)
 		<-ended
 		return highest.Load()
 	}
 }
 
-// seededLog is a log of about so many events, on a Postgres that loses nothing, whose statistics are up to date.
+// seededLog creates a log of approximately the given length, on a Postgres with durable commits and current planner statistics.
 func seededLog(b *testing.B, about int) (*pgxpool.Pool, *eventstore.Store, int64) {
 	b.Helper()
 	server := postgrestest.Cluster(b, "fsync=on", "full_page_writes=on", "shared_buffers=128MB", "max_wal_size=2GB")
 	pool, err := postgres.Connect(b.Context(), server.URL(), postgres.WithMaxConns(20))
-	if err != nil {
-		b.Fatal(err)
-	}
+	check.NoError(b, err)
 	b.Cleanup(pool.Close)
-	if _, err := postgres.Migrate(b.Context(), pool, migrations.Files); err != nil {
-		b.Fatal(err)
-	}
+	_, err = postgres.Migrate(b.Context(), pool, migrations.Files)
+	check.NoError(b, err)
 	store, err := eventstore.Open(b.Context(), pool, slog.New(slog.DiscardHandler))
-	if err != nil {
-		b.Fatal(err)
-	}
+	check.NoError(b, err)
 	b.Cleanup(store.Close)
 	const studies, eventsInASession = 100, 35
 	past := seed.Past{Seed: 1, Sessions: max(1, about/studies/eventsInASession), Until: time.Date(2025, 11, 20, 0, 0, 0, 0, seoul(b))}
@@ -133,16 +124,11 @@ func seededLog(b *testing.B, about int) (*pgxpool.Pool, *eventstore.Store, int64
 			return nil
 		})
 	}
-	if err := group.Wait(); err != nil {
-		b.Fatal(err)
-	}
-	if _, err := pool.Exec(b.Context(), `vacuum analyze events`); err != nil {
-		b.Fatal(err)
-	}
+	check.NoError(b, group.Wait())
+	_, err = pool.Exec(b.Context(), `vacuum analyze events`)
+	check.NoError(b, err)
 	head, err := store.Head(b.Context())
-	if err != nil {
-		b.Fatal(err)
-	}
+	check.NoError(b, err)
 	return pool, store, head
 }
 

@@ -14,19 +14,18 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/projections"
 )
 
-// BenchmarkReadsDuringARebuild is how long reads of history and statistics take while an operator rebuilds these with the
-// program, beside the same reads when nothing else happens, for about as long.
+// BenchmarkReadsDuringARebuild measures reads of history and statistics while the program rebuilds these in another process, and for
+// the same time without a rebuild.
 func BenchmarkReadsDuringARebuild(b *testing.B) {
 	pool, store, events := seededLog(b, *rebuildEvents)
 	three := projections.All(seoul(b))[1:]
 	rebuilder := projections.NewRebuilder(pool, store, slog.New(slog.DiscardHandler), func(int64, int64) {})
-	if err := rebuilder.Prepare(b.Context(), projections.All(seoul(b))...); err != nil {
-		b.Fatal(err)
-	}
+	check.NoError(b, rebuilder.Prepare(b.Context(), projections.All(seoul(b))...))
 	mustExec(b, pool, `vacuum analyze`)
 	program := filepath.Join(b.TempDir(), "studycall")
 	if out, err := exec.CommandContext(b.Context(), "go", "build", "-o", program, "../cmd/studycall").CombinedOutput(); err != nil {
@@ -38,21 +37,21 @@ func BenchmarkReadsDuringARebuild(b *testing.B) {
 	}
 	var idle, during []time.Duration
 	for b.Loop() {
-		ctx, over := context.WithCancel(b.Context())
+		ctx, rebuilt := context.WithCancel(b.Context())
 		var took time.Duration
 		go func() {
-			defer over()
+			defer rebuilt()
 			began := time.Now()
 			if out, err := exec.CommandContext(b.Context(), program, arguments...).CombinedOutput(); err != nil {
 				b.Errorf("%v\n%s", err, out)
 			}
 			took = time.Since(began)
 		}()
-		during = append(during, readAndRest(ctx, b, pool, store)...)
+		during = append(during, readWithPauses(ctx, b, pool, store)...)
 		<-ctx.Done()
-		ctx, over = context.WithTimeout(b.Context(), took)
-		idle = append(idle, readAndRest(ctx, b, pool, store)...)
-		over()
+		ctx, cancel := context.WithTimeout(b.Context(), took)
+		idle = append(idle, readWithPauses(ctx, b, pool, store)...)
+		cancel()
 	}
 	slices.Sort(idle)
 	slices.Sort(during)
@@ -67,8 +66,8 @@ func BenchmarkReadsDuringARebuild(b *testing.B) {
 	b.ReportMetric(p99(during)/p99(idle), "p99-ratio")
 }
 
-// readAndRest is four readers until ctx ends, each of which asks for one thing of a study after the other, with a pause.
-func readAndRest(ctx context.Context, b *testing.B, pool *pgxpool.Pool, store *eventstore.Store) []time.Duration {
+// readWithPauses runs four readers until ctx ends, each of which executes one query after the other, with a pause.
+func readWithPauses(ctx context.Context, b *testing.B, pool *pgxpool.Pool, store *eventstore.Store) []time.Duration {
 	b.Helper()
 	history := projections.NewHistoryQueries(pool, store)
 	users := projections.NewUserStatsQueries(pool, store)

@@ -13,41 +13,42 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/postgres/postgrestest"
 	"github.com/studycall/studycall/projections"
 )
 
-// question asks something of the tables, as text.
+// question is a query whose result is text.
 type question func(context.Context) (string, error)
 
-// readers read a study whose answers never change, over and over.
+// readers repeat queries of a study whose results never change.
 type readers struct {
 	t       *testing.T
 	reading sync.WaitGroup
-	over    context.CancelFunc
+	cancel  context.CancelFunc
 	mu      sync.Mutex
 	reads   map[string]int
 }
 
-// read begins, with a reader of each question.
-func (h *house) read(questions map[string]question) *readers {
-	ctx, over := context.WithCancel(h.t.Context())
-	r := &readers{t: h.t, over: over, reads: map[string]int{}}
+// read starts a reader for each question.
+func (srv *server) read(questions map[string]question) *readers {
+	ctx, cancel := context.WithCancel(srv.t.Context())
+	r := &readers{t: srv.t, cancel: cancel, reads: map[string]int{}}
 	for name := range questions {
 		r.reads[name] = 0
 	}
 	for name, ask := range questions {
 		want, err := ask(ctx)
-		h.then(err)
-		r.reading.Go(func() { r.again(ctx, name, want, ask) })
+		check.NoError(srv.t, err)
+		r.reading.Go(func() { r.repeat(ctx, name, want, ask) })
 	}
-	h.t.Cleanup(r.stop)
+	srv.t.Cleanup(r.stop)
 	return r
 }
 
-func (r *readers) again(ctx context.Context, name, want string, ask question) {
+func (r *readers) repeat(ctx context.Context, name, want string, ask question) {
 	for reads := 1; ctx.Err() == nil; reads++ {
 		got, err := ask(context.WithoutCancel(ctx))
 		if err != nil || got != want {
@@ -58,49 +59,49 @@ func (r *readers) again(ctx context.Context, name, want string, ask question) {
 		r.reads[name]++
 		r.mu.Unlock()
 		select {
-		case <-time.After(2 * time.Millisecond): // or the readers would leave nothing to the rebuild
+		case <-time.After(2 * time.Millisecond): // without a pause, the readers would use all cores
 		case <-ctx.Done():
 		}
 	}
 }
 
-// stop returns when nobody reads any more.
+// stop stops all readers and waits for them.
 func (r *readers) stop() {
-	r.over()
+	r.cancel()
 	r.reading.Wait()
 }
 
-// pass waits until each question was asked, and answered, from now on: of two reads that end, the second began.
-func (r *readers) pass() {
+// waitForReads waits until each question was both asked and answered after the call: of two reads that end, the second started.
+func (r *readers) waitForReads() {
 	r.t.Helper()
 	enough := map[string]int{}
 	for name, n := range r.counted() {
 		enough[name] = n + 2
 	}
-	eventually(r.t, "the readers read", func() bool {
+	check.Eventually(r.t, "each reader reads twice", func() bool {
 		for name, n := range r.counted() {
 			if n < enough[name] {
-				return r.t.Failed() // who got a wrong answer reads no more
+				return r.t.Failed() // a reader stops after a wrong result
 			}
 		}
 		return true
 	})
 }
 
-// counted is how often each question was answered.
+// counted returns how often each question was answered.
 func (r *readers) counted() map[string]int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return maps.Clone(r.reads)
 }
 
-// TestReadersNoticeNothingOfARebuild: whatever is asked while tables are replaced, the answer is as it was, in full.
-func TestReadersNoticeNothingOfARebuild(t *testing.T) {
+// TestQueriesReturnTheSameResultsDuringARebuild, also while tables are swapped.
+func TestQueriesReturnTheSameResultsDuringARebuild(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	srv := newServer(t)
 	for n := range 20 {
 		id := fmt.Sprintf("s%d", n)
-		h.given("study-1",
+		srv.given("study-1",
 			domain.SessionStarted{Fact: at(id, n*1000), StartedBy: "kim"},
 			domain.ParticipantJoined{Fact: at(id, n*1000+1), ParticipantID: id + "-kim", UserID: "kim"},
 			domain.ParticipantJoined{Fact: at(id, n*1000+2), ParticipantID: id + "-lee", UserID: "lee"},
@@ -108,30 +109,30 @@ func TestReadersNoticeNothingOfARebuild(t *testing.T) {
 			domain.ParticipantLeft{Fact: at(id, n*1000+90), UserID: "lee", Reason: domain.Left},
 			domain.SessionEnded{Fact: at(id, n*1000+90), Reason: domain.EveryoneLeft})
 	}
-	h.caughtUp()
-	readers := h.read(h.questions("s3"))
+	srv.waitUntilCaughtUp()
+	readers := srv.read(srv.questions("s3"))
 
 	for range 4 {
-		h.rebuild(h.hooked(func(a *altered) { a.indexing = readers.pass })...)
-		readers.pass()
+		srv.rebuild(srv.withHook(func(a *overridden) { a.indexing = readers.waitForReads })...)
+		readers.waitForReads()
 	}
 	readers.stop()
 }
 
-// questions are all that is asked of the tables, and the plain tables themselves.
-func (h *house) questions(session string) map[string]question {
+// questions returns all queries, and two of the plain tables.
+func (srv *server) questions(session string) map[string]question {
 	plain := func(sql string) question {
 		return func(ctx context.Context) (text string, err error) {
-			err = h.pool.QueryRow(ctx, sql).Scan(&text)
+			err = srv.pool.QueryRow(ctx, sql).Scan(&text)
 			return text, err
 		}
 	}
-	history := projections.NewHistoryQueries(h.pool, h.store)
-	users := projections.NewUserStatsQueries(h.pool, h.store)
-	studies := projections.NewStudyStatsQueries(h.pool, h.store, seoul(h.t))
+	history := projections.NewHistoryQueries(srv.pool, srv.store)
+	users := projections.NewUserStatsQueries(srv.pool, srv.store)
+	studies := projections.NewStudyStatsQueries(srv.pool, srv.store, seoul(srv.t))
 	return map[string]question{
 		"sessions": func(ctx context.Context) (string, error) {
-			s, _, err := h.queries.Session(ctx, "study-1", session)
+			s, _, err := srv.queries.Session(ctx, "study-1", session)
 			return fmt.Sprintf("%+v", s), err
 		},
 		"history": func(ctx context.Context) (string, error) {
@@ -155,16 +156,15 @@ func (h *house) questions(session string) map[string]question {
 	}
 }
 
-// TestReadsAreFreshDuringARebuild: also while tables are replaced again and again, a session is there right after its
-// start.
+// TestReadsAreFreshDuringARebuild: while tables are swapped again and again, a session is open right after its start.
 func TestReadsAreFreshDuringARebuild(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	ctx, over := context.WithCancel(t.Context())
+	srv := newServer(t)
+	ctx, stopRebuilds := context.WithCancel(t.Context())
 	var rebuilding sync.WaitGroup
 	rebuilding.Go(func() {
 		for ctx.Err() == nil {
-			if err := h.rebuilder.Rebuild(context.WithoutCancel(ctx), projections.Sessions{}); err != nil {
+			if err := srv.rebuilder.Rebuild(context.WithoutCancel(ctx), projections.Sessions{}); err != nil {
 				t.Errorf("rebuild: %v", err)
 				return
 			}
@@ -172,72 +172,70 @@ func TestReadsAreFreshDuringARebuild(t *testing.T) {
 	})
 	for n := range 100 {
 		study, session := fmt.Sprintf("study-%d", n%10), fmt.Sprintf("s%d", n)
-		h.given(study, domain.SessionStarted{Fact: at(session, n), StartedBy: "kim"})
-		if open, position, err := h.queries.Open(t.Context(), study); err != nil || open.ID != session {
+		srv.given(study, domain.SessionStarted{Fact: at(session, n), StartedBy: "kim"})
+		if open, position, err := srv.queries.Open(t.Context(), study); err != nil || open.ID != session {
 			t.Errorf("right after its start, session %s is not the open one, but %q as of %d (%v)", session, open.ID, position, err)
 		}
-		h.given(study, domain.SessionEnded{Fact: at(session, n), Reason: domain.NobodyJoined})
+		srv.given(study, domain.SessionEnded{Fact: at(session, n), Reason: domain.NobodyJoined})
 	}
-	over()
+	stopRebuilds()
 	rebuilding.Wait()
 }
 
-// TestTheLiveFoldGoesOnRightAfterASwap: what was appended while the swap held the checkpoint is not left until the next
-// look at the log.
-func TestTheLiveFoldGoesOnRightAfterASwap(t *testing.T) {
+// TestLiveFoldContinuesRightAfterASwap: events that were appended while the swap locked the checkpoint are folded before the next
+// poll of the log.
+func TestLiveFoldContinuesRightAfterASwap(t *testing.T) {
 	t.Parallel()
 	config, fold := postgrestest.New(t).Config(), &foldTracer{}
 	config.ConnConfig.Tracer = fold
 	pool, err := pgxpool.NewWithConfig(t.Context(), config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.NoError(t, err)
 	t.Cleanup(pool.Close)
-	h := vacantHouseOn(t, pool, projections.Sessions{})
-	h.prepare()
-	h.occupy()
-	h.givenSome()
-	eventually(t, "looks are seen", func() bool { return fold.looks.Load() > 0 })
-	// On a slow machine it may happen that the next look comes before the end of the swap; not every time.
+	srv := idleServerOn(t, pool, projections.Sessions{})
+	srv.prepare()
+	srv.run()
+	srv.givenSamples()
+	check.Eventually(t, "a poll is traced", func() bool { return fold.polls.Load() > 0 })
+	// On a slow machine a poll may happen before the end of the swap, but not in each of 20 attempts.
 	for range 20 {
 		var before int64
-		h.then(h.rebuilder.Rebuild(t.Context(), altered{Projection: projections.Sessions{}, indexing: h.another,
-			folding: func([]eventstore.Recorded) error { // within the swap, which has read where the log ends
-				h.another()
+		check.NoError(srv.t, srv.rebuilder.Rebuild(t.Context(), overridden{Projection: projections.Sessions{}, indexing: srv.givenOneMore,
+			folding: func([]eventstore.Recorded) error { // within the swap, after it has read the head
+				srv.givenOneMore()
 				reads := fold.begun.Load()
-				eventually(t, "the live fold finds the checkpoint held", func() bool { return fold.ended.Load() > reads })
-				before = fold.looks.Load()
+				check.Eventually(t, "the live fold finds the checkpoint locked", func() bool { return fold.ended.Load() > reads })
+				before = fold.polls.Load()
 				return nil
 			}}))
-		h.caughtUp()
-		if fold.looks.Load() == before {
+		srv.waitUntilCaughtUp()
+		if fold.polls.Load() == before {
 			return
 		}
 	}
-	t.Error("what was appended during a swap is left until the next look at the log")
+	t.Error("events appended during a swap are folded only after the next poll")
 }
 
-// foldTracer counts what a live fold asks the database: reads of the log, and looks whether there is something to read, which
-// it makes where nobody has told it so for a while.
-type foldTracer struct{ begun, ended, looks atomic.Int64 }
+// foldTracer counts the queries of the live fold: reads of the log, and polls for new events, which it makes after some time
+// without a notification.
+type foldTracer struct{ begun, ended, polls atomic.Int64 }
 
-type isRead struct{}
+type readKey struct{}
 
 // TraceQueryStart implements pgx.QueryTracer.
 func (f *foldTracer) TraceQueryStart(ctx context.Context, _ *pgx.Conn, query pgx.TraceQueryStartData) context.Context {
 	switch {
 	case strings.Contains(query.SQL, "skip locked"):
 		f.begun.Add(1)
-		return context.WithValue(ctx, isRead{}, true)
+		return context.WithValue(ctx, readKey{}, true)
 	case strings.Contains(query.SQL, "from events), 0) > position"):
-		f.looks.Add(1)
+		f.polls.Add(1)
 	}
 	return ctx
 }
 
 // TraceQueryEnd implements pgx.QueryTracer.
 func (f *foldTracer) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryEndData) {
-	if ctx.Value(isRead{}) != nil {
+	if ctx.Value(readKey{}) != nil {
 		f.ended.Add(1)
 	}
 }

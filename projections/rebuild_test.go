@@ -8,17 +8,18 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/projections"
 )
 
-// givenSome is a little of everything: ended sessions of two studies, one that nobody joined, and one that is open.
-func (h *house) givenSome() {
-	h.t.Helper()
+// givenSamples appends ended sessions of two studies, one of which nobody joined, and an open session.
+func (srv *server) givenSamples() {
+	srv.t.Helper()
 	for n := range 3 {
 		id := fmt.Sprintf("a%d", n)
-		h.given("study-1",
+		srv.given("study-1",
 			domain.SessionStarted{Fact: at(id, n*1000), StartedBy: "kim"},
 			domain.ParticipantJoined{Fact: at(id, n*1000+1), ParticipantID: id + "-kim", UserID: "kim"},
 			domain.ParticipantJoined{Fact: at(id, n*1000+2), ParticipantID: id + "-lee", UserID: "lee"},
@@ -27,35 +28,35 @@ func (h *house) givenSome() {
 			domain.ParticipantLeft{Fact: at(id, n*1000+90), UserID: "lee", Reason: domain.Left},
 			domain.SessionEnded{Fact: at(id, n*1000+90), Reason: domain.EveryoneLeft})
 	}
-	h.given("study-2",
+	srv.given("study-2",
 		domain.SessionStarted{Fact: at("b0", 0), StartedBy: "park"},
 		domain.SessionEnded{Fact: at("b0", 300), Reason: domain.NobodyJoined})
-	h.given("study-2",
+	srv.given("study-2",
 		domain.SessionStarted{Fact: at("b1", 400), StartedBy: "park"},
 		domain.ParticipantJoined{Fact: at("b1", 401), ParticipantID: "b1-park", UserID: "park"},
 		domain.VideoTurnedOff{Fact: at("b1", 402), UserID: "park"})
-	h.next++
+	srv.next++
 }
 
-// another is a session of a study of its own.
-func (h *house) another() {
-	h.t.Helper()
-	h.next++
-	id := fmt.Sprintf("another-%d", h.next)
-	h.given(id, domain.SessionStarted{Fact: at(id, h.next), StartedBy: "choi"},
-		domain.SessionEnded{Fact: at(id, h.next+1), Reason: domain.NobodyJoined})
+// givenOneMore appends an ended session of a new study.
+func (srv *server) givenOneMore() {
+	srv.t.Helper()
+	srv.next++
+	id := fmt.Sprintf("another-%d", srv.next)
+	srv.given(id, domain.SessionStarted{Fact: at(id, srv.next), StartedBy: "choi"},
+		domain.SessionEnded{Fact: at(id, srv.next+1), Reason: domain.NobodyJoined})
 }
 
-// hooked are the house's projections, with something that happens when a rebuild is at a point of the first of them.
-func (h *house) hooked(hook func(*altered)) []projections.Projection {
-	return h.hookedOnly(h.all, hook)
+// withHook returns the server's projections, with methods of the first one overridden.
+func (srv *server) withHook(hook func(*overridden)) []projections.Projection {
+	return srv.withHookOn(srv.all, hook)
 }
 
-// hookedOnly is hooked for some projections.
-func (h *house) hookedOnly(chosen []projections.Projection, hook func(*altered)) []projections.Projection {
+// withHookOn is withHook for some projections.
+func (srv *server) withHookOn(chosen []projections.Projection, hook func(*overridden)) []projections.Projection {
 	var all []projections.Projection
 	for i, p := range chosen {
-		a := altered{Projection: p}
+		a := overridden{Projection: p}
 		if i == 0 {
 			hook(&a)
 		}
@@ -64,26 +65,26 @@ func (h *house) hookedOnly(chosen []projections.Projection, hook func(*altered))
 	return all
 }
 
-func TestARebuildMakesTheSameTables(t *testing.T) {
+func TestRebuildCreatesTheSameTables(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	h.givenSome()
-	h.caughtUp()
-	before, schema := h.contents(), h.schema()
+	srv := newServer(t)
+	srv.givenSamples()
+	srv.waitUntilCaughtUp()
+	before, schema := srv.contents(), srv.schema()
 	for range 2 {
-		h.rebuild()
-		h.mustHave(before)
-		if d := unlike(h.schema(), schema); d != "" {
-			t.Fatalf("the new tables are made otherwise:\n%s", d)
+		srv.rebuild()
+		srv.mustHaveContents(before)
+		if d := lineDiff(srv.schema(), schema); d != "" {
+			t.Fatalf("the new tables have another schema:\n%s", d)
 		}
 	}
-	h.mustBeTidy()
+	srv.mustHaveNoLeftovers()
 }
 
-// schema are all columns, indexes and constraints of the live tables.
-func (h *house) schema() []string {
-	h.t.Helper()
-	return h.column(`
+// schema returns all columns, indexes and constraints of the live tables.
+func (srv *server) schema() []string {
+	srv.t.Helper()
+	return srv.column(`
 		select concat_ws(' ', table_schema, table_name, ordinal_position, column_name, data_type, is_nullable)
 		from information_schema.columns where table_schema = any($1)
 		union all select indexdef from pg_indexes where schemaname = any($1)
@@ -91,49 +92,49 @@ func (h *house) schema() []string {
 		where connamespace = any(select oid from pg_namespace where nspname = any($1))
 		union all select concat_ws(' ', c.oid::regclass, reloptions) from pg_class c
 		where relnamespace = any(select oid from pg_namespace where nspname = any($1)) and relkind = 'r'`,
-		h.names())
+		srv.schemas())
 }
 
-// names are those of the house's projections.
-func (h *house) names() (names []string) {
-	for _, p := range h.all {
+// schemas returns the schemas of the server's projections.
+func (srv *server) schemas() (names []string) {
+	for _, p := range srv.all {
 		names = append(names, p.Name())
 	}
 	return names
 }
 
-func TestARebuildOfAnEmptyLog(t *testing.T) {
+func TestRebuildOfAnEmptyLog(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	before := h.contents()
-	h.rebuild()
-	h.mustHave(before)
-	h.mustBeTheLog()
-	h.given("study-1", domain.SessionStarted{Fact: at("s1", 0), StartedBy: "kim"})
-	if open, _, err := h.queries.Open(t.Context(), "study-1"); err != nil || open.ID != "s1" {
-		t.Errorf("the live fold did not go on: %+v (%v)", open, err)
+	srv := newServer(t)
+	before := srv.contents()
+	srv.rebuild()
+	srv.mustHaveContents(before)
+	srv.mustVerify()
+	srv.given("study-1", domain.SessionStarted{Fact: at("s1", 0), StartedBy: "kim"})
+	if open, _, err := srv.queries.Open(t.Context(), "study-1"); err != nil || open.ID != "s1" {
+		t.Errorf("the live fold did not continue: %+v (%v)", open, err)
 	}
 }
 
-// TestARebuildOfWhatWasNeverMade: nobody has served from this database.
-func TestARebuildOfWhatWasNeverMade(t *testing.T) {
+// TestRebuildCreatesMissingTables on a database on which no server ever ran.
+func TestRebuildCreatesMissingTables(t *testing.T) {
 	t.Parallel()
-	h := vacantHouse(t, projections.All(seoul(t))...)
-	h.givenSome()
-	h.rebuild()
-	h.mustBeNaive(t, []string{"study-1", "study-2"})
-	h.prepare()
-	h.occupy()
-	h.another()
-	h.caughtUp()
-	h.mustBeTheLog()
-	h.mustBeNaive(t, []string{"study-1", "study-2"})
+	srv := idleServer(t, projections.All(seoul(t))...)
+	srv.givenSamples()
+	srv.rebuild()
+	srv.mustMatchNaive(t, []string{"study-1", "study-2"})
+	srv.prepare()
+	srv.run()
+	srv.givenOneMore()
+	srv.waitUntilCaughtUp()
+	srv.mustVerify()
+	srv.mustMatchNaive(t, []string{"study-1", "study-2"})
 }
 
-// TestARebuildOfALongLog: longer than what is read, written and caught up with at once.
-func TestARebuildOfALongLog(t *testing.T) {
+// TestRebuildOfALongLog that has several pages, writes and slices to catch up with.
+func TestRebuildOfALongLog(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	srv := newServer(t)
 	var crowded, empty []domain.Event
 	for n := range 390 {
 		id := fmt.Sprintf("crowded-%d", n)
@@ -152,26 +153,26 @@ func TestARebuildOfALongLog(t *testing.T) {
 			domain.SessionEnded{Fact: at(id, n*100+50), Reason: domain.NobodyJoined})
 	}
 	studies := []string{"crowded", "empty"}
-	h.given("crowded", crowded...)
-	h.given("empty", empty...)
-	h.caughtUp()
-	before := h.contents()
-	told, total := int64(0), int64(0)
-	rebuilder := projections.NewRebuilder(h.pool, h.store, h.log, func(done, of int64) {
-		if done <= told || done > of {
-			t.Errorf("progress says %d of %d after %d", done, of, told)
+	srv.given("crowded", crowded...)
+	srv.given("empty", empty...)
+	srv.waitUntilCaughtUp()
+	before := srv.contents()
+	last, total := int64(0), int64(0)
+	rebuilder := projections.NewRebuilder(srv.pool, srv.store, srv.log, func(done, of int64) {
+		if done <= last || done > of {
+			t.Errorf("progress is %d of %d after %d", done, of, last)
 		}
-		told, total = done, of
+		last, total = done, of
 	})
-	h.then(rebuilder.Rebuild(t.Context(), h.all...))
-	h.mustHave(before)
-	h.mustBeNaive(t, studies)
-	if told != total || total != h.head() {
-		t.Errorf("the last progress was %d of %d, the log has %d", told, total, h.head())
+	check.NoError(srv.t, rebuilder.Rebuild(t.Context(), srv.all...))
+	srv.mustHaveContents(before)
+	srv.mustMatchNaive(t, studies)
+	if last != total || total != srv.head() {
+		t.Errorf("the last progress was %d of %d, the log has %d", last, total, srv.head())
 	}
 
-	// In the meantime so much is appended that it has to catch up, slice by slice.
-	h.then(h.rebuilder.Rebuild(t.Context(), h.hooked(func(a *altered) {
+	// So many events are appended meanwhile that the rebuild catches up in several slices.
+	check.NoError(srv.t, srv.rebuilder.Rebuild(t.Context(), srv.withHook(func(a *overridden) {
 		a.indexing = func() {
 			var events []domain.Event
 			for n := range 1100 {
@@ -179,153 +180,152 @@ func TestARebuildOfALongLog(t *testing.T) {
 				events = append(events, domain.SessionStarted{Fact: at(id, n*100), StartedBy: "kim"},
 					domain.SessionEnded{Fact: at(id, n*100+1), Reason: domain.NobodyJoined})
 			}
-			h.given("meanwhile", events...)
+			srv.given("meanwhile", events...)
 		}
 	})...))
-	h.caughtUp()
-	h.mustBeNaive(t, append(studies, "meanwhile"))
-	h.mustBeTheLog()
+	srv.waitUntilCaughtUp()
+	srv.mustMatchNaive(t, append(studies, "meanwhile"))
+	srv.mustVerify()
 }
 
-// TestACancelledRebuildLeavesTheTablesAlone, wherever it is.
-func TestACancelledRebuildLeavesTheTablesAlone(t *testing.T) {
+// TestCancelledRebuildChangesNothing, whatever step it has reached.
+func TestCancelledRebuildChangesNothing(t *testing.T) {
 	t.Parallel()
-	for when, hook := range map[string]func(h *house, a *altered, then func()){
-		"before it folds": func(_ *house, a *altered, then func()) { a.replaying = then },
-		"when it indexes": func(_ *house, a *altered, then func()) { a.indexing = then },
-		"when it swaps": func(h *house, a *altered, then func()) {
-			a.indexing = h.another
+	for when, hook := range map[string]func(srv *server, a *overridden, then func()){
+		"before it folds": func(_ *server, a *overridden, then func()) { a.replaying = then },
+		"when it indexes": func(_ *server, a *overridden, then func()) { a.indexing = then },
+		"when it swaps": func(srv *server, a *overridden, then func()) {
+			a.indexing = srv.givenOneMore
 			a.folding = func([]eventstore.Recorded) error { then(); return nil }
 		},
 	} {
 		t.Run(when, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t)
-			h.givenSome()
+			srv := newServer(t)
+			srv.givenSamples()
 			ctx, cancel := context.WithCancel(t.Context())
 			cancelled := false
-			err := h.rebuilder.Rebuild(ctx, h.hooked(func(a *altered) { hook(h, a, func() { cancelled = true; cancel() }) })...)
+			err := srv.rebuilder.Rebuild(ctx, srv.withHook(func(a *overridden) { hook(srv, a, func() { cancelled = true; cancel() }) })...)
 			if !errors.Is(err, context.Canceled) || !cancelled {
 				t.Errorf("the error is %v", err)
 			}
-			h.caughtUp()
-			h.mustBeTheLog()
-			h.mustBeTidy()
-			h.mustBeNaive(t, []string{"study-1", "study-2"})
-			h.rebuild()
-			h.mustBeTheLog()
+			srv.waitUntilCaughtUp()
+			srv.mustVerify()
+			srv.mustHaveNoLeftovers()
+			srv.mustMatchNaive(t, []string{"study-1", "study-2"})
+			srv.rebuild()
+			srv.mustVerify()
 		})
 	}
 }
 
-// TestOneRebuildOfAProjectionAtATime: a second one of the same projection is refused, and so is a verification, one of
-// another is not; and the first goes on.
+// TestOneRebuildOfAProjectionAtATime: a second rebuild or verification of the same projection is refused, one of another
+// projection is not, and the first continues.
 func TestOneRebuildOfAProjectionAtATime(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	h.givenSome()
-	h.caughtUp()
-	before := h.contents()
-	ctx, tell := t.Context(), func(d projections.Difference) { t.Errorf("a difference: %+v", d) }
+	srv := newServer(t)
+	srv.givenSamples()
+	srv.waitUntilCaughtUp()
+	before := srv.contents()
+	ctx, report := t.Context(), func(d projections.Difference) { t.Errorf("a difference: %+v", d) }
 	meanwhile := func() {
 		for what, err := range map[string]error{
-			"rebuild": h.rebuilder.Rebuild(ctx, projections.Sessions{}),
-			"verify":  h.rebuilder.Verify(ctx, tell, projections.Sessions{}),
-			"both":    h.rebuilder.Rebuild(ctx, projections.History{}, projections.Sessions{}),
+			"rebuild": srv.rebuilder.Rebuild(ctx, projections.Sessions{}),
+			"verify":  srv.rebuilder.Verify(ctx, report, projections.Sessions{}),
+			"both":    srv.rebuilder.Rebuild(ctx, projections.History{}, projections.Sessions{}),
 		} {
 			if !errors.Is(err, projections.ErrRebuilding) || !strings.Contains(err.Error(), "sessions") {
 				t.Errorf("a second %s: %v", what, err)
 			}
 		}
-		if err := h.rebuilder.Rebuild(ctx, projections.History{}); err != nil {
+		if err := srv.rebuilder.Rebuild(ctx, projections.History{}); err != nil {
 			t.Errorf("of another: %v", err)
 		}
-		if err := h.rebuilder.Verify(ctx, tell, projections.UserStats{}); err != nil {
+		if err := srv.rebuilder.Verify(ctx, report, projections.UserStats{}); err != nil {
 			t.Errorf("of another: %v", err)
 		}
 	}
 	calls := 0
-	sessions := altered{Projection: projections.Sessions{}, indexing: func() { calls++; meanwhile() }}
-	h.then(h.rebuilder.Rebuild(ctx, sessions))
-	h.then(h.rebuilder.Verify(ctx, tell, sessions))
+	sessions := overridden{Projection: projections.Sessions{}, indexing: func() { calls++; meanwhile() }}
+	check.NoError(srv.t, srv.rebuilder.Rebuild(ctx, sessions))
+	check.NoError(srv.t, srv.rebuilder.Verify(ctx, report, sessions))
 	if calls != 2 {
-		t.Errorf("looked %d times", calls)
+		t.Errorf("the hook ran %d times", calls)
 	}
-	h.mustHave(before)
-	h.mustBeTidy()
+	srv.mustHaveContents(before)
+	srv.mustHaveNoLeftovers()
 }
 
-// TestOneRebuildRightAfterAnother: the end of a rebuild is the end of its claim.
-func TestOneRebuildRightAfterAnother(t *testing.T) {
+// TestRebuildRightAfterARebuild: a rebuild has released its claim when it returns.
+func TestRebuildRightAfterARebuild(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	srv := newServer(t)
 	for range 30 {
-		h.rebuild(projections.UserStats{})
-		h.verify(projections.UserStats{})
+		srv.rebuild(projections.UserStats{})
+		srv.verify(projections.UserStats{})
 	}
 }
 
-// TestARebuildThatFailsLeavesTheTablesAlone: at an event that cannot be folded, in the fold or while catching up. The error
-// names it.
-func TestARebuildThatFailsLeavesTheTablesAlone(t *testing.T) {
+// TestFailedRebuildChangesNothing: the rebuild meets an unknown event in the replay or in the swap, and the error names the event.
+func TestFailedRebuildChangesNothing(t *testing.T) {
 	t.Parallel()
 	for _, when := range []string{"fold", "swap"} {
 		t.Run(when, func(t *testing.T) {
 			t.Parallel()
-			h := vacantHouse(t, projections.All(seoul(t))...)
-			h.prepare()
-			h.givenSome()
-			h.rebuild()
-			before := h.contents()
-			all, position := h.all, int64(0)
+			srv := idleServer(t, projections.All(seoul(t))...)
+			srv.prepare()
+			srv.givenSamples()
+			srv.rebuild()
+			before := srv.contents()
+			all, position := srv.all, int64(0)
 			if when == "fold" {
-				position = h.givenUnknown("study-2")
+				position = srv.givenUnknown("study-2")
 			} else {
-				all = h.hooked(func(a *altered) { a.indexing = func() { position = h.givenUnknown("study-2") } })
+				all = srv.withHook(func(a *overridden) { a.indexing = func() { position = srv.givenUnknown("study-2") } })
 			}
-			err := h.rebuilder.Rebuild(t.Context(), all...)
+			err := srv.rebuilder.Rebuild(t.Context(), all...)
 			var unknown *eventstore.UnknownEventError
 			if !errors.As(err, &unknown) || unknown.Position != position || unknown.Type != "FromTheFuture" ||
 				!strings.Contains(err.Error(), strconv.FormatInt(position, 10)) {
 				t.Errorf("the error is %v", err)
 			}
-			h.mustHave(before)
-			h.mustBeTidy()
-			if found := h.verify(); len(found) > 0 { // up to where the tables are
+			srv.mustHaveContents(before)
+			srv.mustHaveNoLeftovers()
+			if found := srv.verify(); len(found) > 0 { // up to the position of the live tables
 				t.Errorf("found %v", found)
 			}
 		})
 	}
 }
 
-// TestARebuildPassesOverWhatTheLiveFoldDoes: an event of a session that is open, of a type that the projection does not take
-// in and a shape that this program does not know, stops neither; one of a session that ended stops both.
-func TestARebuildPassesOverWhatTheLiveFoldDoes(t *testing.T) {
+// TestRebuildSkipsTheSameEventsAsTheLiveFold: an event of a type that the projection does not fold, with an unknown schema, stops
+// neither as long as its session is open. When the session ends it stops both.
+func TestRebuildSkipsTheSameEventsAsTheLiveFold(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	h.givenSome()
-	newer := h.givenNewer("study-2", "b1")
-	h.another()
-	others := h.all[1:]
+	srv := newServer(t)
+	srv.givenSamples()
+	newer := srv.givenNewer("study-2", "b1")
+	srv.givenOneMore()
+	others := srv.all[1:]
 	for _, p := range others {
-		h.then(h.store.WaitFor(t.Context(), projections.CheckpointName(p), h.head()))
+		check.NoError(srv.t, srv.store.WaitFor(t.Context(), projections.CheckpointName(p), srv.head()))
 	}
 
-	h.rebuild(others...)
-	h.rebuild(h.hookedOnly(others, func(a *altered) { a.indexing = h.another })...)
+	srv.rebuild(others...)
+	srv.rebuild(srv.withHookOn(others, func(a *overridden) { a.indexing = srv.givenOneMore })...)
 
-	if found := h.verify(others...); len(found) > 0 {
+	if found := srv.verify(others...); len(found) > 0 {
 		t.Errorf("found %v", found)
 	}
 	var unknown *eventstore.UnknownEventError
-	if err := h.rebuilder.Rebuild(t.Context(), h.all...); !errors.As(err, &unknown) || unknown.Position != newer {
-		t.Errorf("with sessions, which take it in: %v", err)
+	if err := srv.rebuilder.Rebuild(t.Context(), srv.all...); !errors.As(err, &unknown) || unknown.Position != newer {
+		t.Errorf("with sessions, which folds the event: %v", err)
 	}
-	h.given("study-2", domain.SessionEnded{Fact: at("b1", 900), Reason: domain.EveryoneLeft})
+	srv.given("study-2", domain.SessionEnded{Fact: at("b1", 900), Reason: domain.EveryoneLeft})
 	for _, p := range others {
-		if err := h.rebuilder.Rebuild(t.Context(), p); !errors.As(err, &unknown) || unknown.Position != newer {
-			t.Errorf("%s, of which the session is a part: %v", p.Name(), err)
+		if err := srv.rebuilder.Rebuild(t.Context(), p); !errors.As(err, &unknown) || unknown.Position != newer {
+			t.Errorf("%s, which folds the ended session: %v", p.Name(), err)
 		}
 	}
-	h.mustBeTidy()
+	srv.mustHaveNoLeftovers()
 }

@@ -11,13 +11,14 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/projections"
 )
 
-// schema1 holds the log of an earlier program, whose SessionStarted said "startedBy", and the tables that it made of it.
+// schema1 holds the log of an earlier program, whose SessionStarted had the key "startedBy", and the tables that it made.
 const schema1 = "testdata/schema-1"
 
-// orders are the keys of the tables, in whose order the files have the rows.
+// orders returns the keys of the tables, by which the rows in the files are ordered.
 func orders() map[string]string {
 	return map[string]string{
 		"sessions.sessions":     "id",
@@ -29,53 +30,53 @@ func orders() map[string]string {
 	}
 }
 
-// TestALogOfSchema1FoldsToTheSameTables: live, rebuilt and verified.
-func TestALogOfSchema1FoldsToTheSameTables(t *testing.T) {
+// TestLogOfSchema1FoldsToTheSameTables live, in a rebuild and in a verification.
+func TestLogOfSchema1FoldsToTheSameTables(t *testing.T) {
 	t.Parallel()
-	h := vacantHouse(t, projections.All(seoul(t))...)
+	srv := idleServer(t, projections.All(seoul(t))...)
 	log, err := os.Open(filepath.Join(schema1, "events.tsv"))
-	h.then(err)
+	check.NoError(srv.t, err)
 	defer func() { _ = log.Close() }()
-	h.then(h.pool.AcquireFunc(t.Context(), func(conn *pgxpool.Conn) error {
+	check.NoError(srv.t, srv.pool.AcquireFunc(t.Context(), func(conn *pgxpool.Conn) error {
 		_, err := conn.Conn().PgConn().CopyFrom(t.Context(), log, `copy events (position, stream_id, version, session_id, type, schema,
 			data, occurred_at, recorded_at) from stdin`)
 		return err
 	}))
-	old := h.column(`select session_id from events where type = 'SessionStarted' and schema = 1
+	old := srv.column(`select session_id from events where type = 'SessionStarted' and schema = 1
 		and data ->> 'startedBy' <> '' and data ->> 'userId' is null`)
-	started := h.column(`select session_id from events where type = 'SessionStarted'`)
+	started := srv.column(`select session_id from events where type = 'SessionStarted'`)
 	if len(old) < 20 || len(old) != len(started) {
-		t.Fatalf("%d of %d SessionStarted are of schema 1: the fixture does not show what it should", len(old), len(started))
+		t.Fatalf("%d of %d SessionStarted are of schema 1: the fixture does not have enough old events", len(old), len(started))
 	}
 
-	h.prepare()
-	h.occupy()
-	h.caughtUp()
-	h.mustBeTheFiles("folded live")
-	h.rebuild()
-	h.mustBeTheFiles("rebuilt")
-	h.mustBeTheLog()
-	h.mustBeNaive(t, h.column(`select distinct substr(stream_id, 6) from events`))
+	srv.prepare()
+	srv.run()
+	srv.waitUntilCaughtUp()
+	srv.mustMatchFiles("folded live")
+	srv.rebuild()
+	srv.mustMatchFiles("rebuilt")
+	srv.mustVerify()
+	srv.mustMatchNaive(t, srv.column(`select distinct substr(stream_id, 6) from events`))
 }
 
-// mustBeTheFiles compares all tables with the files, byte by byte.
-func (h *house) mustBeTheFiles(how string) {
-	h.t.Helper()
-	tables := slices.Sorted(maps.Keys(h.contents()))
+// mustMatchFiles compares all tables with the files, byte by byte.
+func (srv *server) mustMatchFiles(how string) {
+	srv.t.Helper()
+	tables := slices.Sorted(maps.Keys(srv.contents()))
 	tables = slices.DeleteFunc(tables, func(name string) bool { return name == "checkpoints" })
 	if known := slices.Sorted(maps.Keys(orders())); !slices.Equal(tables, known) {
-		h.t.Fatalf("the tables are %v, the files are of %v", tables, known)
+		srv.t.Fatalf("the tables are %v, the files are %v", tables, known)
 	}
 	for table, order := range orders() {
 		want, err := os.ReadFile(filepath.Join(schema1, table+".tsv"))
-		h.then(err)
+		check.NoError(srv.t, err)
 		var got string
-		h.then(pgx.BeginFunc(h.t.Context(), h.pool, func(tx pgx.Tx) error {
-			got = copied(h.t, tx, `select * from `+table+` order by `+order)
+		check.NoError(srv.t, pgx.BeginFunc(srv.t.Context(), srv.pool, func(tx pgx.Tx) error {
+			got = copied(srv.t, tx, `select * from `+table+` order by `+order)
 			return nil
 		}))
 		if got != string(want) {
-			h.t.Errorf("%s, %s, is not as it was:\n%s", table, how, unlike(strings.Split(got, "\n"), strings.Split(string(want), "\n")))
+			srv.t.Errorf("%s, %s, differs from its file:\n%s", table, how, lineDiff(strings.Split(got, "\n"), strings.Split(string(want), "\n")))
 		}
 	}
 }

@@ -8,15 +8,16 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/projections"
 )
 
-// states are those of the projections, by name, as a program sees them whose projections are ours.
-func (h *house) states(ours ...projections.Projection) map[string]projections.State {
-	h.t.Helper()
-	all, err := projections.ReadStatus(h.t.Context(), h.pool, ours...)
-	h.then(err)
+// states returns the projections' states by name, read by a program whose projections are ours.
+func (srv *server) states(ours ...projections.Projection) map[string]projections.State {
+	srv.t.Helper()
+	all, err := projections.ReadStatus(srv.t.Context(), srv.pool, ours...)
+	check.NoError(srv.t, err)
 	states := map[string]projections.State{}
 	for _, s := range all {
 		states[s.Name] = s.State
@@ -24,35 +25,35 @@ func (h *house) states(ours ...projections.Projection) map[string]projections.St
 	return states
 }
 
-// TestTablesOfAnotherVersionAreSeen, wherever an operator looks: whoever has them can neither fold nor read them.
-func TestTablesOfAnotherVersionAreSeen(t *testing.T) {
+// TestTablesOfAnotherVersionAreReported by status, readiness, metrics and verify.
+func TestTablesOfAnotherVersionAreReported(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	h.givenSome()
-	h.caughtUp()
+	srv := newServer(t)
+	srv.givenSamples()
+	srv.waitUntilCaughtUp()
 	other := projections.StudyStats{Zone: time.UTC}
 
-	h.then(h.rebuilder.Rebuild(t.Context(), other))
+	check.NoError(srv.t, srv.rebuilder.Rebuild(t.Context(), other))
 
-	for name, state := range h.states(h.all...) {
+	for name, state := range srv.states(srv.all...) {
 		if want := map[bool]projections.State{true: projections.OtherVersion, false: projections.Live}[name == other.Name()]; state != want {
 			t.Errorf("%s is %s, want %s", name, state, want)
 		}
 	}
-	if state := h.states(other)[other.Name()]; state != projections.Live {
-		t.Errorf("whoever made them sees that they are %s", state)
+	if state := srv.states(other)[other.Name()]; state != projections.Live {
+		t.Errorf("the program that created them reports %s", state)
 	}
-	detail, err := projections.NewReadiness(h.pool, h.all...).Ready(t.Context())
-	h.then(err)
+	detail, err := projections.NewReadiness(srv.pool, srv.all...).Ready(t.Context())
+	check.NoError(srv.t, err)
 	text, err := json.Marshal(detail)
-	h.then(err)
+	check.NoError(srv.t, err)
 	if want := `"name":"study_stats","version":"1/UTC",`; !strings.Contains(string(text), want) || strings.Count(string(text), `"state":"other version"`) != 1 {
-		t.Errorf("readiness tells %s, want %s and one other version", text, want)
+		t.Errorf("readiness is %s, want %s and one other version", text, want)
 	}
 	registry := prometheus.NewPedanticRegistry()
-	registry.MustRegister(projections.NewMetrics(h.pool, h.all...))
+	registry.MustRegister(projections.NewMetrics(srv.pool, srv.all...))
 	families, err := registry.Gather()
-	h.then(err)
+	check.NoError(srv.t, err)
 	told := 0.0
 	for _, family := range families {
 		if family.GetName() == "studycall_projection_other_version" {
@@ -62,49 +63,49 @@ func TestTablesOfAnotherVersionAreSeen(t *testing.T) {
 		}
 	}
 	if told != 1 {
-		t.Errorf("the metrics tell of %v other versions", told)
+		t.Errorf("the metrics report %v other versions", told)
 	}
-	err = h.rebuilder.Verify(t.Context(), func(projections.Difference) {}, h.all...)
+	err = srv.rebuilder.Verify(t.Context(), func(projections.Difference) {}, srv.all...)
 	if err == nil || !strings.Contains(err.Error(), "verify study_stats: its tables are of version 1/UTC, and this program's are 1/Asia/Seoul") {
 		t.Errorf("verify: %v", err)
 	}
-	h.mustBeTidy()
+	srv.mustHaveNoLeftovers()
 }
 
-// TestWhatNobodyFoldsIsBehind, and not on its way.
-func TestWhatNobodyFoldsIsBehind(t *testing.T) {
+// TestProjectionThatNoServerFoldsIsBehind, not catching up.
+func TestProjectionThatNoServerFoldsIsBehind(t *testing.T) {
 	t.Parallel()
-	h := vacantHouse(t, projections.All(seoul(t))...)
-	h.prepare()
-	h.given("study-1", domain.SessionStarted{Fact: at("s1", 0), StartedBy: "kim"})
+	srv := idleServer(t, projections.All(seoul(t))...)
+	srv.prepare()
+	srv.given("study-1", domain.SessionStarted{Fact: at("s1", 0), StartedBy: "kim"})
 	mustBe := func(when string, want projections.State) {
 		t.Helper()
-		for name, state := range h.states(h.all...) {
+		for name, state := range srv.states(srv.all...) {
 			if state != want {
 				t.Errorf("%s: %s is %s, want %s", when, name, state, want)
 			}
 		}
 	}
 	mustBe("a moment later", projections.CatchingUp)
-	h.exec(`update checkpoints set updated_at = now() - interval '11 s'`)
+	srv.exec(`update checkpoints set updated_at = now() - interval '11 s'`)
 	mustBe("of an old fold and a new event", projections.CatchingUp)
-	h.exec(`alter table events disable trigger user; update events set recorded_at = now() - interval '11 s'; alter table events enable trigger user`)
+	srv.exec(`alter table events disable trigger user; update events set recorded_at = now() - interval '11 s'; alter table events enable trigger user`)
 	mustBe("when nobody has come", projections.Behind)
-	h.occupy()
-	h.caughtUp()
+	srv.run()
+	srv.waitUntilCaughtUp()
 	mustBe("when somebody has", projections.Live)
 }
 
-// TestManyWhoAskWhetherItIsReadyAskTheDatabaseOnce, however long it takes to answer.
-func TestManyWhoAskWhetherItIsReadyAskTheDatabaseOnce(t *testing.T) {
+// TestConcurrentReadinessRequestsShareOneQuery, however long the database takes.
+func TestConcurrentReadinessRequestsShareOneQuery(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	h.stop()
-	held, err := h.pool.Begin(t.Context())
-	h.then(err)
+	srv := newServer(t)
+	srv.stop()
+	held, err := srv.pool.Begin(t.Context())
+	check.NoError(srv.t, err)
 	_, err = held.Exec(t.Context(), `lock table checkpoints`)
-	h.then(err)
-	readiness := projections.NewReadiness(h.pool, h.all...)
+	check.NoError(srv.t, err)
+	readiness := projections.NewReadiness(srv.pool, srv.all...)
 	answers := make(chan error, 50)
 	for range cap(answers) {
 		go func() {
@@ -113,12 +114,12 @@ func TestManyWhoAskWhetherItIsReadyAskTheDatabaseOnce(t *testing.T) {
 		}()
 	}
 	const asking = `select count(*) = 1 from pg_locks where not granted and relation = 'checkpoints'::regclass`
-	waitFor(t, h.pool, asking)
-	if taken := h.pool.Stat().AcquiredConns(); taken > 3 {
-		t.Errorf("%d connections are taken", taken)
+	waitForSQL(t, srv.pool, asking)
+	if taken := srv.pool.Stat().AcquiredConns(); taken > 3 {
+		t.Errorf("%d connections are in use", taken)
 	}
-	h.then(held.Rollback(t.Context()))
+	check.NoError(srv.t, held.Rollback(t.Context()))
 	for range cap(answers) {
-		h.then(<-answers)
+		check.NoError(srv.t, <-answers)
 	}
 }

@@ -6,80 +6,79 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/postgres"
 	"github.com/studycall/studycall/postgres/postgrestest"
 	"github.com/studycall/studycall/projections"
 )
 
-// TestARebuildNoticesWhoElseWorks: others, of another name, and not those of its own.
-func TestARebuildNoticesWhoElseWorks(t *testing.T) {
+// TestThrottleNoticesActivityOfOtherClients: clients with another application name, not the program's own connections.
+func TestThrottleNoticesActivityOfOtherClients(t *testing.T) {
 	t.Parallel()
 	pool := postgrestest.New(t)
 	work := func(name string) func(context.Context) {
 		t.Helper()
 		other, err := postgres.Connect(t.Context(), pool.Config().ConnString(), postgres.WithApplicationName(name))
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.NoError(t, err)
 		t.Cleanup(other.Close)
 		return func(ctx context.Context) {
 			for ctx.Err() == nil {
-				_, _ = other.Exec(ctx, `select pg_sleep(0.1)`) // fails when the test is over
+				_, _ = other.Exec(ctx, `select pg_sleep(0.1)`) // fails when the test ends
 			}
 		}
 	}
-	ours, others := work(pool.Config().ConnConfig.RuntimeParams["application_name"]), work("somebody else")
+	ours, others := work(pool.Config().ConnConfig.RuntimeParams["application_name"]), work("another client")
 	var m projections.Throttle
 	var working sync.WaitGroup
-	ctx, over := context.WithCancel(t.Context())
+	ctx, stopAll := context.WithCancel(t.Context())
 	defer working.Wait()
-	defer over()
+	defer stopAll()
 	working.Go(func() { ours(ctx) })
-	waitFor(t, pool, `select exists (select from pg_stat_activity where datname = current_database() and query like 'select pg_sleep%')`)
+	waitForSQL(t, pool, `select exists (select from pg_stat_activity where datname = current_database() and query like 'select pg_sleep%')`)
 	working.Go(func() { m.Watch(ctx, pool) })
-	looks, enough := pool.Stat().AcquireCount(), int64(projections.PollWindow)+1 // a look ends before the next one begins
-	eventually(t, "as many looks as count", func() bool { return pool.Stat().AcquireCount() >= looks+enough })
+	polls, enough := pool.Stat().AcquireCount(), int64(projections.PollWindow)+1 // a poll ends before the next one begins
+	check.Eventually(t, "the window is full of polls", func() bool { return pool.Stat().AcquireCount() >= polls+enough })
 	if m.Busy() {
-		t.Error("what the same program does is taken for somebody else's work")
+		t.Error("the program's own activity counts as another client's")
 	}
 	noticing, stop := context.WithCancel(ctx)
 	working.Go(func() { others(noticing) })
-	eventually(t, "others are noticed", m.Busy)
+	check.Eventually(t, "other clients are noticed", m.Busy)
 	stop()
-	eventually(t, "nobody else works any more", func() bool { return !m.Busy() })
+	check.Eventually(t, "the end of their activity is noticed", func() bool { return !m.Busy() })
 }
 
-// TestPartsOfARebuildTakeTurns while others work, and only then.
-func TestPartsOfARebuildTakeTurns(t *testing.T) {
+// TestStepsRunOneAtATimeWhileOthersAreActive shows also that they run concurrently otherwise.
+func TestStepsRunOneAtATimeWhileOthersAreActive(t *testing.T) {
 	t.Parallel()
-	for _, others := range []bool{false, true} {
-		t.Run(fmt.Sprintf("others work: %t", others), func(t *testing.T) {
+	for _, active := range []bool{false, true} {
+		t.Run(fmt.Sprintf("others active: %t", active), func(t *testing.T) {
 			t.Parallel()
 			var m projections.Throttle
-			m.SetBusy(others)
-			var parts sync.WaitGroup
+			m.SetBusy(active)
+			var steps sync.WaitGroup
 			first, second := make(chan struct{}), make(chan struct{})
-			parts.Go(func() {
+			steps.Go(func() {
 				_ = m.Step(func() error {
 					close(first)
-					if !others { // together
+					if !active { // concurrently
 						<-second
 					}
 					select {
 					case <-second:
-						if others {
-							t.Error("two parts are at it")
+						if active {
+							t.Error("two steps run at once")
 						}
 					default:
 					}
 					return nil
 				})
 			})
-			parts.Go(func() {
+			steps.Go(func() {
 				<-first
 				_ = m.Step(func() error { close(second); return nil })
 			})
-			parts.Wait()
+			steps.Wait()
 		})
 	}
 }

@@ -7,47 +7,48 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
 )
 
-// traffic is writers who append sessions as fast as they can, each to a study of its own.
+// traffic is writers that append sessions as fast as possible, each to its own study.
 type traffic struct {
 	t        *testing.T
 	store    *eventstore.Store
-	over     chan struct{}
+	stopped  chan struct{}
 	writing  sync.WaitGroup
 	sessions atomic.Int64 // that ended
 }
 
-// traffic begins, and ends with the test, or with stop.
-func (h *house) traffic(writers int) *traffic {
-	w := &traffic{t: h.t, store: h.store, over: make(chan struct{})}
+// traffic starts writers, which end with the test or with stop.
+func (srv *server) traffic(writers int) *traffic {
+	w := &traffic{t: srv.t, store: srv.store, stopped: make(chan struct{})}
 	for n := range writers {
 		w.writing.Go(func() { w.write(fmt.Sprintf("busy-%d", n)) })
 	}
-	h.t.Cleanup(w.stop)
+	srv.t.Cleanup(w.stop)
 	return w
 }
 
-// some is how many sessions traffic has that matters.
-const some = 20
+// enoughSessions is the number of ended sessions after which the traffic has had an effect.
+const enoughSessions = 20
 
-// stop returns when nothing more is appended.
+// stop stops the writers and waits for them.
 func (w *traffic) stop() {
 	select {
-	case <-w.over:
+	case <-w.stopped:
 	default:
-		close(w.over)
+		close(w.stopped)
 	}
 	w.writing.Wait()
 }
 
-// passes waits until some more sessions have ended.
-func (w *traffic) passes() {
+// waitForMore waits until enoughSessions more have ended.
+func (w *traffic) waitForMore() {
 	w.t.Helper()
-	enough := w.sessions.Load() + some
-	eventually(w.t, "the traffic flows", func() bool { return w.sessions.Load() >= enough })
+	enough := w.sessions.Load() + enoughSessions
+	check.Eventually(w.t, "more sessions end", func() bool { return w.sessions.Load() >= enough })
 }
 
 func (w *traffic) write(study string) {
@@ -65,7 +66,7 @@ func (w *traffic) write(study string) {
 				domain.SessionEnded{Fact: fact(500), Reason: domain.EveryoneLeft}},
 		} {
 			select {
-			case <-w.over:
+			case <-w.stopped:
 				return // in the middle of a session
 			default:
 			}

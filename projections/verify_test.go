@@ -7,7 +7,7 @@ import (
 	"github.com/studycall/studycall/projections"
 )
 
-// corruption is something wrong in the live tables, and what is to be found.
+// corruption is a change of the live tables, and the differences to be found.
 type corruption struct {
 	name, sql string
 	want      []string
@@ -67,41 +67,40 @@ func corruptions() []corruption {
 	}
 }
 
-// totals is a row of user_stats.totals of study-1.
+// totals returns a row of user_stats.totals of study-1 as JSON.
 func totals(user, present, muted, left string) string {
 	return `{"camera_off_ms":0,"first_joined_at":"2025-11-19T10:30:0` + map[string]string{"kim": "1", "lee": "2"}[user] +
 		`+00:00","last_left_at":"2025-11-19T` + left + `+00:00","muted_ms":` + muted + `,"position":21,"present_ms":` + present +
 		`,"sessions":3,"sharing_ms":0,"study_id":"study-1","user_id":"` + user + `"}`
 }
 
-// TestVerifyFindsEveryDifference, and nothing else, and changes nothing; a rebuild then puts it right.
+// TestVerifyFindsEveryDifference and nothing else, and changes nothing. A rebuild then corrects the tables.
 func TestVerifyFindsEveryDifference(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	h.exec(`do $$ begin execute format('alter database %I set timezone = %L', current_database(), 'UTC'); end $$`)
-	h.pool.Reset()
-	h.givenSome()
-	h.caughtUp()
-	right := h.contents()
+	srv := newServer(t)
+	srv.exec(`do $$ begin execute format('alter database %I set timezone = %L', current_database(), 'UTC'); end $$`)
+	srv.pool.Reset()
+	srv.givenSamples()
+	srv.waitUntilCaughtUp()
+	right := srv.contents()
 	for _, c := range corruptions() {
-		h.exec(c.sql)
-		wrong := h.contents()
-		found := h.verify()
-		if d := unlike(found, c.want); d != "" {
+		srv.exec(c.sql)
+		wrong := srv.contents()
+		found := srv.verify()
+		if d := lineDiff(found, c.want); d != "" {
 			t.Errorf("%s:\n%s", c.name, d)
 		}
-		h.mustHave(wrong)
+		srv.mustHaveContents(wrong)
 		if len(c.want) > 0 {
-			h.rebuild()
+			srv.rebuild()
 		}
-		h.mustHave(right)
+		srv.mustHaveContents(right)
 	}
-	h.mustBeTidy()
+	srv.mustHaveNoLeftovers()
 }
 
-// TestVerifyFindsWhatIsWrongWithTheTablesThemselves: columns and indexes that are gone, or are otherwise, and columns that
-// are there and should not be.
-func TestVerifyFindsWhatIsWrongWithTheTablesThemselves(t *testing.T) {
+// TestVerifyFindsDifferentDefinitions: columns and indexes that are missing or differ, and additional columns.
+func TestVerifyFindsDifferentDefinitions(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		sql  string
@@ -130,7 +129,7 @@ func TestVerifyFindsWhatIsWrongWithTheTablesThemselves(t *testing.T) {
 				`not "CREATE UNIQUE INDEX sessions_number ON sessions USING btree (study_id, number)"`,
 		}},
 		{`create index of_an_operator on history.sessions (started_by)`, nil},
-		// Its rows are compared by the key that it should have, and a second row of the same key is one too many.
+		// The rows are compared by the key that the table should have, and a second row with the same key is a difference.
 		{`alter table study_stats.days drop constraint days_pkey; update study_stats.days set sessions = 5 where study_id = 'study-1';
 			insert into study_stats.days select * from study_stats.days where study_id = 'study-2'`, []string{
 			`study_stats.days {"index":"days_pkey"} "definition": null, not "PRIMARY KEY: CREATE UNIQUE INDEX days_pkey ON days USING btree (study_id, day)"`,
@@ -140,53 +139,53 @@ func TestVerifyFindsWhatIsWrongWithTheTablesThemselves(t *testing.T) {
 	} {
 		t.Run(c.sql, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t)
-			h.givenSome()
-			h.caughtUp()
-			h.stop()
-			h.exec(c.sql)
-			if d := unlike(h.verify(), c.want); d != "" {
+			srv := newServer(t)
+			srv.givenSamples()
+			srv.waitUntilCaughtUp()
+			srv.stop()
+			srv.exec(c.sql)
+			if d := lineDiff(srv.verify(), c.want); d != "" {
 				t.Error(d)
 			}
-			h.rebuild()
-			h.mustBeTheLog()
-			h.mustBeTidy()
+			srv.rebuild()
+			srv.mustVerify()
+			srv.mustHaveNoLeftovers()
 		})
 	}
 }
 
-// TestVerifyOfTablesThatAreMissing is an error that names them.
-func TestVerifyOfTablesThatAreMissing(t *testing.T) {
+// TestVerifyOfMissingTables returns an error that names them.
+func TestVerifyOfMissingTables(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	h.givenSome()
-	h.caughtUp()
-	h.stop()
-	h.exec(`drop table study_stats.user_days`)
-	err := h.rebuilder.Verify(t.Context(), func(projections.Difference) {}, h.all...)
+	srv := newServer(t)
+	srv.givenSamples()
+	srv.waitUntilCaughtUp()
+	srv.stop()
+	srv.exec(`drop table study_stats.user_days`)
+	err := srv.rebuilder.Verify(t.Context(), func(projections.Difference) {}, srv.all...)
 	if err == nil || !strings.Contains(err.Error(), "its tables are [days] and should be [days user_days]") {
 		t.Errorf("the error is %v", err)
 	}
-	h.rebuild()
-	h.mustBeTheLog()
-	h.mustBeTidy()
+	srv.rebuild()
+	srv.mustVerify()
+	srv.mustHaveNoLeftovers()
 }
 
-// TestVerifyOfTablesThatAreNotOurs is an error, and not a long list of differences.
-func TestVerifyOfTablesThatAreNotOurs(t *testing.T) {
+// TestVerifyOfTablesOfAnotherVersion returns an error, not a long list of differences.
+func TestVerifyOfTablesOfAnotherVersion(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	h.givenSome()
-	h.caughtUp()
+	srv := newServer(t)
+	srv.givenSamples()
+	srv.waitUntilCaughtUp()
 	for name, p := range map[string]projections.Projection{
 		"another zone":  projections.StudyStats{Zone: inZone(t, "UTC")},
-		"never made":    altered{Projection: projections.History{}, name: "never_made"},
-		"newer program": altered{Projection: projections.Sessions{}, version: &projections.Version{Number: 99}},
+		"never made":    overridden{Projection: projections.History{}, name: "never_made"},
+		"newer program": overridden{Projection: projections.Sessions{}, version: &projections.Version{Number: 99}},
 	} {
-		err := h.rebuilder.Verify(t.Context(), func(d projections.Difference) { t.Errorf("%s: %+v", name, d) }, p)
+		err := srv.rebuilder.Verify(t.Context(), func(d projections.Difference) { t.Errorf("%s: %+v", name, d) }, p)
 		if err == nil || !strings.Contains(err.Error(), p.Name()) {
 			t.Errorf("%s: the error is %v", name, err)
 		}
 	}
-	h.mustBeTidy()
+	srv.mustHaveNoLeftovers()
 }

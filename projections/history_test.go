@@ -11,22 +11,23 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/projections"
 )
 
-func TestHistoryShowsAWholeSession(t *testing.T) {
+func TestPageReturnsSessionsWithParticipants(t *testing.T) {
 	t.Parallel()
-	a := newArchive(t, seoul(t))
-	position := a.met("study-1",
-		meeting{"s1", epoch, time.Hour, []stay{{"kim", time.Hour}, {"lee", 30*time.Minute + 999*time.Millisecond}}},
-		meeting{id: "s2", start: epoch.Add(time.Hour), length: time.Minute})
+	a := newStatsServer(t, seoul(t))
+	position := a.givenPast("study-1",
+		pastSession{"s1", epoch, time.Hour, []stay{{"kim", time.Hour}, {"lee", 30*time.Minute + 999*time.Millisecond}}},
+		pastSession{id: "s2", start: epoch.Add(time.Hour), length: time.Minute})
 	a.given("study-1", domain.SessionStarted{Fact: at("open", 7200), StartedBy: "kim"})
-	a.met("study-2", meeting{id: "other", start: epoch})
+	a.givenPast("study-2", pastSession{id: "other", start: epoch})
 
 	got, err := a.history.Page(t.Context(), "study-1", projections.HistoryPage{Number: 1, Limit: 20})
 
-	a.then(err)
+	check.NoError(a.t, err)
 	want := []projections.PastSession{
 		{ID: "s2", StartedBy: "kim", StartedAt: epoch.Add(time.Hour), EndedAt: epoch.Add(61 * time.Minute),
 			Participants: []projections.PastParticipant{}},
@@ -40,14 +41,14 @@ func TestHistoryShowsAWholeSession(t *testing.T) {
 	}
 }
 
-func TestHistoryByPages(t *testing.T) {
+func TestPagesAndBounds(t *testing.T) {
 	t.Parallel()
-	a := newArchive(t, seoul(t))
-	var meetings []meeting
+	a := newStatsServer(t, seoul(t))
+	var sessions []pastSession
 	for i := range 7 {
-		meetings = append(meetings, meeting{id: fmt.Sprintf("s%d", i+1), start: epoch.Add(time.Duration(i) * time.Hour)})
+		sessions = append(sessions, pastSession{id: fmt.Sprintf("s%d", i+1), start: epoch.Add(time.Duration(i) * time.Hour)})
 	}
-	a.met("study-1", meetings...)
+	a.givenPast("study-1", sessions...)
 	hour := func(n float64) *time.Time {
 		at := epoch.Add(time.Duration(n * float64(time.Hour)))
 		return &at
@@ -79,14 +80,15 @@ func TestHistoryByPages(t *testing.T) {
 		"the wrong way round":         {projections.HistoryPage{Number: 1, Limit: 9, From: hour(5), Before: hour(1)}, 0, nil},
 	} {
 		got, err := a.history.Page(t.Context(), "study-1", c.page)
-		a.then(err)
+		check.NoError(a.t, err)
 		if ids := idsOf(got); !slices.Equal(ids, c.want) || got.Total != c.total {
 			t.Errorf("%s: %v of %d, want %v of %d", name, ids, got.Total, c.want, c.total)
 		}
 	}
 	got, err := a.history.Page(t.Context(), "study-2", projections.HistoryPage{Number: 1, Limit: 20, From: hour(0)})
-	if a.then(err); got.Total != 0 || len(got.Sessions) != 0 || got.Position == 0 {
-		t.Errorf("a study that never met has %+v", got)
+	check.NoError(a.t, err)
+	if got.Total != 0 || len(got.Sessions) != 0 || got.Position == 0 {
+		t.Errorf("a study without sessions has %+v", got)
 	}
 }
 
@@ -97,21 +99,20 @@ func idsOf(past projections.PastSessions) (ids []string) {
 	return ids
 }
 
-// TestHistoryPagesAreTheSortedList compares pages with what sorting, filtering and slicing a list gives, also of sessions
-// that began at the same moment.
-func TestHistoryPagesAreTheSortedList(t *testing.T) {
+// TestPagesEqualTheSortedList compares pages with a list that is sorted, filtered and sliced. Sessions may start at the same moment.
+func TestPagesEqualTheSortedList(t *testing.T) {
 	t.Parallel()
-	a := newArchive(t, seoul(t))
+	a := newStatsServer(t, seoul(t))
 	rounds := 0
 	rapid.Check(t, func(r *rapid.T) {
 		rounds++
 		study, start := fmt.Sprintf("study-%d", rounds), epoch
-		var meetings []meeting
-		for i := range rapid.IntRange(0, 12).Draw(r, "meetings") {
+		var sessions []pastSession
+		for i := range rapid.IntRange(0, 12).Draw(r, "sessions") {
 			start = start.Add(time.Duration(rapid.IntRange(0, 2).Draw(r, "gap")) * time.Minute)
-			meetings = append(meetings, meeting{id: fmt.Sprintf("%s-%d", study, i), start: start})
+			sessions = append(sessions, pastSession{id: fmt.Sprintf("%s-%d", study, i), start: start})
 		}
-		a.met(study, meetings...)
+		a.givenPast(study, sessions...)
 		moment := rapid.Custom(func(r *rapid.T) *time.Time {
 			at := epoch.Add(time.Duration(rapid.IntRange(-2, 26).Draw(r, "half minutes")) * 30 * time.Second)
 			return rapid.SampledFrom([]*time.Time{nil, &at}).Draw(r, "moment")
@@ -121,7 +122,7 @@ func TestHistoryPagesAreTheSortedList(t *testing.T) {
 			From: moment.Draw(r, "from"), Before: moment.Draw(r, "before"),
 		}
 		var want []string
-		for _, m := range slices.Backward(meetings) {
+		for _, m := range slices.Backward(sessions) {
 			if (page.From == nil || !m.start.Before(*page.From)) && (page.Before == nil || m.start.Before(*page.Before)) {
 				want = append(want, m.id)
 			}
@@ -141,7 +142,7 @@ func TestHistoryPagesAreTheSortedList(t *testing.T) {
 	})
 }
 
-func TestQueriesOnOtherTablesThanOursAreUnavailable(t *testing.T) {
+func TestQueriesOnTablesOfAnotherVersionAreUnavailable(t *testing.T) {
 	t.Parallel()
 	for name, sql := range map[string]string{
 		"another version's checkpoint": `update checkpoints set name = split_part(name, '/', 1) || '/99'`,
@@ -152,7 +153,7 @@ func TestQueriesOnOtherTablesThanOursAreUnavailable(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a := newArchive(t, seoul(t))
+			a := newStatsServer(t, seoul(t))
 			a.exec(sql)
 			_, history := a.history.Page(t.Context(), "study-1", projections.HistoryPage{Number: 1, Limit: 20})
 			_, user := a.users.Summary(t.Context(), "study-1", "kim")
@@ -166,9 +167,9 @@ func TestQueriesOnOtherTablesThanOursAreUnavailable(t *testing.T) {
 	}
 }
 
-func TestWaitingForACheckpointThatIsNotThereIsUnavailable(t *testing.T) {
+func TestWaitForWithoutACheckpointIsUnavailable(t *testing.T) {
 	t.Parallel()
-	a := newArchive(t, seoul(t))
+	a := newStatsServer(t, seoul(t))
 	a.exec(`delete from checkpoints`)
 	for _, err := range []error{
 		a.history.WaitFor(t.Context(), 1), a.users.WaitFor(t.Context(), 1), a.studies.WaitFor(t.Context(), 1),

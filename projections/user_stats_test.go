@@ -4,13 +4,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/projections"
 )
 
 func TestUserSummary(t *testing.T) {
 	t.Parallel()
-	a := newArchive(t, seoul(t))
+	a := newStatsServer(t, seoul(t))
 	a.given("study-1",
 		domain.SessionStarted{Fact: at("s1", 0), StartedBy: "kim"},
 		domain.ParticipantJoined{Fact: at("s1", 1), ParticipantID: "p1", UserID: "kim"},
@@ -23,18 +24,18 @@ func TestUserSummary(t *testing.T) {
 		domain.ParticipantLeft{Fact: at("s1", 110), UserID: "kim", Reason: domain.Left},
 		domain.ParticipantLeft{Fact: at("s1", 120), UserID: "lee", Reason: domain.Left},
 		domain.SessionEnded{Fact: at("s1", 120), Reason: domain.EveryoneLeft})
-	position := a.met("study-1", meeting{"s2", epoch.Add(time.Hour), time.Minute, []stay{{"kim", time.Minute}}})
-	a.met("study-2", meeting{"s3", epoch, time.Hour, []stay{{"kim", time.Hour}}})
-	a.given("study-1", // is not over: does not count
+	position := a.givenPast("study-1", pastSession{"s2", epoch.Add(time.Hour), time.Minute, []stay{{"kim", time.Minute}}})
+	a.givenPast("study-2", pastSession{"s3", epoch, time.Hour, []stay{{"kim", time.Hour}}})
+	a.given("study-1", // an open session does not count
 		domain.SessionStarted{Fact: at("s4", 9000), StartedBy: "kim"},
 		domain.ParticipantJoined{Fact: at("s4", 9000), ParticipantID: "p4", UserID: "kim"},
 		domain.ParticipantLeft{Fact: at("s4", 9999), UserID: "kim", Reason: domain.Left})
 
 	got, err := a.users.Summary(t.Context(), "study-1", "kim")
 
-	a.then(err)
+	check.NoError(a.t, err)
 	if got.Position < position {
-		t.Errorf("as of %d, want %d at least", got.Position, position)
+		t.Errorf("the position is %d, want %d at least", got.Position, position)
 	}
 	want := projections.UserSummary{
 		Sessions: 2, Present: 110 * time.Second, Muted: 31 * time.Second, CameraOff: 21 * time.Second, Sharing: 11 * time.Second,
@@ -45,7 +46,8 @@ func TestUserSummary(t *testing.T) {
 	}
 	for _, never := range []struct{ study, user string }{{"study-1", "park"}, {"study-2", "lee"}, {"", ""}} {
 		got, err := a.users.Summary(t.Context(), never.study, never.user)
-		if a.then(err); got != (projections.UserSummary{Position: got.Position}) || got.Position < position {
+		check.NoError(a.t, err)
+		if got != (projections.UserSummary{Position: got.Position}) || got.Position < position {
 			t.Errorf("%+v: got %+v", never, got)
 		}
 	}

@@ -10,62 +10,62 @@ import (
 	"github.com/studycall/studycall/projections"
 )
 
-// altered is a projection of which something is otherwise: what is not set is as it was.
-type altered struct {
+// overridden is a projection with some of its methods overridden: those whose field is set.
+type overridden struct {
 	projections.Projection
 	name    string
 	version *projections.Version
 	tables  string
 
-	replaying func() // called when a rebuild begins to fold the log
-	indexing  func() // called when a rebuild has folded the log, before it catches up
+	replaying func() // called when a rebuild starts to fold the log
+	indexing  func() // called after a rebuild has folded the log, before it catches up
 	folding   func([]eventstore.Recorded) error
 }
 
-func (a altered) Name() string {
+func (a overridden) Name() string {
 	if a.name != "" {
 		return a.name
 	}
 	return a.Projection.Name()
 }
 
-func (a altered) Version() projections.Version {
+func (a overridden) Version() projections.Version {
 	if a.version != nil {
 		return *a.version
 	}
 	return a.Projection.Version()
 }
 
-func (a altered) Tables() string {
+func (a overridden) Tables() string {
 	if a.tables != "" {
 		return a.tables
 	}
 	return a.Projection.Tables()
 }
 
-func (a altered) Replay() projections.Replay {
+func (a overridden) Replay() projections.Replay {
 	if a.replaying != nil {
 		a.replaying()
 	}
 	return a.Projection.Replay()
 }
 
-func (a altered) Indexes() string {
+func (a overridden) Indexes() string {
 	if a.indexing != nil {
 		a.indexing()
 	}
 	return a.Projection.Indexes()
 }
 
-// Folds is no type where the test looks at all events.
-func (a altered) Folds() domain.Event {
+// Folds returns nil if the test observes all events.
+func (a overridden) Folds() domain.Event {
 	if a.folding != nil {
 		return nil
 	}
 	return a.Projection.Folds()
 }
 
-func (a altered) Fold(ctx context.Context, tx pgx.Tx, events []eventstore.Recorded) error {
+func (a overridden) Fold(ctx context.Context, tx pgx.Tx, events []eventstore.Recorded) error {
 	if a.folding != nil {
 		if err := a.folding(events); err != nil {
 			return err

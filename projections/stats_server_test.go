@@ -8,25 +8,25 @@ import (
 	"github.com/studycall/studycall/projections"
 )
 
-// archive is a house whose days are those of a statistics time zone, with the queries on what has ended.
-type archive struct {
-	*house
+// statsServer is a server with a statistics time zone, and the queries of ended sessions.
+type statsServer struct {
+	*server
 	history *projections.HistoryQueries
 	users   *projections.UserStatsQueries
 	studies *projections.StudyStatsQueries
 }
 
-func newArchive(t *testing.T, zone *time.Location) *archive {
+func newStatsServer(t *testing.T, zone *time.Location) *statsServer {
 	t.Helper()
-	h := vacantHouse(t, projections.All(zone)...)
-	h.prepare()
-	h.occupy()
-	return &archive{h, projections.NewHistoryQueries(h.pool, h.store), projections.NewUserStatsQueries(h.pool, h.store),
-		projections.NewStudyStatsQueries(h.pool, h.store, zone)}
+	srv := idleServer(t, projections.All(zone)...)
+	srv.prepare()
+	srv.run()
+	return &statsServer{srv, projections.NewHistoryQueries(srv.pool, srv.store), projections.NewUserStatsQueries(srv.pool, srv.store),
+		projections.NewStudyStatsQueries(srv.pool, srv.store, zone)}
 }
 
-// meeting is an ended session: everybody joins at its start and stays for so long.
-type meeting struct {
+// pastSession is an ended session. Every user joins at its start, and leaves after the length of the stay.
+type pastSession struct {
 	id     string
 	start  time.Time
 	length time.Duration
@@ -38,8 +38,8 @@ type stay struct {
 	length time.Duration
 }
 
-// events are the meeting's. Participants are called by session and user.
-func (m meeting) events() []domain.Event {
+// events returns the session's events. A participant's id consists of the session's and the user's.
+func (m pastSession) events() []domain.Event {
 	fact := func(after time.Duration) domain.Fact { return domain.Fact{SessionID: m.id, At: m.start.Add(after)} }
 	events := []domain.Event{domain.SessionStarted{Fact: fact(0), StartedBy: "kim"}}
 	for _, s := range m.stays {
@@ -51,25 +51,16 @@ func (m meeting) events() []domain.Event {
 	return append(events, domain.SessionEnded{Fact: fact(m.length), Reason: domain.EveryoneLeft})
 }
 
-// met appends meetings to a study, waits until all queries know them, and returns the position of the last event.
-func (a *archive) met(study string, meetings ...meeting) int64 {
+// givenPast appends sessions to a study, waits until all projections hold them, and returns the position of the last event.
+func (a *statsServer) givenPast(study string, sessions ...pastSession) int64 {
 	a.t.Helper()
 	var events []domain.Event
-	for _, m := range meetings {
+	for _, m := range sessions {
 		events = append(events, m.events()...)
 	}
 	if len(events) > 0 {
 		a.given(study, events...)
 	}
-	a.caughtUp()
+	a.waitUntilCaughtUp()
 	return a.head()
-}
-
-func zoneOf(t *testing.T, name string) *time.Location {
-	t.Helper()
-	zone, err := time.LoadLocation(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return zone
 }

@@ -9,21 +9,22 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/projections"
 )
 
 func TestStudySummary(t *testing.T) {
 	t.Parallel()
-	a := newArchive(t, seoul(t))
+	a := newStatsServer(t, seoul(t))
 	// Seoul is nine hours ahead: its 19th begins on the 18th at 15:00.
 	utc := func(day, hour, minute int) time.Time { return time.Date(2025, 11, day, hour, minute, 0, 0, time.UTC) }
-	position := a.met("study-1",
-		meeting{"s1", utc(12, 14, 59), time.Hour, []stay{{"lee", time.Hour}, {"kim", time.Hour}}}, // the 12th, until the 13th
-		meeting{"s2", utc(16, 10, 0), time.Hour, []stay{{"lee", time.Hour}}},
-		meeting{"s3", utc(18, 14, 59), 2 * time.Hour, []stay{{"kim", 2 * time.Hour}, {"lee", 30 * time.Minute}}}, // over midnight
-		meeting{"s4", utc(18, 17, 0), 1500 * time.Millisecond, nil},
-		meeting{"s5", utc(19, 16, 0), time.Hour, []stay{{"kim", time.Hour}}}) // tomorrow
-	a.met("study-2", meeting{"s6", utc(16, 10, 0), time.Hour, []stay{{"park", time.Hour}}})
+	position := a.givenPast("study-1",
+		pastSession{"s1", utc(12, 14, 59), time.Hour, []stay{{"lee", time.Hour}, {"kim", time.Hour}}}, // the 12th, until the 13th
+		pastSession{"s2", utc(16, 10, 0), time.Hour, []stay{{"lee", time.Hour}}},
+		pastSession{"s3", utc(18, 14, 59), 2 * time.Hour, []stay{{"kim", 2 * time.Hour}, {"lee", 30 * time.Minute}}}, // over midnight
+		pastSession{"s4", utc(18, 17, 0), 1500 * time.Millisecond, nil},
+		pastSession{"s5", utc(19, 16, 0), time.Hour, []stay{{"kim", time.Hour}}}) // tomorrow
+	a.givenPast("study-2", pastSession{"s6", utc(16, 10, 0), time.Hour, []stay{{"park", time.Hour}}})
 
 	for _, c := range []struct {
 		days                   int
@@ -41,7 +42,7 @@ func TestStudySummary(t *testing.T) {
 	} {
 		// 14:30 UTC is still the 19th in Seoul.
 		got, err := a.studies.Summary(t.Context(), "study-1", c.days, utc(19, 14, 30))
-		a.then(err)
+		check.NoError(a.t, err)
 		var active projections.ActiveUser
 		if got.MostActive != nil {
 			active = *got.MostActive
@@ -52,8 +53,9 @@ func TestStudySummary(t *testing.T) {
 		}
 	}
 	got, err := a.studies.Summary(t.Context(), "study-1", 1, utc(19, 15, 0))
-	if a.then(err); perDay(got) != "20:1 " {
-		t.Errorf("at midnight it is not the next day: %+v", got)
+	check.NoError(a.t, err)
+	if perDay(got) != "20:1 " {
+		t.Errorf("at midnight in Seoul the last day is not the next one: %+v", got)
 	}
 }
 
@@ -65,39 +67,39 @@ func perDay(s projections.StudySummary) string {
 	return text.String()
 }
 
-func TestAStudyThatNeverMetHasEmptyDays(t *testing.T) {
+func TestSummaryOfAStudyWithoutSessionsHasEmptyDays(t *testing.T) {
 	t.Parallel()
-	a := newArchive(t, seoul(t))
+	a := newStatsServer(t, seoul(t))
 	for days, want := range map[int]int{7: 7, 30: 30, 365: 365, projections.AllDays: 0} {
 		got, err := a.studies.Summary(t.Context(), "study-1", days, epoch)
-		a.then(err)
+		check.NoError(a.t, err)
 		if len(got.Days) != want || got.Sessions != 0 || got.Participants != 0 || got.Duration != 0 || got.MostActive != nil {
 			t.Errorf("%d days: %+v", days, got)
 		}
 	}
 }
 
-func TestTheMostActiveUserOfSeveral(t *testing.T) {
+func TestMostActiveUserAmongSeveral(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		stays [][]stay // of one session after the other
 		want  projections.ActiveUser
 	}{
-		"most sessions":             {[][]stay{{{"a", time.Hour}, {"b", time.Second}}, {{"b", time.Second}}}, projections.ActiveUser{UserID: "b", Sessions: 2}},
-		"then longest time":         {[][]stay{{{"a", time.Second}, {"b", 1001 * time.Millisecond}}}, projections.ActiveUser{UserID: "b", Sessions: 1}},
-		"then smallest id":          {[][]stay{{{"c", time.Second}, {"b", time.Second}}}, projections.ActiveUser{UserID: "b", Sessions: 1}},
-		"smallest by bytes":         {[][]stay{{{"a-1", 1}, {"B", 1}, {"_", 1}, {"가", 1}}}, projections.ActiveUser{UserID: "B", Sessions: 1}},
-		"nobody":                    {[][]stay{{}, {}}, projections.ActiveUser{}},
-		"one who was not there yet": {[][]stay{{{"a", 0}}}, projections.ActiveUser{UserID: "a", Sessions: 1}},
+		"most sessions":       {[][]stay{{{"a", time.Hour}, {"b", time.Second}}, {{"b", time.Second}}}, projections.ActiveUser{UserID: "b", Sessions: 2}},
+		"then longest time":   {[][]stay{{{"a", time.Second}, {"b", 1001 * time.Millisecond}}}, projections.ActiveUser{UserID: "b", Sessions: 1}},
+		"then smallest id":    {[][]stay{{{"c", time.Second}, {"b", time.Second}}}, projections.ActiveUser{UserID: "b", Sessions: 1}},
+		"smallest by bytes":   {[][]stay{{{"a-1", 1}, {"B", 1}, {"_", 1}, {"가", 1}}}, projections.ActiveUser{UserID: "B", Sessions: 1}},
+		"nobody":              {[][]stay{{}, {}}, projections.ActiveUser{}},
+		"present for no time": {[][]stay{{{"a", 0}}}, projections.ActiveUser{UserID: "a", Sessions: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a := newArchive(t, seoul(t))
+			a := newStatsServer(t, seoul(t))
 			for i, stays := range c.stays {
-				a.met("study-1", meeting{fmt.Sprintf("s%d", i), epoch.Add(time.Duration(i) * time.Hour), time.Hour, stays})
+				a.givenPast("study-1", pastSession{fmt.Sprintf("s%d", i), epoch.Add(time.Duration(i) * time.Hour), time.Hour, stays})
 			}
 			got, err := a.studies.Summary(t.Context(), "study-1", 7, epoch)
-			a.then(err)
+			check.NoError(a.t, err)
 			var active projections.ActiveUser
 			if got.MostActive != nil {
 				active = *got.MostActive
@@ -109,13 +111,13 @@ func TestTheMostActiveUserOfSeveral(t *testing.T) {
 	}
 }
 
-// TestDaysAreThoseOfTheZone: days of 23, 24 and 25 hours, one that never was, and midnights that are left out or come
-// twice. Sessions start every half hour for four days, in each zone around its odd day.
-func TestDaysAreThoseOfTheZone(t *testing.T) {
+// TestDaysAreCalendarDaysOfTheZone covers days of 23, 24 and 25 hours, a day that a zone skipped, and midnights that a zone
+// skipped or repeated. Sessions start every half hour for a week around each zone's unusual day.
+func TestDaysAreCalendarDaysOfTheZone(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		around time.Time // midnight UTC of the odd day
-		want   string    // half hours of the days from the one before on
+		around time.Time // midnight UTC of the unusual day
+		want   string    // sessions on the day before, that day and the day after
 	}{
 		"Asia/Seoul":          {date(2025, 11, 19), "18:48 19:48 20:48 "},
 		"America/New_York":    {date(2025, 3, 9), "8:48 9:46 10:48 "},
@@ -123,26 +125,27 @@ func TestDaysAreThoseOfTheZone(t *testing.T) {
 		"America/Havana":      {date(2025, 3, 9), "8:48 9:46 10:48 "}, // 00:00 is 01:00
 		"Asia/Beirut":         {date(2025, 3, 30), "29:48 30:46 31:48 "},
 		"Australia/Lord_Howe": {date(2025, 4, 6), "5:48 6:49 7:48 "},     // half an hour
-		"Pacific/Apia":        {date(2011, 12, 30), "29:48 30:0 31:48 "}, // was left out
+		"Pacific/Apia":        {date(2011, 12, 30), "29:48 30:0 31:48 "}, // was skipped
 		"Asia/Kathmandu":      {date(2025, 1, 15), "14:48 15:48 16:48 "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			zone := zoneOf(t, name)
-			a := newArchive(t, zone)
-			var meetings []meeting
+			zone := inZone(t, name)
+			a := newStatsServer(t, zone)
+			var sessions []pastSession
 			var midnight time.Time
 			for at := c.around.AddDate(0, 0, -3); at.Before(c.around.AddDate(0, 0, 4)); at = at.Add(30 * time.Minute) {
-				meetings = append(meetings, meeting{id: at.String(), start: at.Add(time.Second), stays: []stay{{"kim", 0}}})
+				sessions = append(sessions, pastSession{id: at.String(), start: at.Add(time.Second), stays: []stay{{"kim", 0}}})
 				if local := at.In(zone); local.Day() == c.around.AddDate(0, 0, 1).Day() {
 					midnight = at // the latest half hour of the day after
 				}
 			}
-			a.met("study-1", meetings...)
+			a.givenPast("study-1", sessions...)
 
 			got, err := a.studies.Summary(t.Context(), "study-1", 3, midnight)
 
-			if a.then(err); perDay(got) != c.want || got.MostActive == nil || got.MostActive.Sessions != got.Sessions {
+			check.NoError(a.t, err)
+			if perDay(got) != c.want || got.MostActive == nil || got.MostActive.Sessions != got.Sessions {
 				t.Errorf("got %s, want %s", perDay(got), c.want)
 			}
 		})
@@ -153,25 +156,25 @@ func date(year int, month time.Month, day int) time.Time {
 	return time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
 }
 
-// TestStudySummariesAreNaiveSums compares summaries with loops over the meetings themselves.
-func TestStudySummariesAreNaiveSums(t *testing.T) {
+// TestSummaryEqualsTheNaiveSums compares summaries with loops over the sessions themselves.
+func TestSummaryEqualsTheNaiveSums(t *testing.T) {
 	t.Parallel()
-	zone := zoneOf(t, "America/New_York")
-	a := newArchive(t, zone)
+	zone := inZone(t, "America/New_York")
+	a := newStatsServer(t, zone)
 	rounds, now := 0, time.Date(2025, 3, 12, 3, 30, 0, 0, time.UTC) // still the 11th; clocks changed on the 9th
 	rapid.Check(t, func(r *rapid.T) {
 		rounds++
 		study, start := fmt.Sprintf("study-%d", rounds), now.AddDate(0, 0, -12)
-		var meetings []meeting
-		for i := range rapid.IntRange(0, 10).Draw(r, "meetings") {
+		var sessions []pastSession
+		for i := range rapid.IntRange(0, 10).Draw(r, "sessions") {
 			start = start.Add(time.Duration(rapid.IntRange(1, 40).Draw(r, "gap")) * time.Hour)
-			m := meeting{id: fmt.Sprintf("%s-%d", study, i), start: start, length: time.Hour}
+			m := pastSession{id: fmt.Sprintf("%s-%d", study, i), start: start, length: time.Hour}
 			for _, user := range rapid.SliceOfDistinct(rapid.SampledFrom([]string{"a", "b", "B", "c"}), rapid.ID).Draw(r, "users") {
 				m.stays = append(m.stays, stay{user, time.Duration(rapid.IntRange(0, 3).Draw(r, "stay")) * time.Millisecond})
 			}
-			meetings = append(meetings, m)
+			sessions = append(sessions, m)
 		}
-		a.met(study, meetings...)
+		a.givenPast(study, sessions...)
 		days := rapid.SampledFrom([]int{projections.AllDays, 1, 2, 7}).Draw(r, "days")
 
 		got, err := a.studies.Summary(t.Context(), study, days, now)
@@ -179,7 +182,7 @@ func TestStudySummariesAreNaiveSums(t *testing.T) {
 		if err != nil {
 			r.Fatal(err)
 		}
-		if want := naively(meetings, days, now.In(zone)); describe(got) != want {
+		if want := naiveSummary(sessions, days, now.In(zone)); describe(got) != want {
 			r.Fatalf("%d days:\ngot  %s\nwant %s", days, describe(got), want)
 		}
 	})
@@ -197,15 +200,15 @@ func describe(s projections.StudySummary) string {
 	return text
 }
 
-func naively(meetings []meeting, days int, now time.Time) string {
+func naiveSummary(past []pastSession, days int, now time.Time) string {
 	today, counts := now.Format(time.DateOnly), map[string]int{}
 	first := now.AddDate(0, 0, 1-days).Format(time.DateOnly)
-	if days == projections.AllDays && len(meetings) > 0 {
-		first = meetings[0].start.In(now.Location()).Format(time.DateOnly)
+	if days == projections.AllDays && len(past) > 0 {
+		first = past[0].start.In(now.Location()).Format(time.DateOnly)
 	}
 	sessions, participants, duration := int64(0), 0, time.Duration(0)
 	times, stays := map[string]int64{}, map[string]time.Duration{}
-	for _, m := range meetings {
+	for _, m := range past {
 		day := m.start.In(now.Location()).Format(time.DateOnly)
 		if day < first || day > today {
 			continue
@@ -236,7 +239,7 @@ func naively(meetings []meeting, days int, now time.Time) string {
 	noon := time.Date(now.Year(), now.Month(), now.Day(), 12, 0, 0, 0, time.UTC)
 	for day := noon.AddDate(0, 0, -40); !day.After(noon); day = day.AddDate(0, 0, 1) {
 		date := day.Format(time.DateOnly)
-		if date >= first && (days != projections.AllDays || len(meetings) > 0) {
+		if date >= first && (days != projections.AllDays || len(past) > 0) {
 			text = fmt.Sprint(text, " ", date, ":", counts[date])
 		}
 	}
