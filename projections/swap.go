@@ -28,7 +28,7 @@ const (
 // moments only: if another transaction holds the live tables, the swap rolls back and retries.
 func (r *Rebuilder) swap(ctx context.Context, claim *pgx.Conn, p Projection, position int64) error {
 	for backoff := swapBackoff; ; backoff = min(2*backoff, maxSwapBackoff) {
-		err := pgx.BeginFunc(ctx, claim, func(tx pgx.Tx) error { return r.swapIn(ctx, tx, p, position) })
+		err := transact(ctx, claim, func(tx pgx.Tx) error { return r.swapIn(ctx, tx, p, position) })
 		if err == nil {
 			return nil
 		}
@@ -49,6 +49,21 @@ func (r *Rebuilder) swap(ctx context.Context, claim *pgx.Conn, p Projection, pos
 			return err
 		}
 	}
+}
+
+// transact is pgx.BeginFunc, except that it can roll back after ctx has ended: a failed rollback closes the connection, and then
+// Postgres releases the claim only after a moment.
+func transact(ctx context.Context, conn *pgx.Conn, do func(pgx.Tx) error) error {
+	tx, err := conn.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	if err := do(tx); err != nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTimeout)
+		defer cancel()
+		return errors.Join(err, tx.Rollback(ctx))
+	}
+	return tx.Commit(ctx)
 }
 
 // lockFailed reports whether a lock was not available in time, or only at the cost of a deadlock.
