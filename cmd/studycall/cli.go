@@ -118,7 +118,7 @@ func rejectUnusedDataDir(command *kong.Context) error {
 		given = given || step.Flag != nil && step.Flag.Name == "data-dir"
 	}
 	if given && url != "" {
-		return usageError{"--data-dir is the directory of the embedded Postgres, and --database-url (DATABASE_URL) names another database: use one of them"}
+		return usageErrorf("--data-dir is the directory of the embedded Postgres, and --database-url (DATABASE_URL) names another database: use one of them")
 	}
 	return nil
 }

@@ -65,7 +65,7 @@ func (f databaseFlags) open(ctx context.Context, log *slog.Logger, how opening) 
 			Dir: f.DataDir, Exclusive: how == toServe, Existing: how == existing, Logger: log,
 		})
 		if errors.Is(err, embedded.ErrNoData) || errors.Is(err, embedded.ErrNotOurs) {
-			return nil, usageError{err.Error()}
+			return nil, codedError{err, exitUsage}
 		}
 		if err != nil {
 			return nil, err
@@ -75,7 +75,7 @@ func (f databaseFlags) open(ctx context.Context, log *slog.Logger, how opening) 
 	var err error
 	db.Pool, err = postgres.Connect(ctx, db.url, postgres.WithApplicationName(how.applicationName()))
 	if errors.Is(err, postgres.ErrURL) {
-		err = usageError{"--database-url: " + err.Error()}
+		err = usageErrorf("--database-url: %w", err)
 	} else if err == nil && db.Config().MaxConns < minConns {
 		err = usageErrorf("--database-url: pool_max_conns (or connection_limit) must be %d or more, not %d", minConns, db.Config().MaxConns)
 	}

@@ -99,14 +99,14 @@ func TestEveryRouteSharesHeadersAndTheUnauthorizedAnswer(t *testing.T) {
 		if status != http.StatusUnauthorized || body != unknown.Raw {
 			t.Errorf("%s: %d %s, want %s", path, status, body, unknown.Raw)
 		}
-		comparable := func(header http.Header) http.Header {
+		stable := func(header http.Header) http.Header {
 			header = maps.Clone(header)
 			for _, name := range []string{"Date", "X-Request-Id", "Connection"} {
 				header.Del(name)
 			}
 			return header
 		}
-		if got, want := fmt.Sprint(comparable(header)), fmt.Sprint(comparable(unknown.Header)); got != want {
+		if got, want := fmt.Sprint(stable(header)), fmt.Sprint(stable(unknown.Header)); got != want {
 			t.Errorf("%s: %s, want %s", path, got, want)
 		}
 		check.Eventually(t, path+" is upgraded", func() bool { // the feed answers 503 until the server follows the log

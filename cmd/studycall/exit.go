@@ -19,19 +19,10 @@ const (
 	exitInterrupted = 130 // as shells report SIGINT: the command is not complete
 )
 
-// usageError is a mistake in the configuration that the parser cannot detect.
-type usageError struct{ message string }
-
-func (e usageError) Error() string { return e.message }
-
-func usageErrorf(format string, args ...any) usageError {
-	return usageError{fmt.Sprintf(format, args...)}
-}
-
 // errInterrupted is part of the error of a command that was interrupted and has more to report.
 var errInterrupted = errors.New("interrupted")
 
-// codedError is an error with an exit code of its own.
+// codedError is an error with an exit code.
 type codedError struct {
 	error
 	code int
@@ -39,9 +30,13 @@ type codedError struct {
 
 func (e codedError) Unwrap() error { return e.error }
 
+// usageErrorf returns an error for a mistake in the configuration that the parser cannot detect.
+func usageErrorf(format string, args ...any) error {
+	return codedError{fmt.Errorf(format, args...), exitUsage}
+}
+
 // exitCode returns the exit code for the result of a command, and the error to print.
 func exitCode(ctx context.Context, err error) (int, error) {
-	var usage usageError
 	var coded codedError
 	switch {
 	case err == nil:
@@ -50,8 +45,6 @@ func exitCode(ctx context.Context, err error) (int, error) {
 		return exitInterrupted, err
 	case ctx.Err() != nil && errors.Is(err, context.Canceled): // commands that run until interrupted return nil
 		return exitInterrupted, errInterrupted
-	case errors.As(err, &usage):
-		return exitUsage, err
 	case errors.As(err, &coded):
 		return coded.code, err
 	default:

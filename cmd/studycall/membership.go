@@ -26,7 +26,7 @@ func (f membershipFlags) check() error {
 	}
 	if f.MembershipURL != "" {
 		if err := membership.CheckURL(f.MembershipURL); err != nil {
-			return usageError{"--membership-url: " + err.Error()}
+			return usageErrorf("--membership-url: %w", err)
 		}
 	}
 	return nil

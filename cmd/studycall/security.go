@@ -51,9 +51,9 @@ func (f signInFlags) method(listen string) (string, error) {
 	case f.Auth != "" && f.Auth != byNextAuth && f.Auth != byDev:
 		return "", usageErrorf("--auth must be one of nextauth, dev, not %q", f.Auth)
 	case f.Auth == byNextAuth && !secret:
-		return "", usageError{"--auth=nextauth needs the web app's secret: set NEXTAUTH_SECRET or --nextauth-secret"}
+		return "", usageErrorf("--auth=nextauth needs the web app's secret: set NEXTAUTH_SECRET or --nextauth-secret")
 	case f.Auth == byDev && secret:
-		return "", usageError{"--auth=dev believes any user id that a caller sends, but NEXTAUTH_SECRET or AUTH_SECRET shows that this is not development; unset the secret, or --auth"}
+		return "", usageErrorf("--auth=dev believes any user id that a caller sends, but NEXTAUTH_SECRET or AUTH_SECRET shows that this is not development; unset the secret, or --auth")
 	case secret:
 		return byNextAuth, nil
 	case !auth.Loopback(host):
@@ -71,7 +71,7 @@ func (f signInFlags) authenticator(listen string) (auth.Authenticator, error) {
 	}
 	if f.SessionCookie != "" {
 		if err := auth.CheckCookieName(f.SessionCookie); err != nil {
-			return nil, usageErrorf("--session-cookie: %v", err)
+			return nil, usageErrorf("--session-cookie: %w", err)
 		}
 	}
 	if method == byDev {
@@ -80,10 +80,10 @@ func (f signInFlags) authenticator(listen string) (auth.Authenticator, error) {
 	secrets, err := auth.ParseSecrets(f.NextAuthSecret)
 	if other := os.Getenv("AUTH_SECRET"); err == nil && f.NextAuthSecret == os.Getenv("NEXTAUTH_SECRET") &&
 		other != "" && other != f.NextAuthSecret && !slices.Contains(secrets, other) {
-		return nil, usageError{"NEXTAUTH_SECRET and AUTH_SECRET are different secrets: unset the one that the web app does not use, or set NEXTAUTH_SECRET to both, separated by a comma"}
+		return nil, usageErrorf("NEXTAUTH_SECRET and AUTH_SECRET are different secrets: unset the one that the web app does not use, or set NEXTAUTH_SECRET to both, separated by a comma")
 	}
 	if err != nil {
-		return nil, usageErrorf("--nextauth-secret (NEXTAUTH_SECRET): %v", err)
+		return nil, usageErrorf("--nextauth-secret (NEXTAUTH_SECRET): %w", err)
 	}
 	nextAuth, err := auth.NewNextAuth(secrets, f.SessionCookie, time.Now)
 	if err != nil {

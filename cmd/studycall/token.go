@@ -32,18 +32,18 @@ func (c *tokenCommand) Run(s *streams) error {
 		return usageErrorf("--user %q cannot sign in anywhere: ids have 1 to 200 bytes of UTF-8 and no control characters", c.User)
 	}
 	if c.Secret == "" {
-		return usageError{"a token needs the web app's secret: set NEXTAUTH_SECRET or --secret"}
+		return usageErrorf("a token needs the web app's secret: set NEXTAUTH_SECRET or --secret")
 	}
 	secrets, err := auth.ParseSecrets(c.Secret)
 	if err != nil {
-		return usageErrorf("--secret (NEXTAUTH_SECRET): %v", err)
+		return usageErrorf("--secret (NEXTAUTH_SECRET): %w", err)
 	}
 	name := c.SessionCookie
 	if name == "" {
 		name = auth.DefaultCookie
 	}
 	if err := auth.CheckCookieName(name); err != nil {
-		return usageErrorf("--session-cookie: %v", err)
+		return usageErrorf("--session-cookie: %w", err)
 	}
 	session := auth.Session{UserID: c.User, Name: c.Name, Email: c.Email}
 	token, err := auth.Mint(secrets[0], session, time.Now(), c.MaxAge)

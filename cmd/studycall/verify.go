@@ -35,6 +35,8 @@ func (c *verifyCommand) Run(ctx context.Context, s *streams) error {
 		}, chosen...)
 	})
 	switch {
+	case errors.As(err, new(codedError)):
+		return err
 	case err != nil:
 		return codedError{err, exitUnverified}
 	case found == 1:
