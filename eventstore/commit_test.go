@@ -37,10 +37,10 @@ func TestAFailingCommitStopsTheProjection(t *testing.T) {
 	if position != bad-1 || !strings.Contains(failure, "boom") {
 		t.Errorf("stopped at position %d with the error %q, want %d and boom", position, failure, bad-1)
 	}
-	table.equalsLog(t, s, bad-1)
+	table.equalsLog(t, bad-1)
 	execute(t, s.pool, `drop trigger late on seen`)
 	waitForCheckpoint(t, s, "seen", n)
-	table.equalsLog(t, s, n)
+	table.equalsLog(t, n)
 	// A few tries find the event, and the delay doubles after each. Without a delay there would be thousands.
 	if tries := refusals(); tries > 30 {
 		t.Errorf("tried %d times, want at most 30", tries)

@@ -119,7 +119,7 @@ func (c *consumer) behind(ctx context.Context) bool {
 	err := c.store.pool.QueryRow(ctx, `select coalesce((select max(position) from events), 0) > position
 		from checkpoints where name = $1`, c.name).Scan(&behind)
 	if errors.Is(err, pgx.ErrNoRows) {
-		c.report(slog.LevelInfo, replaced, replaced)
+		c.report(ctx, slog.LevelInfo, replaced, replaced)
 		return false
 	}
 	return behind || err != nil

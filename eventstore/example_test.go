@@ -14,7 +14,7 @@ import (
 
 // The first session of a study starts. The stream is then loaded, and a second append with the same expected version is refused.
 func Example() {
-	postgrestest.Example(func(tb testing.TB) {
+	postgrestest.Example(func(tb testing.TB) { //nolint:thelper // the body of the example
 		ctx := tb.Context()
 		store, err := eventstore.Open(ctx, postgrestest.New(tb), slog.New(slog.DiscardHandler))
 		check.NoError(tb, err)

@@ -32,7 +32,7 @@ const (
 // then holds the error.
 func (c *consumer) failed(ctx context.Context, err error) time.Duration {
 	if postgres.Unavailable(err) {
-		c.report(slog.LevelWarn, waiting, waiting, "error", err)
+		c.report(ctx, slog.LevelWarn, waiting, waiting, "error", err)
 		return retryUnavailable
 	}
 	if c.limit > 1 {
@@ -47,7 +47,7 @@ func (c *consumer) failed(ctx context.Context, err error) time.Duration {
 	if recording != nil && !errors.Is(recording, pgx.ErrNoRows) {
 		c.log.Warn("could not record the projection's error", "error", recording)
 	}
-	c.report(slog.LevelError, err.Error(), "projection stopped at an event that it cannot fold", "after", position, "error", err)
+	c.report(ctx, slog.LevelError, err.Error(), "projection stopped at an event that it cannot fold", "after", position, "error", err)
 	return c.backoff.NextBackOff()
 }
 
@@ -67,10 +67,10 @@ func (c *consumer) succeeded() {
 }
 
 // report logs a problem, once until a slice succeeds or another problem is reported.
-func (c *consumer) report(level slog.Level, problem, message string, args ...any) {
+func (c *consumer) report(ctx context.Context, level slog.Level, problem, message string, args ...any) {
 	if c.problem == problem {
 		level = slog.LevelDebug
 	}
 	c.problem = problem
-	c.log.Log(context.Background(), level, message, args...)
+	c.log.Log(ctx, level, message, args...)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/domain"
@@ -15,12 +16,12 @@ import (
 )
 
 // foldTable is the table "seen" of a projection that inserts a row for each event, in the order of the calls.
-type foldTable struct{}
+type foldTable struct{ pool *pgxpool.Pool }
 
 func newFoldTable(t *testing.T, s server) foldTable {
 	t.Helper()
 	execute(t, s.pool, `create table seen (n bigserial, position bigint, type text)`)
-	return foldTable{}
+	return foldTable{s.pool}
 }
 
 func (foldTable) apply(ctx context.Context, tx pgx.Tx, events []eventstore.Recorded) error {
@@ -33,9 +34,9 @@ func (foldTable) apply(ctx context.Context, tx pgx.Tx, events []eventstore.Recor
 }
 
 // equalsLog fails the test unless the table has each event of the log up to the position once, in order.
-func (foldTable) equalsLog(t *testing.T, s server, position int64) {
+func (f foldTable) equalsLog(t *testing.T, position int64) {
 	t.Helper()
-	got := query[int64](t, s.pool, `select position from seen order by n`)
+	got := query[int64](t, f.pool, `select position from seen order by n`)
 	want := make([]int64, position)
 	for i := range want {
 		want[i] = int64(i + 1)

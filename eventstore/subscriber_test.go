@@ -33,7 +33,7 @@ func TestASubscriberFoldsTheLogInSlices(t *testing.T) {
 		waitForCheckpoint(t, s, "seen", int64(before+i+1))
 	}
 	stop()
-	table.equalsLog(t, s, before+after)
+	table.equalsLog(t, before+after)
 	if first := <-sizes; first != eventstore.SliceLimit {
 		t.Errorf("the first slice held %d events, want %d", first, eventstore.SliceLimit)
 	}
@@ -82,7 +82,7 @@ func TestASubscriberContinuesAtItsCheckpoint(t *testing.T) {
 	stop = follow(t, b, "seen", table.apply)
 	waitForCheckpoint(t, a, "seen", 20) // on a, although b folds
 	stop()
-	table.equalsLog(t, a, 20)
+	table.equalsLog(t, 20)
 }
 
 // An event that cannot be folded stops its projection before that event and records the error. Other projections continue.
@@ -121,13 +121,13 @@ func TestAFailingEventStopsOneProjection(t *testing.T) {
 			if position, _ := checkpoint(t, s, "seen"); position != bad-1 {
 				t.Errorf("stopped at position %d, want %d", position, bad-1)
 			}
-			table.equalsLog(t, s, bad-1)
+			table.equalsLog(t, bad-1)
 			if _, failure := checkpoint(t, s, "other"); failure != "" {
 				t.Errorf("the other projection has the error %q", failure)
 			}
 			fixed.Store(true)
 			waitForCheckpoint(t, s, "seen", n)
-			table.equalsLog(t, s, n)
+			table.equalsLog(t, n)
 			if _, failure := checkpoint(t, s, "seen"); failure != "" {
 				t.Errorf("the error %q is still recorded", failure)
 			}
@@ -217,11 +217,11 @@ func TestACancelledSliceIsRolledBack(t *testing.T) {
 	if wrote != nil {
 		t.Errorf("the handler could not write: %v", wrote)
 	}
-	table.equalsLog(t, s, 0)
+	table.equalsLog(t, 0)
 	stop = follow(t, s, "seen", table.apply)
 	waitForCheckpoint(t, s, "seen", 5)
 	stop()
-	table.equalsLog(t, s, 5)
+	table.equalsLog(t, 5)
 }
 
 // A message of another subscriber has no slice.

@@ -174,7 +174,7 @@ func TestEventsWithoutANotificationAreFound(t *testing.T) {
 		waitForCheckpoint(t, s, "seen", n+1)
 	}
 	stop()
-	table.equalsLog(t, s, 3)
+	table.equalsLog(t, 3)
 }
 
 // Next returns the database's error, and the next call continues after the last event returned.
