@@ -147,6 +147,9 @@ func TestAnImportHasLimits(t *testing.T) {
 	if _, err := membership.ReadImport(io.MultiReader(strings.NewReader(`{"users": [`), iotest.ErrReader(broken))); !errors.Is(err, broken) {
 		t.Errorf("a reader that fails: %v", err)
 	}
+	if testing.Short() {
+		t.Skip("-short: a million rows take 5 s")
+	}
 	rows := strings.NewReader(`{"users": [` + strings.Repeat(`1,`, 1_000_000) + `1]}`)
 	if _, err := membership.ReadImport(rows); err == nil || !strings.Contains(err.Error(), " mistakes\n  users[1000000]: the file has more than 1000000 rows: split it\n  users[0]") {
 		t.Errorf("too many rows: %v", err)

@@ -39,6 +39,7 @@ func TestChooseAmongInstalledVersions(t *testing.T) {
 
 func TestBinariesOfThisMachineAreFound(t *testing.T) {
 	t.Parallel()
+	slow(t)
 	major, err := InstalledMajor(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -56,6 +57,7 @@ func TestBinariesOfThisMachineAreFound(t *testing.T) {
 
 func TestOpenNamesTheMissingVersionOfExistingData(t *testing.T) {
 	t.Parallel()
+	slow(t)
 	// Given data of an old version, whose binaries are not installed
 	dir := testDir(t)
 	check.NoError(t, os.Mkdir(filepath.Join(dir, "data"), 0o700))

@@ -57,6 +57,7 @@ func TestAFolderOfAnotherProgramStaysUnchanged(t *testing.T) {
 
 func TestOpenUsesAFreshDiskAndExistingData(t *testing.T) {
 	t.Parallel()
+	slow(t)
 	dir := testDir(t)
 	check.NoError(t, os.Mkdir(filepath.Join(dir, "lost+found"), 0o700))
 	first := open(t, Options{Dir: dir})

@@ -23,6 +23,7 @@ import (
 
 func TestMissingBinariesAreDownloadedOnce(t *testing.T) {
 	t.Parallel()
+	slow(t)
 	// Given a machine without Postgres, and a repository whose archive holds one (scripts that run this machine's own)
 	installed := binariesHere(t)
 	archive := jar(t, map[string]string{

@@ -113,6 +113,14 @@ func testDir(t *testing.T) string {
 	return dir
 }
 
+// slow skips a test with -short. Creating and starting a server takes a second of CPU.
+func slow(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("-short: starts a Postgres of its own")
+	}
+}
+
 // open opens with fsync off, and closes at the end of the test.
 func open(t *testing.T, options Options) *Server {
 	t.Helper()

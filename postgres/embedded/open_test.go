@@ -52,6 +52,7 @@ func TestDataIsCreatedOnceAndReused(t *testing.T) {
 
 func TestTheServerRunsAsAnUnprivilegedUser(t *testing.T) {
 	t.Parallel()
+	slow(t)
 	server := open(t, Options{Dir: testDir(t)})
 	found, err := ownerOf(server.dir.data())
 	check.NoError(t, err)
@@ -69,6 +70,7 @@ func TestTheServerRunsAsAnUnprivilegedUser(t *testing.T) {
 
 func TestDataOfAnotherUserKeepsItsOwner(t *testing.T) {
 	t.Parallel()
+	slow(t)
 	dir := testDir(t)
 	if os.Geteuid() != 0 {
 		// An ordinary user cannot change owners: Open refuses a folder of another user, here of root.
@@ -114,6 +116,7 @@ func TestOpenNamesTheFolderThatTheServersAccountCannotEnter(t *testing.T) {
 
 func TestALongPathHasItsSocketBelowTmp(t *testing.T) {
 	t.Parallel()
+	slow(t)
 	dir := filepath.Join(testDir(t), strings.Repeat("long/", 25), `with "quotes", and a comma`)
 	server := open(t, Options{Dir: dir})
 	if got := query(t, server, "select 'hello'"); got != "hello" {
@@ -131,6 +134,7 @@ func TestALongPathHasItsSocketBelowTmp(t *testing.T) {
 
 func TestAFailedStartReturnsTheServersLog(t *testing.T) {
 	t.Parallel()
+	slow(t)
 	dir := testDir(t)
 	_, err := tryOpen(t, Options{Dir: dir, Settings: map[string]string{"fsync": "off", "max_connections": "many"}})
 	if err == nil || !strings.Contains(err.Error(), `invalid value for parameter "max_connections"`) {

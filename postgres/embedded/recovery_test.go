@@ -19,6 +19,9 @@ func TestACrashedServerIsRestarted(t *testing.T) {
 	for name, foreign := range map[string]bool{"child of this process": false, "started by another process": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			if foreign {
+				slow(t)
+			}
 			dir := testDir(t)
 			if foreign {
 				other := startChild(t, dir, false)
@@ -45,6 +48,7 @@ func TestACrashedServerIsRestarted(t *testing.T) {
 
 func TestCloseEndsAServerThatDoesNotStopInTime(t *testing.T) {
 	t.Parallel()
+	slow(t)
 	dir := testDir(t)
 	server := open(t, Options{Dir: dir})
 	query(t, server, "create table kept (n int)")
@@ -80,6 +84,7 @@ func TestCloseTwiceDoesNothing(t *testing.T) {
 
 func TestOpenReplacesStaleFilesOfACrash(t *testing.T) {
 	t.Parallel()
+	slow(t)
 	dir := testDir(t)
 	server := open(t, Options{Dir: dir})
 	query(t, server, "create table kept (n int)")
@@ -117,6 +122,7 @@ func TestOpenReplacesStaleFilesOfACrash(t *testing.T) {
 
 func TestAnUnfinishedDatabaseIsCreatedAgain(t *testing.T) {
 	t.Parallel()
+	slow(t)
 	dir := testDir(t)
 
 	// Given an initdb that was interrupted, and the remains of one whose parent was killed

@@ -16,6 +16,9 @@ func TestProcessesShareOneServerAndTheLastOneStopsIt(t *testing.T) {
 	for _, starter := range []string{"we", "the other"} {
 		t.Run(starter+" started it", func(t *testing.T) {
 			t.Parallel()
+			if starter == "we" {
+				slow(t)
+			}
 			dir := testDir(t)
 			var ours *Server
 			var other *child
@@ -52,6 +55,7 @@ func TestProcessesShareOneServerAndTheLastOneStopsIt(t *testing.T) {
 
 func TestExclusiveOpenIsRefusedWhileAnotherProcessServes(t *testing.T) {
 	t.Parallel()
+	slow(t)
 	dir := testDir(t)
 	// Given another process that has the directory exclusively
 	other := startChild(t, dir, true)
@@ -84,6 +88,7 @@ func TestExclusiveOpenIsRefusedWhileAnotherProcessServes(t *testing.T) {
 
 func TestManyUsersOpenAndCloseAtOnce(t *testing.T) {
 	t.Parallel()
+	slow(t)
 	dir := testDir(t)
 	// Given data, so that the rounds below only start and stop the server
 	closeNow(t, open(t, Options{Dir: dir}))

@@ -12,6 +12,7 @@ import (
 // The program and its server are killed together. The next start follows at once, while the dead server is still a zombie.
 func TestOpenStartsWhileTheDeadServerIsAZombie(t *testing.T) {
 	t.Parallel()
+	slow(t)
 	// Orphans become children of this process, which, like the first process of some containers, does not wait for them.
 	check.NoError(t, unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
 	dir := testDir(t)
