@@ -1,3 +1,5 @@
+// Package realtimetest is a client for tests of the sockets. It speaks enough Socket.IO, or plain WebSocket frames, to be in a call,
+// and waits for what it expects. Other tests use the real socket.io-client.
 package realtimetest
 
 import (
@@ -14,23 +16,37 @@ import (
 	"github.com/gorilla/websocket"
 )
 
+// Patience is how long the client waits. It is far above what anything needs, so that a busy machine fails no test.
+const Patience = time.Minute
+
+// Receive returns the next value of a channel. It ends the test if there is none within Patience.
+func Receive[T any](tb testing.TB, from <-chan T) (value T) {
+	tb.Helper()
+	select {
+	case value = <-from:
+	case <-time.After(Patience):
+		tb.Fatalf("nothing received in %v", Patience)
+	}
+	return value
+}
+
 // Options say how a client connects.
 type Options struct {
-	// Auth is the payload of CONNECT, or, plainly, the query. Its values are strings.
+	// Auth is the payload of CONNECT, or the query of a plain WebSocket.
 	Auth map[string]string
 	// Header is added to the request's.
 	Header http.Header
-	// Plain is for the plain WebSocket.
+	// Plain selects the plain WebSocket.
 	Plain bool
 }
 
-// Event is what a client was told.
+// Event is an event that a client has received.
 type Event struct {
 	Name string
 	Data json.RawMessage
 }
 
-// Client is somebody's socket. Its methods may be called concurrently.
+// Client is one socket. Its methods are safe for concurrent use.
 type Client struct {
 	// ID is the socket's id.
 	ID string
@@ -42,11 +58,11 @@ type Client struct {
 	writing sync.Mutex
 
 	mu      sync.Mutex
-	changed chan struct{} // closed at the next change
+	changed chan struct{} // closed at the next change of the fields below
 	events  []Event
 	acks    map[int]json.RawMessage
 	lastAck int
-	closed  error
+	closed  error // why the connection ended
 	deaf    bool
 
 	stalled atomic.Bool
@@ -54,16 +70,16 @@ type Client struct {
 	drop    sync.Once
 }
 
-// ConnectError is a refusal.
+// ConnectError is a refused connection.
 type ConnectError struct {
-	Status  int // of HTTP, 0 for a CONNECT_ERROR
+	Status  int // of HTTP; 0 for a CONNECT_ERROR
 	Message string
 }
 
 // Error implements error.
 func (e *ConnectError) Error() string { return fmt.Sprintf("refused (%d): %s", e.Status, e.Message) }
 
-// Connect is Dial for a client that must be let in. The client is closed at the end of the test.
+// Connect is Dial for a client that must be admitted. It closes the client at the end of the test.
 func Connect(tb testing.TB, url string, options Options) *Client {
 	tb.Helper()
 	c, err := Dial(tb, url, options)
@@ -74,13 +90,13 @@ func Connect(tb testing.TB, url string, options Options) *Client {
 	return c
 }
 
-// Dial connects to the server at url, http://…. The error is a *ConnectError when it is refused.
+// Dial connects to the server at url, http://…. The error is a *ConnectError if the server refuses.
 func Dial(tb testing.TB, url string, options Options) (*Client, error) {
 	tb.Helper()
 	c := &Client{
 		tb: tb, plain: options.Plain, changed: make(chan struct{}), acks: map[int]json.RawMessage{}, dropped: make(chan struct{}),
 	}
-	conn, response, err := websocket.DefaultDialer.DialContext(tb.Context(), target(url, options), options.Header)
+	conn, response, err := websocket.DefaultDialer.DialContext(tb.Context(), address(url, options), options.Header)
 	if response != nil && response.Body != nil {
 		defer func() { _ = response.Body.Close() }()
 	}
@@ -99,7 +115,7 @@ func Dial(tb testing.TB, url string, options Options) (*Client, error) {
 		}
 		return reply(code, text)
 	})
-	if err := c.shakeHands(options); err != nil {
+	if err := c.handshake(options); err != nil {
 		_ = conn.Close()
 		return nil, err
 	}
@@ -108,18 +124,17 @@ func Dial(tb testing.TB, url string, options Options) (*Client, error) {
 	return c, nil
 }
 
-// read takes what comes until the connection ends.
+// read handles frames until the connection ends.
 func (c *Client) read() {
 	for {
 		if c.stalled.Load() {
 			<-c.dropped
 		}
 		_, data, err := c.conn.ReadMessage()
-		if err != nil {
-			c.change(func() { c.closed = err })
-			return
+		if err == nil {
+			err = c.handle(data)
 		}
-		if err := c.take(data); err != nil {
+		if err != nil {
 			c.change(func() { c.closed = err })
 			_ = c.conn.Close()
 			return
@@ -127,7 +142,7 @@ func (c *Client) read() {
 	}
 }
 
-// change changes what the client knows, and wakes who waits for it.
+// change changes the client's state under the lock, and wakes the goroutines that wait.
 func (c *Client) change(do func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -136,43 +151,46 @@ func (c *Client) change(do func()) {
 	c.changed = make(chan struct{})
 }
 
-// await waits until the condition holds, which is looked at under the lock. It fails the test when that takes too long.
-func (c *Client) await(what string, holds func() bool) {
-	c.tb.Helper()
+// wait calls condition under the lock until it is true. It gives up after Patience.
+func (c *Client) wait(condition func() bool) {
 	deadline := time.NewTimer(Patience)
 	defer deadline.Stop()
 	for {
 		c.mu.Lock()
-		if holds() {
-			c.mu.Unlock()
-			return
-		}
-		changed, closed := c.changed, c.closed
+		met, changed := condition(), c.changed
 		c.mu.Unlock()
-		if closed != nil {
-			c.tb.Errorf("%s waited for %s, and the connection ended: %v; was told %v", c.ID, what, closed, c.names())
+		if met {
 			return
 		}
 		select {
 		case <-changed:
 		case <-deadline.C:
-			c.tb.Errorf("%s waited in vain for %s; was told %v", c.ID, what, c.names())
 			return
 		}
 	}
 }
 
-func (c *Client) names() []string {
+// await waits until condition is true. It fails the test when the connection ends first.
+func (c *Client) await(what string, condition func() bool) {
+	c.tb.Helper()
+	var met bool
+	c.wait(func() bool {
+		met = condition()
+		return met || c.closed != nil
+	})
+	if met {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	names := make([]string, len(c.events))
 	for i, e := range c.events {
 		names[i] = e.Name
 	}
-	return names
+	c.tb.Errorf("%s waited for %s and received %v; the error of the connection is %v", c.ID, what, names, c.closed)
 }
 
-// Expect waits for the next event of that name, takes it away, and gives its data.
+// Expect waits for the next event of that name, removes it, and returns its data.
 func (c *Client) Expect(name string) json.RawMessage {
 	c.tb.Helper()
 	var data json.RawMessage
@@ -189,17 +207,17 @@ func (c *Client) Expect(name string) json.RawMessage {
 	return data
 }
 
-// Told takes away and gives what the client was told until now, or until it was closed: all that comes before the answer to
-// a message that does nothing.
+// Received removes and returns all events until now, or until the connection ended: those that come before the ack of an unknown
+// event.
 func (c *Client) Received() []Event {
 	c.tb.Helper()
 	ack := c.Begin("is that all?", "")
-	c.await("the end of what it was told", func() bool { return c.acks[ack] != nil || c.closed != nil })
+	c.await("the last event", func() bool { return c.acks[ack] != nil || c.closed != nil })
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	told := c.events
+	events := c.events
 	c.events = nil
-	return told
+	return events
 }
 
 // Emit sends an event without asking for an ack. data is JSON, or "" for none.
@@ -211,7 +229,7 @@ func (c *Client) Ask(event, data string) json.RawMessage {
 	return c.Answer(c.Begin(event, data))
 }
 
-// Begin is the first half of Ask.
+// Begin sends an event and returns the id of its ack, for Answer.
 func (c *Client) Begin(event, data string) (ack int) {
 	c.mu.Lock()
 	c.lastAck++
@@ -221,19 +239,17 @@ func (c *Client) Begin(event, data string) (ack int) {
 	return ack
 }
 
-// Answer is the second half of Ask.
-func (c *Client) Answer(ack int) json.RawMessage {
+// Answer waits for an ack.
+func (c *Client) Answer(ack int) (answer json.RawMessage) {
 	c.tb.Helper()
-	var answer json.RawMessage
-	c.await(fmt.Sprintf("ack %d", ack), func() bool {
-		got, here := c.acks[ack]
-		answer = got
-		return here
+	c.await(fmt.Sprintf("ack %d", ack), func() (received bool) {
+		answer, received = c.acks[ack]
+		return received
 	})
 	return answer
 }
 
-// Must is Ask for what must be done.
+// Must is Ask for an event that must succeed.
 func (c *Client) Must(event, data string) {
 	c.tb.Helper()
 	if got := string(c.Ask(event, data)); got != `{"ok":true}` {
@@ -241,31 +257,31 @@ func (c *Client) Must(event, data string) {
 	}
 }
 
-// Refused is Ask for what must be refused. It gives the code, and takes away the error event.
+// Refused is Ask for an event that must be refused. It removes the error event and returns the code.
 func (c *Client) Refused(event, data string) string {
 	c.tb.Helper()
-	var ack, told struct{ Code, Message string }
+	var ack, shape struct{ Code, Message string }
 	answer := c.Ask(event, data)
 	if err := json.Unmarshal(answer, &ack); err != nil || !strings.HasPrefix(string(answer), `{"ok":false`) {
 		c.tb.Errorf("%s %s: %s is no refusal", event, data, answer)
 		return ""
 	}
-	if err := json.Unmarshal(c.Expect("error"), &told); err != nil || told != ack {
-		c.tb.Errorf("%s %s: the error says %+v, the ack %+v", event, data, told, ack)
+	if err := json.Unmarshal(c.Expect("error"), &shape); err != nil || shape != ack {
+		c.tb.Errorf("%s %s: the error event has %+v, the ack %+v", event, data, shape, ack)
 	}
 	return ack.Code
 }
 
-// Drop ends the connection without a word.
+// Drop breaks the connection without a close frame.
 func (c *Client) Drop() {
 	c.drop.Do(func() { close(c.dropped) })
 	_ = c.conn.UnderlyingConn().Close()
 }
 
-// Stall stops taking what comes, after at most one more message, until the client drops.
+// Stall stops reading, after at most one more message, until Drop.
 func (c *Client) Stall() { c.stalled.Store(true) }
 
-// Deafen stops all answers that a client gives by itself, as if the network were gone: to pings, and to a close.
+// Deafen stops the automatic answers to pings and to a close, as if the network were gone.
 func (c *Client) Deafen() { c.change(func() { c.deaf = true }) }
 
 func (c *Client) isDeaf() bool {
@@ -281,26 +297,20 @@ func (c *Client) IsClosed() bool {
 	return c.closed != nil
 }
 
-// Closed waits until the connection has ended, and gives the WebSocket's close code; 0 if there was none.
+// Closed waits for the end of the connection, and returns the WebSocket's close code; 0 if there was none.
 func (c *Client) Closed() int {
 	c.tb.Helper()
-	deadline := time.NewTimer(Patience)
-	defer deadline.Stop()
-	for {
-		c.mu.Lock()
-		changed, closed := c.changed, c.closed
-		c.mu.Unlock()
-		if closed != nil {
-			var code *websocket.CloseError
-			if errors.As(closed, &code) && code.Code != websocket.CloseAbnormalClosure {
-				return code.Code
-			}
-			return 0
-		}
-		select {
-		case <-changed:
-		case <-deadline.C:
-			c.tb.Fatalf("%s was not closed", c.ID)
-		}
+	var closed error
+	c.wait(func() bool {
+		closed = c.closed
+		return closed != nil
+	})
+	if closed == nil {
+		c.tb.Fatalf("%s was not closed", c.ID)
 	}
+	var code *websocket.CloseError
+	if errors.As(closed, &code) && code.Code != websocket.CloseAbnormalClosure {
+		return code.Code
+	}
+	return 0
 }

@@ -10,21 +10,21 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// target is the address of the WebSocket.
-func target(address string, options Options) string {
-	address = "ws" + strings.TrimPrefix(address, "http")
+// address returns the address of the WebSocket of a server.
+func address(server string, options Options) string {
+	server = "ws" + strings.TrimPrefix(server, "http")
 	if !options.Plain {
-		return address + "/socket.io/?EIO=4&transport=websocket"
+		return server + "/socket.io/?EIO=4&transport=websocket"
 	}
 	query := url.Values{}
 	for name, value := range options.Auth {
 		query.Set(name, value)
 	}
-	return address + "/ws?" + query.Encode()
+	return server + "/ws?" + query.Encode()
 }
 
-// shakeHands is all until the socket has an id.
-func (c *Client) shakeHands(options Options) error {
+// handshake runs the protocol until the socket has an id.
+func (c *Client) handshake(options Options) error {
 	if c.plain {
 		var first struct {
 			Event string
@@ -50,7 +50,7 @@ func (c *Client) shakeHands(options Options) error {
 		return err
 	}
 	_, answer, err := c.conn.ReadMessage()
-	for err == nil && string(answer) == "2" { // a ping comes first where a connect takes long
+	for err == nil && string(answer) == "2" { // a slow CONNECT is preceded by a ping
 		if err = c.write("3"); err == nil {
 			_, answer, err = c.conn.ReadMessage()
 		}
@@ -58,11 +58,11 @@ func (c *Client) shakeHands(options Options) error {
 	if err != nil {
 		return err
 	}
-	var said struct{ SID, Message string }
-	if err := json.Unmarshal(answer[min(2, len(answer)):], &said); err != nil || said.SID == "" {
-		return &ConnectError{Message: said.Message}
+	var reply struct{ SID, Message string }
+	if err := json.Unmarshal(answer[min(2, len(answer)):], &reply); err != nil || reply.SID == "" {
+		return &ConnectError{Message: reply.Message}
 	}
-	c.ID = said.SID
+	c.ID = reply.SID
 	return nil
 }
 
@@ -72,7 +72,7 @@ func (c *Client) write(text string) error {
 	return c.conn.WriteMessage(websocket.TextMessage, []byte(text))
 }
 
-// Write sends a text as it is; the error is the connection's.
+// Write sends a text frame as it is.
 func (c *Client) Write(text string) error { return c.write(text) }
 
 func (c *Client) emit(event, data string, ack int) {
@@ -101,14 +101,14 @@ func (c *Client) emit(event, data string, ack int) {
 		err = c.write(packet + "]")
 	}
 	if err != nil {
-		_ = c.conn.Close() // which whoever waits for something is told
+		_ = c.conn.Close() // await reports it
 	}
 }
 
-// take is told one frame.
-func (c *Client) take(frame []byte) error {
+// handle handles one frame.
+func (c *Client) handle(frame []byte) error {
 	if c.plain {
-		return c.takePlain(frame)
+		return c.handlePlain(frame)
 	}
 	text := string(frame)
 	switch {
@@ -137,14 +137,14 @@ func (c *Client) take(frame []byte) error {
 		}
 		c.change(func() { c.acks[id] = args[0] })
 		return nil
-	case text == "6", strings.HasPrefix(text, "40"), strings.HasPrefix(text, "44"): // the latter two by Write alone
+	case text == "6", strings.HasPrefix(text, "40"), strings.HasPrefix(text, "44"): // the answers to Write
 		return nil
 	default:
 		return fmt.Errorf("the frame %q", text)
 	}
 }
 
-func (c *Client) takePlain(frame []byte) error {
+func (c *Client) handlePlain(frame []byte) error {
 	var in struct {
 		Event string
 		Data  json.RawMessage
