@@ -64,7 +64,11 @@ func TestJoinsAndSweepsAtRandomMoments(t *testing.T) {
 	pause := func(most time.Duration) { <-time.After(rand.N(most)) }
 	s.leaving = func() { pause(10 * time.Millisecond) } // the sweep holds the lock for a while
 	s.run()
-	for range 60 {
+	rounds := 60
+	if testing.Short() {
+		rounds = 10
+	}
+	for range rounds {
 		s.join("a")
 		check.NoError(t, s.Lose(t.Context(), lease("a"), time.Now()))
 		pause(30 * time.Millisecond)

@@ -27,6 +27,9 @@ const manyConnections = `
 // The queries that run every second use indexes, in custom and in generic plans, with statistics of the tables and without.
 func TestFrequentQueriesUseIndexes(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("-short: inserts 200,000 rows")
+	}
 	for _, analyzed := range []bool{false, true} {
 		t.Run(fmt.Sprintf("analyzed=%t", analyzed), func(t *testing.T) {
 			t.Parallel()

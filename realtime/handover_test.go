@@ -12,6 +12,9 @@ import (
 // order the participants' records are retried.
 func TestSharesAreRecordedInOrderAfterAnOutage(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("-short: starts a Postgres server of its own, and takes 10 s")
+	}
 	cluster, database := stoppableCluster(t)
 	server := cluster.server()
 	users := []string{"kim", "lee", "park", "choi"}

@@ -21,6 +21,9 @@ import (
 // A receiver that reads nothing is disconnected, and its leave is published. The sender's messages to other receivers all arrive.
 func TestASlowReceiverIsDisconnected(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("-short: sends up to 200 MB")
+	}
 	cluster := newCluster(t)
 	server := cluster.server(func(c *realtime.Config, _ *presence.Settings, _ *commands.Settings) { c.Rates = realtime.Rates{} })
 	kim, lee, slow := server.in("kim"), server.in("lee"), server.in("park")
@@ -45,6 +48,9 @@ func TestASlowReceiverIsDisconnected(t *testing.T) {
 // Attackers of every kind reconnect whenever they are closed. Two users in a call still reach each other as fast as two users on
 // another server do, and memory does not grow.
 func TestAttackersDoNotDelayOtherClients(t *testing.T) { //nolint:paralleltest // measures the memory of the process
+	if testing.Short() {
+		t.Skip("-short: uses all CPUs for 10 s")
+	}
 	cluster := newCluster(t)
 	server, calm := cluster.server(), cluster.server()
 	kim, lee := server.in("kim"), server.in("lee")

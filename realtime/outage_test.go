@@ -21,6 +21,9 @@ import (
 // they happened. No user who stays, or reconnects in time, has left.
 func TestACallGoesOnDuringADatabaseOutage(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("-short: starts Postgres servers of its own, and takes 30 s")
+	}
 	for name, pause := range map[string]time.Duration{"stopped for 20 s": 2 * time.Second, "crashed": 50 * time.Millisecond} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -137,6 +140,9 @@ func stoppableCluster(t *testing.T, options ...string) (*cluster, database) {
 // earlier toggles are recorded.
 func TestAFullQueueRefusesAToggleAndClosesTheSocket(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("-short: starts a Postgres server of its own, and takes 10 s")
+	}
 	cluster, database := stoppableCluster(t)
 	server := cluster.server(func(c *realtime.Config, _ *presence.Settings, _ *commands.Settings) { c.Rates = realtime.Rates{} })
 	kim, lee := server.in("kim"), server.in("lee")
