@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// BenchmarkAuthenticate is what each request costs, with two secrets in use and a cookie name of the web app's own.
+// BenchmarkAuthenticate measures a request with two secrets in use and a cookie name of the web app's own.
 func BenchmarkAuthenticate(b *testing.B) {
 	s := recorded(b)
 	n := s.nextAuth(b)

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// TestUserAndTimesOfClaims adds to what testdata/generate makes: what JSON.stringify would not write.
+// The cases complement those of testdata/generate with texts that JSON.stringify would not write.
 func TestUserAndTimesOfClaims(t *testing.T) {
 	t.Parallel()
 	s := recorded(t)
@@ -54,7 +54,7 @@ func TestUserAndTimesOfClaims(t *testing.T) {
 	}
 }
 
-// TestTimesAreComparedInWholeSeconds: 15 seconds of tolerance, the limits as in jose; our clock counts in whole seconds.
+// The tolerance is 15 seconds, and the bounds are those of jose.
 func TestTimesAreComparedInWholeSeconds(t *testing.T) {
 	t.Parallel()
 	s := recorded(t)

@@ -12,7 +12,7 @@ import (
 
 const cookie = auth.DefaultCookie
 
-// chunked is a token as n cookies.
+// chunked splits a token into n cookies.
 func chunked(token string, n int) []string {
 	size := (len(token) + n - 1) / n
 	var cookies []string
@@ -121,7 +121,7 @@ func TestACookieIsTriedBeforeTheHeader(t *testing.T) {
 	}
 }
 
-// TestTheErrorHasTheReasonOfTheFirstToken are for whoever reads the logs.
+// The reason is for readers of the log.
 func TestTheErrorHasTheReasonOfTheFirstToken(t *testing.T) {
 	t.Parallel()
 	s := recorded(t)

@@ -8,7 +8,7 @@ import (
 	"github.com/studycall/studycall/auth"
 )
 
-// sent is a request to this machine by its own name.
+// sent makes a request to this machine by its own name.
 func sent(header http.Header) *http.Request {
 	return &http.Request{Host: "localhost:8080", Header: header}
 }
@@ -29,7 +29,7 @@ func TestDevNeedsTheHeader(t *testing.T) {
 	}
 }
 
-// A proxy in front means that others than this machine's user reach it, whatever Host it passes on.
+// Behind a proxy, other machines reach the service, whatever Host the proxy passes on.
 func TestDevRefusesRequestsThroughAProxy(t *testing.T) {
 	t.Parallel()
 	for name, believed := range map[string]bool{

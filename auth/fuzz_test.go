@@ -14,7 +14,7 @@ import (
 	"github.com/studycall/studycall/auth"
 )
 
-// FuzzToken: nothing but the very tokens that were made with a secret names anybody.
+// FuzzToken checks that only the exact tokens that were made with a secret are accepted.
 func FuzzToken(f *testing.F) {
 	s := recorded(f)
 	n := s.nextAuth(f)
@@ -42,7 +42,7 @@ func FuzzToken(f *testing.F) {
 	})
 }
 
-// FuzzCookies compares with the plainest reading of the rules: whoever it finds is whom Authenticate must find.
+// FuzzCookies compares Authenticate with a plain implementation of the rules.
 func FuzzCookies(f *testing.F) {
 	s := recorded(f)
 	n := s.nextAuth(f)
@@ -70,7 +70,7 @@ func FuzzCookies(f *testing.F) {
 	})
 }
 
-// plainly are the tokens in a Cookie header, in the order in which they are tried, each with the cookie's name.
+// plainly returns the tokens in a Cookie header, in the order in which they are tried, each with the cookie's name.
 func plainly(s sessions, header string) []http.Cookie {
 	if len(header) > 32<<10 {
 		return nil
@@ -116,10 +116,10 @@ func plainly(s sessions, header string) []http.Cookie {
 	return tokens
 }
 
-// plain reports whether a value would be taken as it is if it were a cookie's again.
+// plain reports whether a value means the same as the value of a cookie.
 func plain(value string) bool { return value != "" && !strings.ContainsAny(value, "\" \t") }
 
-// FuzzClaims: whatever a token holds that was made with the secret, it names the user that a plain reading finds.
+// FuzzClaims checks that any token made with the secret names the user that a plain implementation finds.
 func FuzzClaims(f *testing.F) {
 	s := recorded(f)
 	n := s.nextAuth(f)
@@ -167,7 +167,7 @@ func plainUser(s sessions, text string) string {
 	return user
 }
 
-// FuzzHeader: of the headers that whoever knows the secret can put on a token, only those of the packages' kind pass.
+// FuzzHeader checks that of all headers on a token made with the secret, only those that the packages write are accepted.
 func FuzzHeader(f *testing.F) {
 	s := recorded(f)
 	n := s.nextAuth(f)

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestAcceptedAndRefusedHeaders: whoever knows the secret could make tokens with these headers; we know what the packages make.
+// With the secret, tokens with any of these headers can be made. Only those that the packages write are accepted.
 func TestAcceptedAndRefusedHeaders(t *testing.T) {
 	t.Parallel()
 	s := recorded(t)
@@ -51,7 +51,7 @@ func TestAcceptedAndRefusedHeaders(t *testing.T) {
 	}
 }
 
-// TestMalformedTokensAreRefused: texts that a lax reader takes for the same token.
+// A lax reader takes these texts for the same token.
 func TestMalformedTokensAreRefused(t *testing.T) {
 	t.Parallel()
 	s := recorded(t)
@@ -75,8 +75,8 @@ func TestMalformedTokensAreRefused(t *testing.T) {
 	}
 }
 
-// TestADotMovedBeforeTheTagIsRefused: a ciphertext of 3n bytes can give some to the tag without base64 noticing, and what is
-// decrypted, both together, stays the same.
+// If a ciphertext has 3n bytes, the dot before the tag can be moved without an error of base64, and ciphertext and tag together
+// stay the same.
 func TestADotMovedBeforeTheTagIsRefused(t *testing.T) {
 	t.Parallel()
 	s := recorded(t)

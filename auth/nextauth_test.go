@@ -31,7 +31,7 @@ func TestNamesThatCookiesCanHave(t *testing.T) {
 	}
 }
 
-// TestTheConfiguredCookieMayHaveAKnownName: then it goes first, and works as ever.
+// A configured cookie with a known name is tried first.
 func TestTheConfiguredCookieMayHaveAKnownName(t *testing.T) {
 	t.Parallel()
 	s := recorded(t)
@@ -46,7 +46,7 @@ func TestTheConfiguredCookieMayHaveAKnownName(t *testing.T) {
 	}
 }
 
-// TestTokensOfARemovedSecretAreRefused: its tokens are refused, and all others still accepted.
+// Tokens of the other secrets are still accepted.
 func TestTokensOfARemovedSecretAreRefused(t *testing.T) {
 	t.Parallel()
 	s := recorded(t)

@@ -115,7 +115,7 @@ func TestWhichPagesAreTrusted(t *testing.T) {
 	}
 }
 
-// Several values of one header, and Referer where there is nothing better.
+// Each value of a repeated header counts. Referer counts only without Sec-Fetch-Site and Origin.
 func TestEveryValueOfAHeaderCountsAndRefererIsTheLastResort(t *testing.T) {
 	t.Parallel()
 	o := origins(t, "https://app.example.com")
@@ -149,7 +149,7 @@ func TestEveryValueOfAHeaderCountsAndRefererIsTheLastResort(t *testing.T) {
 	}
 }
 
-// FuzzOrigins holds the list to what it promises: what it accepts is one origin, byte for byte, and no other.
+// FuzzOrigins checks that a list with one accepted element lists exactly that origin.
 func FuzzOrigins(f *testing.F) {
 	for _, list := range []string{"", "*", "https://app.example.com", "http://[::1]:3000,https://b.example", "https://a/", "http://%zz", "https://a:80"} {
 		f.Add(list, "https://evil.test")

@@ -13,8 +13,8 @@ import (
 	"github.com/studycall/studycall/auth"
 )
 
-// scripts is the folder of testdata/generate with the packages installed. It skips the test where they are not, but in
-// CI, where CI is "true", it installs them in a folder of its own: there the tests must not be left out unnoticed.
+// scripts returns the folder of testdata/generate with the packages installed. Without them it skips the test; in CI, where the
+// variable CI is "true", it installs them instead, so that the tests are not skipped unnoticed.
 func scripts(t *testing.T) string {
 	t.Helper()
 	const folder = "testdata/generate"
@@ -45,7 +45,7 @@ func scripts(t *testing.T) string {
 	return fresh
 }
 
-// execute runs a program in a folder, and gives what it prints.
+// execute runs a program in a folder and returns its output.
 func execute(t *testing.T, folder string, env []string, stdin []byte, name string, args ...string) []byte {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
@@ -60,7 +60,7 @@ func execute(t *testing.T, folder string, env []string, stdin []byte, name strin
 	return stdout
 }
 
-// TestAgainstTheRealPackages runs them: what they make now, we read as what they made for testdata; what we mint, they read.
+// The packages' tokens are accepted like the recorded ones of testdata, and the packages accept minted tokens.
 func TestAgainstTheRealPackages(t *testing.T) {
 	t.Parallel()
 	folder := scripts(t)

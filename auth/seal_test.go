@@ -14,8 +14,8 @@ import (
 // v4Header is the header of every token of next-auth 4.
 const v4Header = `{"alg":"dir","enc":"A256GCM"}`
 
-// seal encrypts a text under any header, with a secret's key of next-auth 4. It is written by the standards' text, with
-// nothing of package auth or its library.
+// seal encrypts a text under any header with the next-auth 4 key of a secret. It implements the standards without package auth
+// and its library.
 func seal(tb testing.TB, secret, header, text string) string {
 	tb.Helper()
 	material, err := hkdf.Key(sha256.New, []byte(secret), nil, "NextAuth.js Generated Encryption Key", 32)

@@ -12,7 +12,7 @@ import (
 	"github.com/studycall/studycall/auth"
 )
 
-// sessions are what testdata/generate made with the real packages.
+// sessions are the sessions that testdata/generate made with the real packages.
 type sessions struct {
 	Packages map[string]string
 	Clock    time.Time
@@ -21,7 +21,7 @@ type sessions struct {
 	Cases    []session
 }
 
-// session is a request's cookies. Users are nil where there is nobody.
+// session has the cookies of a request. Users are nil if the request is refused.
 type session struct {
 	Name    string
 	Format  string
@@ -54,7 +54,7 @@ func readSessions(tb testing.TB, text []byte) sessions {
 	return s
 }
 
-// nextAuth is the authenticator that the recorded sessions are for, at their time.
+// nextAuth returns the authenticator for the recorded sessions, at their time.
 func (s sessions) nextAuth(tb testing.TB) *auth.NextAuth {
 	tb.Helper()
 	n, err := auth.NewNextAuth(s.Secrets, s.Cookie, func() time.Time { return s.Clock })
@@ -64,7 +64,7 @@ func (s sessions) nextAuth(tb testing.TB) *auth.NextAuth {
 	return n
 }
 
-// token is the one of the case with the name.
+// token returns the token of the case with the name.
 func (s sessions) token(tb testing.TB, name string) string {
 	tb.Helper()
 	for _, c := range s.Cases {
@@ -76,7 +76,7 @@ func (s sessions) token(tb testing.TB, name string) string {
 	return ""
 }
 
-// valid are the cases with a token that is.
+// valid returns the cases with a valid token.
 func (s sessions) valid() []session {
 	var valid []session
 	for _, c := range s.Cases {
@@ -95,7 +95,7 @@ func withBearer(token string) *http.Request {
 	return &http.Request{Header: http.Header{"Authorization": {"Bearer " + token}}}
 }
 
-// then checks whom an authenticator named, nil for nobody, and that an error tells nothing of the token.
+// then checks the user that an authenticator returned (nil: none), and that an error repeats nothing of the token.
 func then(t *testing.T, how string, want *string, got string, err error, shown string) {
 	t.Helper()
 	switch {
@@ -108,7 +108,7 @@ func then(t *testing.T, how string, want *string, got string, err error, shown s
 	}
 }
 
-// repeats reports whether a text has ten bytes in a row of what was shown.
+// repeats reports whether a text has ten consecutive bytes of a token.
 func repeats(text, shown string) bool {
 	const run = 10
 	for i := 0; i+run <= len(text); i++ {
@@ -124,7 +124,7 @@ func TestTokensOfTheRealPackages(t *testing.T) {
 	checkSessions(t, recorded(t))
 }
 
-// checkSessions shows every session as a request's cookies, as a bearer token and as a bare one.
+// checkSessions authenticates every session as cookies, as a Bearer token and as a bare token.
 func checkSessions(t *testing.T, s sessions) {
 	t.Helper()
 	n := s.nextAuth(t)
@@ -144,7 +144,7 @@ func checkSessions(t *testing.T, s sessions) {
 	}
 }
 
-// differences are all cases in which package auth differs from the packages' own decoders, and why.
+// differences lists every case in which package auth differs from the packages' own decoders, with the reason.
 func differences() map[string]string {
 	return map[string]string{
 		"a stale cookie beside the chunks of a current one": "the packages join every cookie whose name begins with theirs",

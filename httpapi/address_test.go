@@ -59,8 +59,8 @@ func TestAnIPv6ClientCountsAsItsNetwork(t *testing.T) {
 	}
 }
 
-// FuzzClientAddress: what a client writes into the header never hides what our proxy wrote after it, and whoever is no
-// proxy of ours is believed nothing.
+// FuzzClientAddress checks that entries of the client never hide the entry that a trusted proxy appended, and that the header of
+// any other peer is ignored.
 func FuzzClientAddress(f *testing.F) {
 	for _, header := range []string{"", ",", "10.0.0.1", "1.1.1.1, 10.0.0.1", "[::1]:3", "[", "]", ":", "unknown", "\x00", "fe80::1%e%t"} {
 		f.Add(header, "203.0.113.7:1")

@@ -11,7 +11,7 @@ import (
 	"github.com/studycall/studycall/pacing"
 )
 
-// corsOf are the headers of an answer that speak of other origins.
+// corsOf returns the names of an answer's CORS headers, without their prefix.
 func corsOf(got answer) (names []string) {
 	for name := range got.header {
 		if strings.HasPrefix(name, "Access-Control-") {
@@ -46,7 +46,7 @@ func TestPreflightsOfAllowedOrigins(t *testing.T) {
 			}
 		}
 	}
-	// They count for their address as any other request.
+	// Preflights count for their address like any other request.
 	got := from(t, production, someone, "OPTIONS", calls+"start", "", "Origin", "http://localhost:3000", "Access-Control-Request-Method", "POST")
 	refused(t, "the ninth", http.StatusTooManyRequests, "RATE_LIMITED", got)
 	got = from(t, development, someone, "OPTIONS", calls+"start", "", "Origin", "http://localhost:3000", "Access-Control-Request-Method", "POST")

@@ -18,7 +18,7 @@ func documentation(t *testing.T) string {
 	return string(text)
 }
 
-// TestTheExamplesInTheDocumentationAreTheGoldenFiles, to the byte.
+// The comparison is byte for byte.
 func TestTheExamplesInTheDocumentationAreTheGoldenFiles(t *testing.T) {
 	t.Parallel()
 	examples := regexp.MustCompile("(?s)<!-- httpapi/(\\S+) -->\n```json\n(.*?\n)```").FindAllStringSubmatch(documentation(t), -1)
@@ -33,7 +33,7 @@ func TestTheExamplesInTheDocumentationAreTheGoldenFiles(t *testing.T) {
 	}
 }
 
-// TestTheDocumentationListsEveryError, with its status and both messages.
+// Each error must be listed with its status and both messages.
 func TestTheDocumentationListsEveryError(t *testing.T) {
 	t.Parallel()
 	text := documentation(t)

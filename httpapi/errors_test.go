@@ -19,22 +19,22 @@ import (
 	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/httpapi"
 	"github.com/studycall/studycall/membership"
-	attendance "github.com/studycall/studycall/presence"
+	"github.com/studycall/studycall/presence"
 	"github.com/studycall/studycall/projections"
 )
 
-// failing fails every command in the same way. It is also a directory in which everybody is there.
+// failing fails every command with the error. It is also a membership directory in which every user is an active member.
 type failing struct{ err error }
 
 func (f failing) StartSession(context.Context, commands.StartSession) (commands.Started, error) {
 	return commands.Started{}, f.err
 }
 
-func (f failing) Join(context.Context, attendance.Join) (commands.Joined, error) {
+func (f failing) Join(context.Context, presence.Join) (commands.Joined, error) {
 	return commands.Joined{}, f.err
 }
 
-func (f failing) Leave(context.Context, attendance.Leave) (int64, error) { return 0, f.err }
+func (f failing) Leave(context.Context, presence.Leave) (int64, error) { return 0, f.err }
 
 func (failing) ActiveMember(context.Context, string, string) error { return nil }
 
@@ -48,7 +48,7 @@ func (failing) Account(_ context.Context, id string) (membership.User, error) {
 
 func (f failing) Ready(context.Context) (any, error) { return map[string]int{"lag": 3}, f.err }
 
-// edge is the REST edge over commands that fail, without a database.
+// edge is a server over commands that fail, without a database.
 func (f failing) edge(log *logged) http.Handler {
 	return setup{
 		httpapi.Config{Authenticator: believing{}, Now: fixedNow, Log: slog.New(slog.NewTextHandler(log, nil))},
@@ -56,7 +56,7 @@ func (f failing) edge(log *logged) http.Handler {
 	}.open()
 }
 
-// serve asks the handler without a network.
+// serve sends a request to the handler without a network.
 func serve(t *testing.T, handler http.Handler, method, path, body string, header http.Header) answer {
 	t.Helper()
 	request := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))

@@ -11,9 +11,9 @@ import (
 	"github.com/studycall/studycall/check"
 )
 
-// asSpecified compares an answer with an example of the specification's section 4, in testdata/spec as it is printed
-// there: each of its fields is in the answer with the same value. Where the example shows the beginning of a longer list,
-// the answer's may be longer, and the contract adds fields to a user; golden files hold the answers to the letter.
+// asSpecified compares an answer with an example of the API specification, in testdata/spec: the answer has each field of the
+// example with the same value. Lists in the answer may be longer, because the example shows only their beginning, and users may
+// have more fields. The golden files check the answers byte for byte.
 func asSpecified(t *testing.T, example string, got answer) {
 	t.Helper()
 	if got.status != 200 {
@@ -56,27 +56,26 @@ func contains(t *testing.T, where string, want, got any) {
 	}
 }
 
-// TestTheSpecificationsHistoryAndUser: a user's 45 sessions from 2025-10-01 on, the last of which is the one that the
-// history shows first.
+// A user has 45 sessions from 2025-10-01 on. The history begins with the last one.
 func TestTheSpecificationsHistoryAndUser(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	s.exec(`update users set avatar = 'https://...' where id = $1`, owner)
-	var meetings []meeting
+	var pastCalls []pastCall
 	for i := range 44 {
 		// 44 × 3559 s and 4 s more are the 156,600 s beside the last session's 5,400.
-		m := meeting{id: fmt.Sprintf("s%d", i), start: clock("2025-10-01T10:00:00Z").Add(time.Duration(i) * 24 * time.Hour), length: time.Hour}
-		p := presence{user: owner, length: 3559 * time.Second, muted: 272 * time.Second, camera: 181 * time.Second, sharing: 545 * time.Second}
+		m := pastCall{id: fmt.Sprintf("s%d", i), start: clock("2025-10-01T10:00:00Z").Add(time.Duration(i) * 24 * time.Hour), length: time.Hour}
+		p := stay{user: owner, length: 3559 * time.Second, muted: 272 * time.Second, camera: 181 * time.Second, sharing: 545 * time.Second}
 		if i == 0 {
 			p.length, p.muted, p.camera, p.sharing = p.length+4*time.Second, p.muted+32*time.Second, p.camera+36*time.Second, p.sharing+20*time.Second
 		}
-		m.present = []presence{p}
-		meetings = append(meetings, m)
+		m.present = []stay{p}
+		pastCalls = append(pastCalls, m)
 	}
-	meetings = append(meetings, meeting{id: "clxxx...", start: clock("2025-11-19T10:00:00Z"), length: 90 * time.Minute, present: []presence{
+	pastCalls = append(pastCalls, pastCall{id: "clxxx...", start: clock("2025-11-19T10:00:00Z"), length: 90 * time.Minute, present: []stay{
 		{id: "part-1", user: owner, length: 90 * time.Minute}, {id: "part-2", user: member, length: time.Hour},
 	}})
-	known := s.past("study-123", meetings...)
+	known := s.past("study-123", pastCalls...)
 	asSpecified(t, "history", s.ask(member, "GET", "history", "", known...))
 	asSpecified(t, "user_stats", s.ask(owner, "GET", "stats/users/"+owner, "", known...))
 	golden(t, "user_stats", 200, s.ask(admin, "GET", "stats/users/"+owner, "", known...))
@@ -94,7 +93,7 @@ func TestTheSpecificationsSession(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	s.exec(`update users set avatar = 'https://...' where id = $1`, owner)
-	known := s.past("study-123", meeting{id: "clxxx...", start: clock("2025-11-19T10:00:00Z"), length: 90 * time.Minute, present: []presence{
+	known := s.past("study-123", pastCall{id: "clxxx...", start: clock("2025-11-19T10:00:00Z"), length: 90 * time.Minute, present: []stay{
 		{id: "part-1", user: owner, length: 90 * time.Minute, muted: 300 * time.Second, camera: 600 * time.Second, sharing: 1200 * time.Second},
 	}})
 	got := s.ask(member, "GET", "sessions/clxxx...", "", known...)
@@ -102,7 +101,7 @@ func TestTheSpecificationsSession(t *testing.T) {
 	golden(t, "session_specified", 200, got)
 }
 
-// TestTheSpecificationsStudy: 12 sessions of an hour in the week until 2025-11-19, with 38 participants in all.
+// The study has 12 sessions of an hour in the week until 2025-11-19, with 38 participants in all.
 func TestTheSpecificationsStudy(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
@@ -114,24 +113,24 @@ func TestTheSpecificationsStudy(t *testing.T) {
 		}
 		return users
 	}
-	var meetings []meeting
+	var pastCalls []pastCall
 	for day, sessions := range []int{2, 1, 3, 2, 1, 2, 1} {
 		for n := range sessions {
 			users := append(some(2), owner)
-			switch len(meetings) {
+			switch len(pastCalls) {
 			case 3, 4: // so that the owner has 10
 				users = append(users[:2], some(1)...)
 			case 5, 6: // 12 × 3 and 2 more are 38
 				users = append(users, some(1)...)
 			}
-			meetings = append(meetings, meeting{
-				id: fmt.Sprintf("s%d", len(meetings)), length: time.Hour, present: everybody(time.Hour, users...),
+			pastCalls = append(pastCalls, pastCall{
+				id: fmt.Sprintf("s%d", len(pastCalls)), length: time.Hour, present: everybody(time.Hour, users...),
 				start: clock("2025-11-13T02:00:00Z").Add(time.Duration(day)*24*time.Hour + time.Duration(2*n)*time.Hour),
 			})
 		}
 	}
-	before := meeting{id: "before", start: clock("2025-11-12T14:59:59Z"), length: time.Hour, present: everybody(time.Hour, member)}
-	known := s.past("study-123", append([]meeting{before}, meetings...)...)
+	before := pastCall{id: "before", start: clock("2025-11-12T14:59:59Z"), length: time.Hour, present: everybody(time.Hour, member)}
+	known := s.past("study-123", append([]pastCall{before}, pastCalls...)...)
 	got := s.ask(member, "GET", "stats", "", known...)
 	asSpecified(t, "study_stats", got)
 	golden(t, "study_stats", 200, got)

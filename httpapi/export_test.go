@@ -8,22 +8,22 @@ import (
 	"github.com/studycall/studycall/pacing"
 )
 
-// ClientAddress shows clientAddress to the tests, and the network that is counted for it.
+// ClientAddress returns the result of clientAddress, and the network that a limiter counts for it.
 func ClientAddress(r *http.Request, proxies []netip.Prefix) (client, counted netip.Addr) {
 	client = clientAddress(r, proxies)
 	return client, household(client)
 }
 
-// Limiter shows the limiter to the tests.
+// Limiter is a limiter with text keys.
 type Limiter struct{ *limiter[string] }
 
-// NewLimiter makes one that keeps so many buckets.
+// NewLimiter makes a limiter with the number of buckets.
 func NewLimiter(rate pacing.Rate, buckets int) Limiter {
 	return Limiter{newLimiter[string](rate, buckets)}
 }
 
-// Take shows take.
+// Take calls take.
 func (l Limiter) Take(key string, now time.Time) time.Duration { return l.take(key, now) }
 
-// Buckets is how many it keeps.
+// Buckets returns the number of buckets in use.
 func (l Limiter) Buckets() int { return l.buckets.Len() }

@@ -11,8 +11,8 @@ import (
 	"github.com/studycall/studycall/check"
 )
 
-// FuzzRequests sends anything through the whole service, as whoever there is: it is never a 5xx, a refusal is in the
-// contract's shape and leaves nothing behind, and only a body that names the open session changes who is in it.
+// FuzzRequests sends any request as any user through the whole service. No answer is a 5xx, a refusal has the error shape and
+// changes nothing, and only a body that names the open session changes who is in it.
 func FuzzRequests(f *testing.F) {
 	s := newServer(f)
 	open := s.start()
@@ -67,7 +67,7 @@ func allDigits(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789") == ""
 }
 
-// serveQuery asks for a path with a raw query string, whatever is in it.
+// serveQuery requests a path with a raw query string, which may be malformed.
 func serveQuery(t *testing.T, s *server, path, query string) answer {
 	t.Helper()
 	request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody)

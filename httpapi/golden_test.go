@@ -12,8 +12,8 @@ import (
 	"github.com/studycall/studycall/commands"
 )
 
-// golden compares an answer's body, indented and otherwise as it is, with testdata/<name>.json. With UPDATE_GOLDEN set
-// it writes the file instead: then read what changed, for these files are the contract.
+// golden compares the indented body of an answer with testdata/<name>.json. With UPDATE_GOLDEN set it writes the file instead.
+// Then review the difference: clients rely on these files.
 func golden(t *testing.T, name string, status int, got answer) {
 	t.Helper()
 	if got.status != status {

@@ -45,7 +45,7 @@ func TestHistoryAndUserStatsFollowTheLog(t *testing.T) {
 	golden(t, "history_people_changed", 200, s.ask(admin, "GET", "history", "", "Min-Event-Position", position))
 }
 
-// shown are the ids of a page of history, and its totals.
+// shown returns the ids on a page of history, and its totals.
 func shown(t *testing.T, got answer) string {
 	t.Helper()
 	var page struct {
@@ -64,14 +64,14 @@ func shown(t *testing.T, got answer) string {
 func TestHistoryByPageAndDate(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
-	var meetings []meeting
+	var pastCalls []pastCall
 	for i, start := range []string{
 		"2025-11-17T14:59:59.999Z", "2025-11-17T15:00:00Z", // the midnight between the 17th and the 18th in Seoul
 		"2025-11-18T10:00:00.500Z", "2025-11-18T14:59:59.999Z", "2025-11-18T15:00:00Z",
 	} {
-		meetings = append(meetings, meeting{id: string(rune('a' + i)), start: clock(start)})
+		pastCalls = append(pastCalls, pastCall{id: string(rune('a' + i)), start: clock(start)})
 	}
-	known := s.past("study-123", meetings...)
+	known := s.past("study-123", pastCalls...)
 	for query, want := range map[string]string{
 		"":                                        "e d c b a | 1 20 5 1",
 		"page=1&limit=100":                        "e d c b a | 1 100 5 1",
@@ -120,7 +120,7 @@ func TestHistoryByPageAndDate(t *testing.T) {
 	}
 }
 
-// TestDatesOfHistoryAreDaysOfTheZone: a day is as long as the zone says, from the moment at which its clocks show it.
+// A day begins when the clocks of the zone first show it, and is as long as the zone makes it.
 func TestDatesOfHistoryAreDaysOfTheZone(t *testing.T) {
 	t.Parallel()
 	for zone, c := range map[string]struct {
@@ -145,15 +145,15 @@ func TestDatesOfHistoryAreDaysOfTheZone(t *testing.T) {
 			end := first.Add(time.Duration(c.hours * float64(time.Hour)))
 			times := []time.Time{first.Add(-time.Millisecond), first, end.Add(-time.Millisecond), end}
 			slices.SortFunc(times, time.Time.Compare)
-			var meetings []meeting
+			var pastCalls []pastCall
 			want := ""
 			for i, at := range times {
-				meetings = append(meetings, meeting{id: strconv.Itoa(i), start: at})
+				pastCalls = append(pastCalls, pastCall{id: strconv.Itoa(i), start: at})
 				if !at.Before(first) && at.Before(end) {
 					want = strconv.Itoa(i) + " " + want
 				}
 			}
-			known := s.past("study-123", meetings...)
+			known := s.past("study-123", pastCalls...)
 			got := s.ask(member, "GET", "history?startDate="+c.day+"&endDate="+c.day, "", known...)
 			if ids, _, _ := strings.Cut(shown(t, got), "|"); got.status != http.StatusOK || ids != want {
 				t.Errorf("got %s, want %s: %+v", ids, want, got)

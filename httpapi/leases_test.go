@@ -7,7 +7,7 @@ import (
 	"github.com/studycall/studycall/check"
 )
 
-// Whoever joins over REST holds the call's place until the lease runs out, or they leave.
+// A user who joins over REST stays in the call until the lease expires or the user leaves.
 func TestAJoinOverRESTHasALease(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)

@@ -11,24 +11,25 @@ import (
 	"github.com/studycall/studycall/eventstore"
 )
 
-// meeting is a session that has ended.
-type meeting struct {
+// pastCall is a session that has ended.
+type pastCall struct {
 	id      string
 	by      string // who started it; "": the owner
 	start   time.Time
 	length  time.Duration
-	present []presence
+	present []stay
 }
 
-// presence is a participant from start to a while later, who first did the other three, at once, for so long.
-type presence struct {
+// stay is a participant from the start of a session for the length, who begins muted, with the camera off and sharing, for the
+// given times.
+type stay struct {
 	id, user               string
 	length                 time.Duration
 	muted, camera, sharing time.Duration
 }
 
-// events are the meeting's, in the order of their times.
-func (m meeting) events() []domain.Event {
+// events returns the events of the session, in the order of their times.
+func (m pastCall) events() []domain.Event {
 	fact := func(after time.Duration) domain.Fact { return domain.Fact{SessionID: m.id, At: m.start.Add(after)} }
 	events := []domain.Event{domain.SessionStarted{Fact: fact(0), StartedBy: cmp.Or(m.by, owner)}}
 	for _, p := range m.present {
@@ -52,11 +53,11 @@ func (m meeting) events() []domain.Event {
 	return append(events, domain.SessionEnded{Fact: fact(m.length), Reason: domain.EveryoneLeft})
 }
 
-// past appends meetings to a study without one and returns headers that make a query wait for them.
-func (s *server) past(study string, meetings ...meeting) []string {
+// past appends pastCalls to a study without one and returns headers that make a query wait for them.
+func (s *server) past(study string, pastCalls ...pastCall) []string {
 	s.tb.Helper()
 	version, position := int64(0), int64(0)
-	for _, m := range meetings {
+	for _, m := range pastCalls {
 		events := m.events()
 		var err error
 		position, err = s.store.Append(s.tb.Context(), eventstore.Stream(study), version, events)
@@ -66,11 +67,11 @@ func (s *server) past(study string, meetings ...meeting) []string {
 	return []string{"Min-Event-Position", strconv.FormatInt(position, 10)}
 }
 
-// everybody is there from start to end.
-func everybody(length time.Duration, users ...string) []presence {
-	var all []presence
+// everybody returns a stay of each user over the whole session.
+func everybody(length time.Duration, users ...string) []stay {
+	var all []stay
 	for _, user := range users {
-		all = append(all, presence{user: user, length: length})
+		all = append(all, stay{user: user, length: length})
 	}
 	return all
 }

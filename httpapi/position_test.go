@@ -72,11 +72,11 @@ func TestAQueryWaitsForTheRequestedPosition(t *testing.T) {
 	}
 }
 
-// crash has the tables be as after a crash of Postgres, which took back folds that this server had heard of, and keeps
-// everybody from folding them again until goOn.
+// crash reverts the tables as a crash of Postgres does, which loses folds whose commits this server has seen. No server can fold
+// the events again until goOn is called.
 func (s *server) crash() (goOn func()) {
 	s.tb.Helper()
-	// A fold has a checkpoint first and then wants tables: so that none is in between, the checkpoints are taken first.
+	// A fold locks its checkpoint and then its tables. Locking the checkpoints first excludes a fold in between.
 	checkpoints, err := s.pool.Begin(s.tb.Context())
 	check.NoError(s.tb, err)
 	s.tb.Cleanup(func() { _ = checkpoints.Rollback(context.Background()) })
@@ -96,19 +96,18 @@ func (s *server) crash() (goOn func()) {
 	}
 }
 
-// impatient answers from stale tables as soon as a server does.
+// impatient makes the queries use stale tables as soon as a production server would.
 func impatient(c *setup) {
 	if sessions, ok := c.Sessions.(*projections.SessionQueries); ok {
 		sessions.FreshWithin = 500 * time.Millisecond
 	}
 }
 
-// TestTablesThatACrashRevertedDoNotAnswer: whoever insists on what they held gets no older answer, until it is folded
-// again.
+// A request for a position that a crash reverted gets no older answer. It is answered once the events are folded again.
 func TestTablesThatACrashRevertedDoNotAnswer(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, impatient)
-	insist := s.past("study-123", meeting{id: "s", start: clock("2025-11-19T00:00:00Z"), present: everybody(time.Second, member)})
+	insist := s.past("study-123", pastCall{id: "s", start: clock("2025-11-19T00:00:00Z"), present: everybody(time.Second, member)})
 	paths := []string{"status", "sessions/s", "sessions/unknown", "history", "stats", "stats/users/" + member}
 	answers := map[string]int{}
 	for _, path := range paths {
@@ -138,7 +137,7 @@ func TestTablesThatACrashRevertedDoNotAnswer(t *testing.T) {
 	}
 }
 
-// lookedAt is a history that tells when a page was looked at.
+// lookedAt is a history that signals each query.
 type lookedAt struct {
 	httpapi.History
 	looks chan struct{}
@@ -153,12 +152,12 @@ func (l lookedAt) Page(ctx context.Context, study string, page projections.Histo
 	return found, err
 }
 
-// TestAQueryIsRepeatedUntilRevertedEventsAreFoldedAgain: who insists is answered as soon as it is folded again.
+// The answer comes as soon as the events are folded again.
 func TestAQueryIsRepeatedUntilRevertedEventsAreFoldedAgain(t *testing.T) {
 	t.Parallel()
 	looks := make(chan struct{})
 	s := newServer(t, func(c *setup) { c.History = lookedAt{c.History, looks} })
-	insist := s.past("study-123", meeting{id: "s", start: clock("2025-11-19T00:00:00Z"), present: everybody(time.Second, member)})
+	insist := s.past("study-123", pastCall{id: "s", start: clock("2025-11-19T00:00:00Z"), present: everybody(time.Second, member)})
 	if got := s.ask(member, "GET", "history", "", insist...); got.status != http.StatusOK {
 		t.Fatalf("%+v", got)
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/studycall/studycall/pacing"
 )
 
-// guard is the REST edge with its security around commands that succeed, without a database. Time stands still.
+// guard is a server with the security settings around commands that succeed, without a database. Its clock stands still.
 func guard(tb testing.TB, security httpapi.Security, changes ...func(*setup)) http.Handler {
 	tb.Helper()
 	config := setup{
@@ -28,7 +28,7 @@ func guard(tb testing.TB, security httpapi.Security, changes ...func(*setup)) ht
 	return config.open()
 }
 
-// believing takes the header's word for it, wherever the request was sent to.
+// believing accepts the development header of any request.
 type believing struct{}
 
 func (believing) Authenticate(r *http.Request) (string, error) {
@@ -38,7 +38,7 @@ func (believing) Authenticate(r *http.Request) (string, error) {
 	return "", auth.ErrUnauthenticated
 }
 
-// anybody signs in whoever shows anything at all.
+// anybody accepts any proof as that of the owner.
 type anybody struct{}
 
 func (anybody) Authenticate(r *http.Request) (string, error) {
@@ -52,7 +52,7 @@ func (anybody) Authenticate(r *http.Request) (string, error) {
 
 func byAnything(c *setup) { c.Authenticator = anybody{} }
 
-// from asks the handler as a client of the address, with headers "Name: value" as pairs.
+// from sends a request to the handler from the address, with headers as pairs of name and value.
 func from(tb testing.TB, handler http.Handler, address, method, path, body string, headers ...string) answer {
 	tb.Helper()
 	request := httptest.NewRequestWithContext(tb.Context(), method, path, strings.NewReader(body))
@@ -65,7 +65,7 @@ func from(tb testing.TB, handler http.Handler, address, method, path, body strin
 	return answer{recorder.Code, recorder.Header(), recorder.Body.String()}
 }
 
-// someone is an address that nothing is known of.
+// someone is the address of an ordinary client.
 const someone = "203.0.113.7:40000"
 
 func listed(tb testing.TB, list string) *auth.Origins {
@@ -208,7 +208,7 @@ func TestForgedRequestsWithACookieAreRefused(t *testing.T) {
 	}
 }
 
-// TestQueriesNeedNoTrustedOrigin: a page of another site may have them sent, but it does not get to read the answer.
+// A page of another site can cause a query, but cannot read the answer.
 func TestQueriesNeedNoTrustedOrigin(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, byAnything)
@@ -220,7 +220,7 @@ func TestQueriesNeedNoTrustedOrigin(t *testing.T) {
 	}
 }
 
-// standing is a clock that goes on only when the test says so.
+// standing is a clock that the test sets.
 type standing struct{ at time.Time }
 
 func (s *standing) now() time.Time { return s.at }

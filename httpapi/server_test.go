@@ -22,11 +22,11 @@ import (
 	"github.com/studycall/studycall/httpapi"
 	"github.com/studycall/studycall/membership"
 	"github.com/studycall/studycall/postgres/postgrestest"
-	attendance "github.com/studycall/studycall/presence"
+	"github.com/studycall/studycall/presence"
 	"github.com/studycall/studycall/projections"
 )
 
-// The example study's people.
+// The users of the example study.
 const (
 	owner    = "user-456"
 	admin    = "user-100"
@@ -38,8 +38,8 @@ const (
 
 const calls = "/api/my-studies/study-123/video-call/"
 
-// world is the whole program behind the REST edge, over a database of its own with the example study. Ids are id-1,
-// id-2 …, and time goes on only when the test says so.
+// server is a complete server without sockets, over a database of its own with the example study. Ids are id-1, id-2 and so on.
+// The test moves the clock.
 type server struct {
 	tb       testing.TB
 	url      string
@@ -52,7 +52,7 @@ type server struct {
 	now      atomic.Int64 // milliseconds
 }
 
-// setup is all that a server is made of.
+// setup holds the parts of a server.
 type setup struct {
 	httpapi.Config
 	httpapi.Services
@@ -108,7 +108,7 @@ func newServerOver(tb testing.TB, pool *pgxpool.Pool, changes ...func(*setup)) *
 		},
 		httpapi.Services{
 			Commands: s.commands, Sessions: sessions,
-			Presence: attendance.New(pool, s.commands, nil, attendance.Settings{EmptyTimeout: time.Minute, Now: s.time}, log),
+			Presence: presence.New(pool, s.commands, nil, presence.Settings{EmptyTimeout: time.Minute, Now: s.time}, log),
 			History:  projections.NewHistoryQueries(pool, store), UserStats: projections.NewUserStatsQueries(pool, store),
 			StudyStats: projections.NewStudyStatsQueries(pool, store, seoul(tb)), Access: access, Recheck: access, Users: tables,
 			Readiness: projections.NewReadiness(pool), Metrics: http.NotFoundHandler(), Feeds: s.feeds,
@@ -140,7 +140,7 @@ func zoneOf(tb testing.TB, name string) *time.Location {
 	return zone
 }
 
-// time is the business time, with a fraction that no answer may show.
+// time returns the business time, with a fraction that no answer may show.
 func (s *server) time() time.Time { return time.UnixMilli(s.now.Load()).Add(999 * time.Microsecond) }
 
 func (s *server) pass(d time.Duration) { s.now.Add(d.Milliseconds()) }
@@ -151,28 +151,28 @@ func (s *server) exec(sql string, args ...any) {
 	check.NoError(s.tb, err)
 }
 
-// events counts the log.
+// events returns the number of events in the log.
 func (s *server) events(tb testing.TB) (n int) {
 	tb.Helper()
 	check.NoError(tb, s.pool.QueryRow(tb.Context(), `select count(*) from events`).Scan(&n))
 	return n
 }
 
-// leases counts who is in a call over REST.
+// leases returns the number of participants in calls without a socket.
 func (s *server) leases(tb testing.TB) (n int) {
 	tb.Helper()
 	check.NoError(tb, s.pool.QueryRow(tb.Context(), `select count(*) from connections where kind = 'rest'`).Scan(&n))
 	return n
 }
 
-// answer is what a client sees.
+// answer is the response to a request.
 type answer struct {
 	status int
 	header http.Header
 	body   string
 }
 
-// ask sends a request to the study's path, as a user (noOne: none), with headers "Name: value" as pairs.
+// ask sends a request below the study's path, as a user (noOne: none), with headers as pairs of name and value.
 func (s *server) ask(user, method, path, body string, headers ...string) answer {
 	s.tb.Helper()
 	return s.send(user, method, calls+path, bytes.NewReader([]byte(body)), headers...)
@@ -204,10 +204,10 @@ func (s *server) start() string {
 	return started.SessionID
 }
 
-// naming is a body with a session's id.
+// naming returns a body with a session's id.
 func naming(sessionID string) string { return `{"sessionId":` + strconv.Quote(sessionID) + `}` }
 
-// logged keeps the log's lines.
+// logged collects the lines of a log.
 type logged struct {
 	mu   sync.Mutex
 	text bytes.Buffer

@@ -18,7 +18,7 @@ import (
 	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
-// quiet is the query of a study in which nothing goes on. It costs nothing, so that what is around it shows.
+// quiet answers queries of a study without sessions at no cost, so that the benchmark shows the rest.
 type quiet struct{}
 
 func (quiet) Open(context.Context, string) (domain.Session, int64, error) {
@@ -31,11 +31,11 @@ func (quiet) Session(context.Context, string, string) (domain.Session, int64, er
 
 func (quiet) WaitFor(context.Context, int64) error { return nil }
 
-// BenchmarkSignedIn is what sign-in and authorization add to a request: GET status through the whole handler, with a
-// NextAuth cookie, an account and a membership that are looked up through the cache, and a limit per user and per address;
-// beside the same handler that believes a header, lets everybody in and counts nothing. The two take turns.
+// BenchmarkSignedIn measures what sign-in and authorization add to GET status through the whole handler. It alternates between a
+// handler with a NextAuth cookie, cached lookups of account and membership, and limits per user and address, and a handler that
+// believes a header, admits everybody and has no limits.
 //
-// What counts is added-µs, the difference of the medians. The issue allows 150.
+// The result is added-µs, the difference of the medians. It must not exceed 150.
 func BenchmarkSignedIn(b *testing.B) {
 	const secret = "the secret of the benchmark, long enough"
 	pool := postgrestest.New(b)

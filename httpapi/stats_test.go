@@ -22,7 +22,7 @@ func TestStatsOfAStudyWithoutSessions(t *testing.T) {
 	golden(t, "user_stats_none", 200, s.ask(member, "GET", "stats/users/"+member, ""))
 }
 
-// studyStats is an answer about a study.
+// studyStats is the answer of GET stats.
 type studyStats struct {
 	Stats struct {
 		TotalSessions, TotalParticipants, TotalDuration, AverageDuration int64
@@ -52,16 +52,16 @@ func statsOf(t *testing.T, got answer) studyStats {
 func TestStatsOfEachPeriod(t *testing.T) {
 	t.Parallel()
 	s := newServer(t) // it is 19:30 on 2025-11-19 in Seoul
-	var meetings []meeting
+	var pastCalls []pastCall
 	for i, day := range []string{ // in Seoul: the first or the last moment of each
 		"2024-11-18T14:59:59Z", "2024-11-19T15:00:00Z", // 2024-11-18, and 2024-11-20, the first day of the year
 		"2025-10-20T14:59:59Z", "2025-10-20T15:00:00Z", // 2025-10-20, and 2025-10-21, the first day of the month
 		"2025-11-12T14:59:59Z", "2025-11-12T15:00:00Z", // 2025-11-12, and 2025-11-13, the first day of the week
 		"2025-11-18T15:00:00Z", // today
 	} {
-		meetings = append(meetings, meeting{id: strconv.Itoa(i), start: clock(day), length: time.Second})
+		pastCalls = append(pastCalls, pastCall{id: strconv.Itoa(i), start: clock(day), length: time.Second})
 	}
-	known := s.past("study-123", meetings...)
+	known := s.past("study-123", pastCalls...)
 	for period, want := range map[string]string{
 		"week": "2 sessions on 7 days from 2025-11-13 to 2025-11-19", "month": "4 sessions on 30 days from 2025-10-21 to 2025-11-19",
 		"year": "6 sessions on 365 days from 2024-11-20 to 2025-11-19", "all": "7 sessions on 367 days from 2024-11-18 to 2025-11-19",
@@ -95,15 +95,15 @@ func TestAveragesAreRounded(t *testing.T) {
 		study := fmt.Sprintf("study-%d", i)
 		s.exec(`insert into studies (id, name) values ($1, '')`, study)
 		s.exec(`insert into study_members (study_id, user_id) values ($1, $2)`, study, member)
-		var meetings []meeting
+		var pastCalls []pastCall
 		for n := range c.sessions {
-			m := meeting{id: fmt.Sprintf("%s-%d", study, n), start: clock("2025-11-19T00:00:00Z").Add(time.Duration(n) * time.Minute), length: 1999 * time.Millisecond}
+			m := pastCall{id: fmt.Sprintf("%s-%d", study, n), start: clock("2025-11-19T00:00:00Z").Add(time.Duration(n) * time.Minute), length: 1999 * time.Millisecond}
 			for p := n; p < c.participants; p += c.sessions {
-				m.present = append(m.present, presence{user: fmt.Sprintf("u%d", p), length: 700 * time.Millisecond})
+				m.present = append(m.present, stay{user: fmt.Sprintf("u%d", p), length: 700 * time.Millisecond})
 			}
-			meetings = append(meetings, m)
+			pastCalls = append(pastCalls, m)
 		}
-		known := s.past(study, meetings...)
+		known := s.past(study, pastCalls...)
 		got := s.send(member, "GET", "/api/my-studies/"+study+"/video-call/stats", strings.NewReader(""), known...)
 		stats := statsOf(t, got).Stats
 		// Floored once, from the sum of the milliseconds.
@@ -117,7 +117,7 @@ func TestAveragesAreRounded(t *testing.T) {
 func TestADeletedMostActiveUserHasNoName(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
-	known := s.past("study-123", meeting{id: "s", start: clock("2025-11-19T00:00:00Z"), present: everybody(time.Second, "gone")})
+	known := s.past("study-123", pastCall{id: "s", start: clock("2025-11-19T00:00:00Z"), present: everybody(time.Second, "gone")})
 	if got := s.ask(member, "GET", "stats", "", known...); !strings.Contains(got.body, `"mostActiveUser":{"userId":"gone","name":null,"sessionCount":1}`) {
 		t.Errorf("%+v", got)
 	}
@@ -216,11 +216,11 @@ func allowed(t *testing.T, s *server, user, path, want string) {
 	}
 }
 
-// TestStatisticsWaitForTheRequestedPosition: also when the query itself is at fault, the position is checked.
+// The position is checked before other faults of the query.
 func TestStatisticsWaitForTheRequestedPosition(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
-	known := s.past("study-123", meeting{id: "s", start: clock("2025-11-19T00:00:00Z"), present: everybody(time.Second, member)})
+	known := s.past("study-123", pastCall{id: "s", start: clock("2025-11-19T00:00:00Z"), present: everybody(time.Second, member)})
 	for _, path := range []string{"history", "stats", "stats/users/" + member} {
 		if got := s.ask(member, "GET", path, "", known...); got.status != http.StatusOK || got.header.Get("Event-Position") != known[1] {
 			t.Errorf("%s: %+v", path, got)
@@ -240,7 +240,7 @@ func TestStatisticsWaitForTheRequestedPosition(t *testing.T) {
 	}
 }
 
-// TestTablesOfAnotherTimeZoneAreA503: this server's queries are of a zone whose tables are not there.
+// The queries of the server are for a time zone whose tables do not exist.
 func TestTablesOfAnotherTimeZoneAreA503(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
@@ -259,10 +259,10 @@ func TestTablesOfAnotherTimeZoneAreA503(t *testing.T) {
 	}
 }
 
-// FuzzQueries sends any query string to the queries on the past: they answer, or say which parameter was wrong.
+// FuzzQueries sends any query string to history and statistics. They answer, or name the parameter that is wrong.
 func FuzzQueries(f *testing.F) {
 	s := newServer(f)
-	known := s.past("study-123", meeting{id: "s", start: clock("2025-11-19T00:00:00Z"), present: everybody(time.Second, member)})
+	known := s.past("study-123", pastCall{id: "s", start: clock("2025-11-19T00:00:00Z"), present: everybody(time.Second, member)})
 	if got := s.ask(member, "GET", "history", "", known...); got.status != http.StatusOK {
 		f.Fatal(got)
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/studycall/studycall/membership"
 )
 
-// refused checks the contract's error shape, its three keys and no other, in the language asked for.
+// refused checks that an answer has the status, the code and the error shape with exactly three keys. It returns the details.
 func refused(t *testing.T, doing string, status int, code string, got answer) map[string]any {
 	t.Helper()
 	var failure map[string]any
@@ -99,7 +99,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 	if after := s.events(t); after != before {
 		t.Errorf("%d events were appended", after-before)
 	}
-	// Whoever joined may leave, also after the membership ended.
+	// A participant may leave after the membership has ended.
 	if got := s.ask(member, "POST", "join", naming(open)); got.status != http.StatusCreated {
 		t.Fatal(got)
 	}

@@ -18,10 +18,10 @@ import (
 	"github.com/studycall/studycall/membership"
 	"github.com/studycall/studycall/postgres"
 	"github.com/studycall/studycall/postgres/postgrestest"
-	attendance "github.com/studycall/studycall/presence"
+	"github.com/studycall/studycall/presence"
 )
 
-// The people of the web app's database, and the path of their study.
+// The users of the web app's database, and the path of their study.
 const (
 	webCalls    = "/api/my-studies/cm3study0000008l5a1b2c3d4/video-call/"
 	webOwner    = "cm3owner0000008l5a1b2c3d4"
@@ -32,8 +32,8 @@ const (
 	webGone     = "cm3suspended08l5a1b2c3d4e" // suspended
 )
 
-// webAppServer is the whole program beside a web app, whose database says who is who; cached for 5 s of the world's time. Our
-// own tables know nobody of the web app's.
+// webAppServer is a server whose members are in a web app's database. Lookups are cached for 5 s of the server's clock. The
+// server's own tables do not have the web app's users.
 type webAppServer struct {
 	*server
 	app *pgxpool.Pool // as the web app itself uses it
@@ -68,7 +68,7 @@ func newWebAppServer(t *testing.T, address string) *webAppServer {
 	check.NoError(t, err)
 	s.server = newServerOver(t, pool, func(c *setup) {
 		c.Access, c.Users, c.Commands = access, cached, handlers
-		c.Presence = attendance.New(pool, handlers, nil, attendance.Settings{EmptyTimeout: time.Minute, Now: s.time}, c.Log)
+		c.Presence = presence.New(pool, handlers, nil, presence.Settings{EmptyTimeout: time.Minute, Now: s.time}, c.Log)
 	})
 	return s
 }
@@ -84,7 +84,7 @@ func (s *webAppServer) changeApp(sql string, args ...any) {
 	check.NoError(s.tb, err)
 }
 
-// sessionID is the session that an answer to start names.
+// sessionID returns the session id in an answer to start.
 func sessionID(t *testing.T, started answer) string {
 	t.Helper()
 	var body struct{ Session struct{ ID string } }
@@ -95,7 +95,7 @@ func sessionID(t *testing.T, started answer) string {
 	return body.Session.ID
 }
 
-// doors are the routes that let active members in.
+// doors are the routes for active members.
 func doors(session string) []struct{ method, path, body string } {
 	return []struct{ method, path, body string }{
 		{"POST", "start", ""}, {"POST", "join", naming(session)}, {"GET", "status", ""}, {"GET", "sessions/" + session, ""},
@@ -103,8 +103,7 @@ func doors(session string) []struct{ method, path, body string } {
 	}
 }
 
-// TestMembersComeFromTheWebAppsTables: a call of the web app's study, from its tables alone; and a member who is kicked
-// there is out of every door here five seconds later.
+// The web app's tables alone decide who is in a study. Five seconds after a member is kicked there, every route refuses the user.
 func TestMembersComeFromTheWebAppsTables(t *testing.T) {
 	t.Parallel()
 	s := newWebAppServer(t, postgrestest.Empty(t))
@@ -122,7 +121,7 @@ func TestMembersComeFromTheWebAppsTables(t *testing.T) {
 		refused(t, door.path, http.StatusUnauthorized, "AUTH_REQUIRED", s.ask(webGone, door.method, door.path, door.body))
 		refused(t, door.path, http.StatusUnauthorized, "AUTH_REQUIRED", s.ask(owner, door.method, door.path, door.body))
 	}
-	// A picture itself is not shown, though the web app keeps one
+	// The web app stores a picture as a data: URL, which is not shown.
 	if got := s.ask(webAdmin, "GET", "status", ""); !strings.Contains(got.body, `{"id":"`+webAdmin+`","name":"박지원","avatar":null}`) {
 		t.Errorf("status: %+v", got)
 	}
@@ -139,7 +138,7 @@ func TestMembersComeFromTheWebAppsTables(t *testing.T) {
 	if got := s.ask(webAdmin, "POST", "leave", naming(session)); got.status != http.StatusOK {
 		t.Errorf("who was kicked leaves: %+v", got)
 	}
-	// Another is suspended, and one who asked to join is let in
+	// A suspended account is refused, and a user who has become a member is admitted.
 	s.changeApp(`UPDATE "User" SET "status" = 'SUSPENDED' WHERE "id" = $1`, webOwner)
 	s.changeApp(`UPDATE "StudyMember" SET "status" = 'ACTIVE' WHERE "userId" = $1`, webKicked)
 	s.pass(5 * time.Second)
@@ -149,10 +148,13 @@ func TestMembersComeFromTheWebAppsTables(t *testing.T) {
 	}
 }
 
-// TestTheMembershipDatabaseIsUnavailable: whoever was known within the last minute goes on; to others it is a 503, and to nobody
-// a 401 or 403; and when it is back, so is everybody.
+// Users who were looked up within the last minute are still served. All others get 503, and nobody gets 401 or 403. When the
+// database is back, everybody is served.
 func TestTheMembershipDatabaseIsUnavailable(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("-short: starts a Postgres of its own, which takes 10 s")
+	}
 	cluster := postgrestest.Cluster(t)
 	s := newWebAppServer(t, cluster.URL())
 	session := sessionID(t, s.ask(webOwner, "POST", "start", ""))
@@ -199,7 +201,7 @@ func TestTheMembershipDatabaseIsUnavailable(t *testing.T) {
 	refused(t, "back", http.StatusUnauthorized, "AUTH_REQUIRED", s.ask("nobody", "GET", "status", ""))
 }
 
-// TestTheMembershipDatabaseRefusesALookup to a look-up that is right, as while a migration rebuilds a table: as if it were away.
+// A database that refuses a correct lookup, as during a migration that rebuilds a table, counts as unavailable.
 func TestTheMembershipDatabaseRefusesALookup(t *testing.T) {
 	t.Parallel()
 	s := newWebAppServer(t, postgrestest.Empty(t))

@@ -13,6 +13,9 @@ import (
 
 func TestAnUnavailableDatabaseIsA503(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("-short: starts a Postgres of its own, which takes 10 s")
+	}
 	cluster := postgrestest.Cluster(t)
 	pool, err := postgres.Connect(t.Context(), cluster.URL())
 	check.NoError(t, err)

@@ -10,7 +10,7 @@ import (
 
 func fixedNow() time.Time { return time.UnixMilli(1_763_548_200_000) }
 
-// malformed are bodies that name no session, with the field that the answer has to name.
+// malformed are bodies without a valid session id, each with the field that the answer must name.
 func malformed() map[string]string {
 	return map[string]string{
 		"": "body", " ": "body", "{": "body", "null": "body", "[]": "body", `"id-1"`: "body", "1": "body", "true": "body",

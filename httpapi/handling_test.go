@@ -75,7 +75,7 @@ func TestBodiesOverTheLimit(t *testing.T) {
 	}
 }
 
-// panicking panics where a command should be carried out.
+// panicking panics when a command is carried out.
 type panicking struct{ httpapi.Commands }
 
 func (panicking) StartSession(context.Context, commands.StartSession) (commands.Started, error) {
@@ -93,7 +93,7 @@ func TestAPanicIsAServerErrorAndLoggedOnce(t *testing.T) {
 		t.Errorf("the answer tells: %s", got.body)
 	}
 	log := s.logged.String()
-	for _, want := range []string{`"level":"ERROR"`, "the secret of the database", "edge_test.go", `"requestId":"request-7"`} {
+	for _, want := range []string{`"level":"ERROR"`, "the secret of the database", "handling_test.go", `"requestId":"request-7"`} {
 		if strings.Count(log, want) != 1 {
 			t.Errorf("%q is not in the log once: %s", want, log)
 		}

@@ -15,7 +15,7 @@ import (
 	"github.com/studycall/studycall/pacing"
 )
 
-// tokens is the plain token bucket that the limiter is compared with.
+// tokens is a plain token bucket, for comparison with the limiter.
 type tokens struct {
 	have float64
 	at   time.Time
@@ -138,7 +138,7 @@ func TestRequestsHaveALimitPerUser(t *testing.T) {
 	}
 }
 
-// TestRequestsHaveALimitPerAddress is counted before anybody knows who asks, so bad tokens and unknown routes count, too.
+// Requests are counted before sign-in and routing, so invalid tokens and unknown routes count too.
 func TestRequestsHaveALimitPerAddress(t *testing.T) {
 	t.Parallel()
 	clock := &standing{fixedNow()}
