@@ -17,6 +17,7 @@ import (
 // A session is appended to the log, a runner folds it into a user's statistics, and a query reads them.
 func Example() {
 	postgrestest.Example(func(tb testing.TB) {
+		tb.Helper()
 		ctx, pool, log := tb.Context(), postgrestest.New(tb), slog.New(slog.DiscardHandler)
 		store, err := eventstore.Open(ctx, pool, log)
 		check.NoError(tb, err)

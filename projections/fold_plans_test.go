@@ -16,7 +16,7 @@ func TestLiveFoldsNeverScanTheirTables(t *testing.T) {
 	t.Parallel()
 	srv := idleServer(t, projections.All(seoul(t))...)
 	srv.prepare()
-	for n := range 500 {
+	for n := range fewer(500) {
 		id := fmt.Sprintf("s%d", n)
 		srv.given("study-1", domain.SessionStarted{Fact: at(id, n*100), StartedBy: "kim"},
 			domain.ParticipantJoined{Fact: at(id, n*100), ParticipantID: id + "-kim", UserID: "kim"},

@@ -43,7 +43,7 @@ func TestLiveFoldRebuildVerifyAndNaiveCalculationAgree(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		s := srv.newHistories(r)
 		studies = append(studies, s.studies...)
-		s.run(80, func() {})
+		s.run(max(20, fewer(80)), func() {})
 		srv.waitUntilCaughtUp()
 		srv.mustMatchNaive(r, s.studies)
 		srv.mustObeyLaws(r, s.studies)
@@ -97,7 +97,7 @@ func TestRedeliveredEventsChangeNothing(t *testing.T) {
 		first := srv.head()
 		anywhere := func() int64 { return rapid.Int64Range(max(0, first-20), reached).Draw(r, "from") }
 		slice := func() int { return rapid.IntRange(1, 60).Draw(r, "slice") }
-		s.run(60, func() {
+		s.run(max(20, fewer(60)), func() {
 			if rapid.IntRange(0, 14).Draw(r, "deliver") == 0 {
 				deliver(anywhere(), slice())
 			}
@@ -126,6 +126,7 @@ func TestRedeliveredEventsChangeNothing(t *testing.T) {
 // fold that reads the whole log for each slice would make catching up quadratic.
 func TestFoldReadsOnlyTheEventsOfItsSessions(t *testing.T) {
 	t.Parallel()
+	skipIfShort(t, "writes 12,000 events")
 	srv := idleServer(t, projections.All(seoul(t))...)
 	srv.prepare()
 	for study := range 2 {

@@ -270,6 +270,7 @@ func (c *warnings) all() []string {
 // less far behind stay, and so do stopped ones, because a rebuild would stop at the same event.
 func TestPrepareRebuildsProjectionsThatAreFarBehind(t *testing.T) {
 	t.Parallel()
+	skipIfShort(t, "writes 50,000 events")
 	srv := idleServer(t)
 	srv.exec(`
 		with session as (select n, format('call-study-%s', n % 7) as stream, (n / 7) * 4 as version from generate_series(0, 12599) n)

@@ -45,6 +45,7 @@ const longPast = `
 // and generic plans, with and without planner statistics.
 func TestQueriesUseIndexes(t *testing.T) {
 	t.Parallel()
+	skipIfShort(t, "writes 100,000 sessions")
 	for _, analyzed := range []bool{false, true} {
 		t.Run(fmt.Sprintf("analyzed=%t", analyzed), func(t *testing.T) {
 			t.Parallel()

@@ -170,7 +170,7 @@ func TestReadsAreFreshDuringARebuild(t *testing.T) {
 			}
 		}
 	})
-	for n := range 100 {
+	for n := range fewer(100) {
 		study, session := fmt.Sprintf("study-%d", n%10), fmt.Sprintf("s%d", n)
 		srv.given(study, domain.SessionStarted{Fact: at(session, n), StartedBy: "kim"})
 		if open, position, err := srv.queries.Open(t.Context(), study); err != nil || open.ID != session {

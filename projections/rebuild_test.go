@@ -134,6 +134,7 @@ func TestRebuildCreatesMissingTables(t *testing.T) {
 // TestRebuildOfALongLog that has several pages, writes and slices to catch up with.
 func TestRebuildOfALongLog(t *testing.T) {
 	t.Parallel()
+	skipIfShort(t, "writes 20,000 events")
 	srv := newServer(t)
 	var crowded, empty []domain.Event
 	for n := range 390 {
@@ -260,7 +261,7 @@ func TestOneRebuildOfAProjectionAtATime(t *testing.T) {
 func TestRebuildRightAfterARebuild(t *testing.T) {
 	t.Parallel()
 	srv := newServer(t)
-	for range 30 {
+	for range fewer(30) {
 		srv.rebuild(projections.UserStats{})
 		srv.verify(projections.UserStats{})
 	}

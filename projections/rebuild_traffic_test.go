@@ -11,6 +11,7 @@ import (
 // meanwhile, and verifications find no differences.
 func TestRebuildUnderTraffic(t *testing.T) {
 	t.Parallel()
+	skipIfShort(t, "rebuilds and verifies under load")
 	srv := newServer(t)
 	srv.givenSamples()
 	srv.waitUntilCaughtUp()
@@ -46,6 +47,7 @@ func TestRebuildUnderTraffic(t *testing.T) {
 // TestVerifyFindsTheOneDifferenceUnderTraffic and no other.
 func TestVerifyFindsTheOneDifferenceUnderTraffic(t *testing.T) {
 	t.Parallel()
+	skipIfShort(t, "verifies under load")
 	srv := newServer(t)
 	srv.givenSamples()
 	srv.waitUntilCaughtUp()

@@ -279,6 +279,22 @@ func (srv *server) folded(study string) domain.Session {
 	return domain.Session{}
 }
 
+// skipIfShort skips a slow test with -short.
+func skipIfShort(t *testing.T, why string) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("-short: " + why)
+	}
+}
+
+// fewer returns a number, or a tenth of it with -short.
+func fewer(n int) int {
+	if testing.Short() {
+		return max(1, n/10)
+	}
+	return n
+}
+
 func seoul(tb testing.TB) *time.Location {
 	tb.Helper()
 	return inZone(tb, "Asia/Seoul")

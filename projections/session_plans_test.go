@@ -30,6 +30,7 @@ const manySessions = `
 // sessions.
 func TestSessionQueriesUseIndexes(t *testing.T) {
 	t.Parallel()
+	skipIfShort(t, "writes 30,000 sessions")
 	for _, analyzed := range []bool{false, true} {
 		t.Run(fmt.Sprintf("analyzed=%t", analyzed), func(t *testing.T) {
 			t.Parallel()

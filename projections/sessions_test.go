@@ -73,7 +73,7 @@ func TestEndedSessionIsNotOpenButReadable(t *testing.T) {
 func TestQueriesAreFreshRightAfterTheAppend(t *testing.T) {
 	t.Parallel()
 	srv := newServer(t)
-	for i := range 200 {
+	for i := range fewer(200) {
 		study := fmt.Sprintf("study-%d", i%10)
 		session := fmt.Sprintf("s%d", i)
 		srv.given(study, domain.SessionStarted{Fact: at(session, i), StartedBy: "kim"})
