@@ -171,6 +171,7 @@ func mustVerify(t *testing.T, database string) {
 // The exit code of an interrupted verify must not look like "no difference". The same is true of rebuild.
 func TestInterruptedVerifyAndRebuildFail(t *testing.T) {
 	t.Parallel()
+	skipInShort(t, "2 s")
 	pool, database := seeded(t, "--studies=2", "--sessions=5")
 	held, err := pool.Begin(t.Context())
 	if err != nil {

@@ -134,6 +134,7 @@ func TestAPastIsReproducibleAndNotAppendedTwice(t *testing.T) {
 
 func TestAnInterruptedSeedLeavesWholeSessions(t *testing.T) {
 	t.Parallel()
+	skipInShort(t, "2 s")
 	f := newSeedDatabase(t)
 	store, err := eventstore.Open(t.Context(), f.pool, slog.New(slog.DiscardHandler))
 	if err != nil {

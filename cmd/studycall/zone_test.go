@@ -14,6 +14,7 @@ import (
 // result. The error names both zones.
 func TestRebuildAndVerifyRefuseAnotherTimeZone(t *testing.T) {
 	t.Parallel()
+	skipInShort(t, "2 s")
 	database := "--database-url=" + postgrestest.NewURL(t)
 	server := startProcess(t, database, "--listen=127.0.0.1:0")
 	stats := server.address + strings.Replace(statusURL, "status", "stats", 1)
@@ -55,6 +56,7 @@ func page(t *testing.T, address string) string {
 // version.
 func TestAServerReportsTablesOfAnotherTimeZone(t *testing.T) {
 	t.Parallel()
+	skipInShort(t, "2 s")
 	database := "--database-url=" + postgrestest.NewURL(t)
 	log := &record{}
 	seoul := serveInProcess(t, log, nil, database)
