@@ -41,11 +41,7 @@ func TestEveryAcknowledgedCommandIsRecordedExactlyOnce(t *testing.T) {
 	t.Parallel()
 	skipInShort(t, "20 s")
 	url := postgrestest.NewURL(t)
-	pool, err := postgres.Connect(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(pool.Close)
+	pool := openPool(t, url)
 	newMembers(t, pool, chaosNames("study", chaosStudies), chaosNames("user", chaosUsers))
 	c := &chaos{pool: pool, client: newClient(t), handlers: handlersOn(t, pool)}
 	for i := range c.servers {

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/studycall/studycall/postgres"
 	"github.com/studycall/studycall/postgres/postgrestest"
 	"github.com/studycall/studycall/realtime/realtimetest"
 )
@@ -19,11 +18,7 @@ import (
 func TestSIGTERMClosesSocketsForAReconnect(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.NewURL(t)
-	pool, err := postgres.Connect(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(pool.Close)
+	pool := openPool(t, url)
 	newMembers(t, pool, []string{truthStudy}, []string{"kim", "lee"})
 	server := startProcess(t, "--database-url", url, "--listen=127.0.0.1:0")
 	kim := &actor{t: t, user: "kim", server: server.address}

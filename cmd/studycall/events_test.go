@@ -11,7 +11,6 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/studycall/studycall/postgres"
 	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
@@ -57,11 +56,7 @@ func TestEventsOfAStudyAreThoseOfTheLog(t *testing.T) {
 	t.Parallel()
 	skipInShort(t, "6 s")
 	url := postgrestest.NewURL(t)
-	pool, err := postgres.Connect(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(pool.Close)
+	pool := openPool(t, url)
 	for i := range 3 { // alternating: a has 2,703 events, b 300
 		appendMutes(t, pool, "a", 901*i, 901)
 		appendMutes(t, pool, "b", 100*i, 100)
@@ -90,11 +85,7 @@ func TestEventsOfAStudyAreThoseOfTheLog(t *testing.T) {
 func TestEventsFollowOfAStudy(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.NewURL(t)
-	pool, err := postgres.Connect(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(pool.Close)
+	pool := openPool(t, url)
 	appendMutes(t, pool, "a", 0, 3)
 	appendMutes(t, pool, "b", 0, 2)
 	following, interrupt := context.WithCancel(t.Context())

@@ -134,6 +134,17 @@ func newMembers(t *testing.T, pool *pgxpool.Pool, studies, users []string) {
 		select s, u, 'MEMBER', 'ACTIVE' from unnest($1::text[]) s, unnest($2::text[]) u`, studies, users)
 }
 
+// openPool connects to a database until the end of the test.
+func openPool(t *testing.T, url string, options ...postgres.Option) *pgxpool.Pool {
+	t.Helper()
+	pool, err := postgres.Connect(t.Context(), url, options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	return pool
+}
+
 // exampleURL creates a database with the example study. The program creates that study only with development sign-in.
 func exampleURL(t *testing.T) string {
 	t.Helper()

@@ -25,11 +25,7 @@ type registry struct {
 
 func newRegistry(t *testing.T, url, accountSQL, placeSQL string) *registry {
 	t.Helper()
-	pool, err := postgres.Connect(t.Context(), url, postgres.WithMaxConns(2))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(pool.Close)
+	pool := openPool(t, url, postgres.WithMaxConns(2))
 	people := &registry{t: t, pool: pool}
 	people.account = func(user, status string) { t.Helper(); people.exec(accountSQL, user, status) }
 	people.place = func(user, role, status string) { t.Helper(); people.exec(placeSQL, user, role, status) }

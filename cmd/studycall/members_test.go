@@ -14,7 +14,6 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/studycall/studycall/membership"
-	"github.com/studycall/studycall/postgres"
 	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
@@ -56,14 +55,10 @@ func TestMembersImport(t *testing.T) {
 	if err := os.WriteFile(file, fmt.Appendf(nil, twoMembers, "MEMBER"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	pool, err := postgres.Connect(t.Context(), address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(pool.Close)
+	pool := openPool(t, address)
 	access := membership.NewAccess(membership.NewTables(pool))
 
-	_, _, err = importMembers(t.Context(), t, fmt.Sprintf(twoMembers, "BOSS"), "-", database)
+	_, _, err := importMembers(t.Context(), t, fmt.Sprintf(twoMembers, "BOSS"), "-", database)
 	if err == nil || err.Error() != `nothing is imported from -: members[1].role: "BOSS" is none of OWNER, ADMIN, MEMBER` {
 		t.Errorf("a mistake: %v", err)
 	}
@@ -113,11 +108,7 @@ func TestMembersImportErrors(t *testing.T) {
 func TestImportAndSeedWarnOfTheWebAppsTables(t *testing.T) {
 	t.Parallel()
 	address := postgrestest.NewURL(t)
-	pool, err := postgres.Connect(t.Context(), address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(pool.Close)
+	pool := openPool(t, address)
 	if _, err := pool.Exec(t.Context(), `create table "StudyMember" ()`); err != nil {
 		t.Fatal(err)
 	}

@@ -25,11 +25,7 @@ func TestServiceRecoversFromAPostgresRestartUnderLoad(t *testing.T) {
 	t.Parallel()
 	skipInShort(t, "15 s")
 	cluster := postgrestest.Cluster(t, "fsync=on", "full_page_writes=on")
-	pool, err := postgres.Connect(t.Context(), cluster.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(pool.Close)
+	pool := openPool(t, cluster.URL())
 	if _, err := postgres.Migrate(t.Context(), pool, migrations.Files); err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/studycall/studycall/check"
-	"github.com/studycall/studycall/postgres"
 	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
@@ -29,11 +28,7 @@ type projectionServer struct {
 func newProjectionServer(t *testing.T) *projectionServer {
 	t.Helper()
 	url := postgrestest.NewURL(t)
-	pool, err := postgres.Connect(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(pool.Close)
+	pool := openPool(t, url)
 	c := &projectionServer{t: t, pool: pool, database: "--database-url=" + url, client: newClient(t), log: &record{}}
 	c.address = serveInProcess(t, c.log, nil, c.database)
 	return c

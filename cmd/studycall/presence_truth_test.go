@@ -13,7 +13,6 @@ import (
 	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
-	"github.com/studycall/studycall/postgres"
 	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
@@ -30,11 +29,7 @@ func TestRecordedStintsMatchTheClientsActions(t *testing.T) {
 	t.Parallel()
 	skipInShort(t, "30 s")
 	url := postgrestest.NewURL(t)
-	pool, err := postgres.Connect(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(pool.Close)
+	pool := openPool(t, url)
 	users := chaosNames("actor", 20)
 	newMembers(t, pool, []string{truthStudy}, users)
 	args := []string{"--database-url", url, "--listen=127.0.0.1:0", "--disconnect-grace", truthGrace.String(), "--call-capacity=40"}

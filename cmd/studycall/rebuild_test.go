@@ -245,11 +245,7 @@ func TestRebuildAndVerifyBesideABusyServer(t *testing.T) {
 	skipInShort(t, "35 s")
 	url := postgrestest.NewURL(t)
 	database := "--database-url=" + url
-	pool, err := postgres.Connect(t.Context(), url, postgres.WithMaxConns(4))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(pool.Close)
+	pool := openPool(t, url, postgres.WithMaxConns(4))
 	newMembers(t, pool, chaosNames("study", 5), chaosNames("user", chaosUsers))
 	c := &chaos{pool: pool, client: newClient(t)}
 	serve := func() {

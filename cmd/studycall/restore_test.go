@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/studycall/studycall/postgres"
 	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
@@ -57,11 +56,7 @@ func TestARestoredDumpContinuesAtTheNextPosition(t *testing.T) {
 	if err != nil || joined.Status != http.StatusCreated || joined.Position != before.Position+1 {
 		t.Errorf("join: %d at %d, want 201 at %d (%v)", joined.Status, joined.Position, before.Position+1, err)
 	}
-	pool, err := postgres.Connect(t.Context(), restored.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(pool.Close)
+	pool := openPool(t, restored.URL())
 	log := readLog(t, pool)
 	log.mustBeDense(t)
 	log.mustEqualTables(t, pool)

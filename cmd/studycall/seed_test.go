@@ -35,11 +35,7 @@ type seedDatabase struct {
 func newSeedDatabase(t *testing.T) seedDatabase {
 	t.Helper()
 	url := postgrestest.NewURL(t)
-	pool, err := postgres.Connect(t.Context(), url, postgres.WithMaxConns(4))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(pool.Close)
+	pool := openPool(t, url, postgres.WithMaxConns(4))
 	return seedDatabase{"--database-url=" + url, pool}
 }
 

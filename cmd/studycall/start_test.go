@@ -6,7 +6,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/studycall/studycall/postgres"
 	"github.com/studycall/studycall/postgres/postgrestest"
 )
 
@@ -15,11 +14,7 @@ func TestConcurrentStartsOnTwoServersCreateOneSession(t *testing.T) {
 	t.Parallel()
 	skipInShort(t, "6 s")
 	url := postgrestest.NewURL(t)
-	pool, err := postgres.Connect(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(pool.Close)
+	pool := openPool(t, url)
 	users := make([]string, 200)
 	for i := range users {
 		users[i] = fmt.Sprintf("user-%d", i)
