@@ -138,7 +138,7 @@ func TestEveryValueOfAHeaderCountsAndRefererIsTheLastResort(t *testing.T) {
 		"a referer with our name as a user":  {http.Header{"Referer": {own + "@evil.test/"}}, false},
 		"a referer that is none":             {http.Header{"Referer": {"about:blank"}}, false},
 		"two referers":                       {http.Header{"Referer": {own + "/", evil + "/"}}, false},
-		"origin goes before referer":         {http.Header{"Origin": {own}, "Referer": {evil + "/"}}, true},
+		"Origin counts before Referer":       {http.Header{"Origin": {own}, "Referer": {evil + "/"}}, true},
 		"and so does its refusal":            {http.Header{"Origin": {evil}, "Referer": {own + "/"}}, false},
 		"and the site":                       {http.Header{"Sec-Fetch-Site": {"cross-site"}, "Referer": {own + "/"}}, false},
 	} {

@@ -150,7 +150,7 @@ func differences() map[string]string {
 		"a stale cookie beside the chunks of a current one": "the packages join every cookie whose name begins with theirs",
 		"a current cookie beside chunks that were left":     "the same",
 		"another name's start":                              "the same",
-		"chunks count from 1":                               "the packages join whatever chunks there are",
+		"chunks count from 1":                               "the packages join any chunks",
 		"id is a number":                                    "a user id is text: the web app's look-up would find nobody",
 		"id is empty":                                       "the same",
 		"id is null":                                        "the web app reads id alone, and finds nobody",

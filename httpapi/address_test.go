@@ -16,7 +16,7 @@ func TestTheClientsAddress(t *testing.T) {
 		peer, forwarded, want string
 	}{
 		{"203.0.113.7:1", "", "203.0.113.7"},
-		{"203.0.113.7:1", "198.51.100.1", "203.0.113.7"}, // whoever is no proxy of ours may say what they like
+		{"203.0.113.7:1", "198.51.100.1", "203.0.113.7"}, // the header of a peer that is no trusted proxy is ignored
 		{"10.0.0.1:1", "", "10.0.0.1"},
 		{"10.0.0.1:1", "198.51.100.1", "198.51.100.1"},
 		{"[::ffff:10.0.0.1]:1", "198.51.100.1", "198.51.100.1"},

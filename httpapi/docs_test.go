@@ -41,10 +41,10 @@ func TestTheDocumentationListsEveryError(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	type told struct{ Error, Code string }
+	type messages struct{ Error, Code string }
 	var all []struct {
 		Status int
-		Ko, En told
+		Ko, En messages
 	}
 	if err := json.Unmarshal(golden, &all); err != nil || len(all) < 15 {
 		t.Fatalf("%d errors, %v", len(all), err)

@@ -93,7 +93,7 @@ func TestEveryErrorInBothLanguages(t *testing.T) {
 	check.NoError(t, err)
 	golden(t, "errors", http.StatusOK, answer{http.StatusOK, http.Header{"Content-Type": {"application/json"}}, string(encoded)})
 	if log.String() != "" {
-		t.Errorf("what clients do wrong is logged: %s", &log)
+		t.Errorf("mistakes of clients are logged: %s", &log)
 	}
 }
 

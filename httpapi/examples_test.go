@@ -33,8 +33,8 @@ func contains(t *testing.T, where string, want, got any) {
 	case map[string]any:
 		fields, _ := got.(map[string]any)
 		for name, value := range want {
-			field, there := fields[name]
-			if !there {
+			field, found := fields[name]
+			if !found {
 				t.Errorf("%s.%s is missing", where, name)
 				continue
 			}

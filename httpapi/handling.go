@@ -84,8 +84,8 @@ type panicked struct{ *panics.Recovered }
 // Error implements error.
 func (p panicked) Error() string { return fmt.Sprintf("panic: %v", p.Value) }
 
-// guard turns a panic of the handler into an error. http.ErrAbortHandler goes on, because net/http closes the connection on
-// it.
+// guard turns a panic of the handler into an error. http.ErrAbortHandler is passed on, because it
+// makes net/http close the connection.
 func guard(handler func() error) (err error) {
 	recovered := panics.Try(func() { err = handler() })
 	switch {

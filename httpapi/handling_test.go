@@ -90,7 +90,7 @@ func TestAPanicIsAServerErrorAndLoggedOnce(t *testing.T) {
 		t.Errorf("details %v", details)
 	}
 	if strings.Contains(got.body, "secret") {
-		t.Errorf("the answer tells: %s", got.body)
+		t.Errorf("the answer shows the panic: %s", got.body)
 	}
 	log := s.logged.String()
 	for _, want := range []string{`"level":"ERROR"`, "the secret of the database", "handling_test.go", `"requestId":"request-7"`} {

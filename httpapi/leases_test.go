@@ -34,7 +34,7 @@ func TestAJoinOverRESTHasALease(t *testing.T) {
 	}
 	refused(t, "an unknown session", 400, "SESSION_NOT_FOUND", s.ask(admin, "POST", "join", naming("unknown")))
 	if leases() != 1 {
-		t.Error("who did not join has a lease")
+		t.Error("a user who did not join has a lease")
 	}
 	if got := s.ask(member, "POST", "leave", naming(id)); got.status != 200 || leases() != 0 {
 		t.Errorf("leave: %+v, %d leases", got, leases())

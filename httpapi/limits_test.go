@@ -55,7 +55,7 @@ func TestTheLimiterIsATokenBucketPerKey(t *testing.T) {
 			if early := *buckets[key]; wait > 2*time.Millisecond && early.take(rate, now.Add(wait-time.Millisecond)) {
 				t.Fatalf("%+v: request %d of %s: a wait of %v is too long", rate, i, key, wait)
 			}
-			if there := *buckets[key]; !there.take(rate, now.Add(wait)) {
+			if later := *buckets[key]; !later.take(rate, now.Add(wait)) {
 				t.Fatalf("%+v: request %d of %s: a wait of %v is too short", rate, i, key, wait)
 			}
 		}
@@ -134,7 +134,7 @@ func TestRequestsHaveALimitPerUser(t *testing.T) {
 	}
 	clock.at = clock.at.Add(800 * time.Millisecond)
 	if got := leave(someone, owner); got.status != http.StatusOK {
-		t.Errorf("as late as it said: %+v", got)
+		t.Errorf("after the wait: %+v", got)
 	}
 }
 

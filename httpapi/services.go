@@ -22,8 +22,8 @@ type Services struct {
 	StudyStats StudyStats
 	Presence   Presence
 	Access     Access
-	// Recheck reports on users with open feeds. Its cache must be younger than Access's by RecheckInterval, so that a user who
-	// is refused there is not admitted again here.
+	// Recheck reports on users with open feeds. Its cached knowledge must be younger than that of Access by RecheckInterval, so
+	// that a user whose feed is closed cannot open another one at once.
 	Recheck   Recheck
 	Users     Users
 	Readiness Readiness

@@ -168,7 +168,7 @@ func TestWhoMaySeeThePast(t *testing.T) {
 		owner: ok, admin: ok, member: ok, noOne: signIn, "nobody": signIn, "suspended": signIn,
 		former: join, outsider: join, "pending": join, "kicked": join, "ex-admin": join,
 	} {
-		// A malformed question is told from a good one only by who may ask.
+		// Only a caller who may ask learns that a request is malformed.
 		malformed := want
 		if want == ok {
 			malformed = bad

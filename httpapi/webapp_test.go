@@ -56,7 +56,7 @@ func newWebAppServer(t *testing.T, address string) *webAppServer {
 
 	s := &webAppServer{app: app}
 	settings := membership.DefaultCacheSettings(slog.New(slog.DiscardHandler))
-	settings.Now = func() time.Time { return s.time() } // not before s.server is there
+	settings.Now = func() time.Time { return s.time() } // called after s.server is set
 	cached, err := membership.NewCached(source, settings)
 	check.NoError(t, err)
 	access := membership.NewAccess(cached)
@@ -136,7 +136,7 @@ func TestMembersComeFromTheWebAppsTables(t *testing.T) {
 		refused(t, door.path, http.StatusForbidden, "NOT_STUDY_MEMBER", s.ask(webAdmin, door.method, door.path, door.body))
 	}
 	if got := s.ask(webAdmin, "POST", "leave", naming(session)); got.status != http.StatusOK {
-		t.Errorf("who was kicked leaves: %+v", got)
+		t.Errorf("a kicked user leaves: %+v", got)
 	}
 	// A suspended account is refused, and a user who has become a member is admitted.
 	s.changeApp(`UPDATE "User" SET "status" = 'SUSPENDED' WHERE "id" = $1`, webOwner)
@@ -144,7 +144,7 @@ func TestMembersComeFromTheWebAppsTables(t *testing.T) {
 	s.pass(5 * time.Second)
 	refused(t, "suspended", http.StatusUnauthorized, "AUTH_REQUIRED", s.ask(webOwner, "GET", "status", ""))
 	if got := s.ask(webKicked, "GET", "history", ""); got.status != http.StatusOK {
-		t.Errorf("let in: %+v", got)
+		t.Errorf("admitted: %+v", got)
 	}
 }
 
@@ -162,7 +162,7 @@ func TestTheMembershipDatabaseIsUnavailable(t *testing.T) {
 		t.Fatalf("join: %+v", got)
 	}
 	check.NoError(t, cluster.Stop(t.Context())) // at once, connections or not
-	away := func(user, why string) {
+	unavailable := func(user, why string) {
 		t.Helper()
 		for _, door := range doors(session) {
 			got := s.ask(user, door.method, door.path, door.body)
@@ -179,12 +179,12 @@ func TestTheMembershipDatabaseIsUnavailable(t *testing.T) {
 				t.Errorf("known: %s: %+v", door.path, got)
 			}
 		}
-		away(webMember, "not known")
-		away(webKicked, "not known")
-		away("nobody", "not known")
+		unavailable(webMember, "not known")
+		unavailable(webKicked, "not known")
+		unavailable("nobody", "not known")
 	}
 	s.pass(10 * time.Second)
-	away(webOwner, "known a minute ago")
+	unavailable(webOwner, "known a minute ago")
 
 	check.NoError(t, cluster.Start(t.Context()))
 	for try := 0; ; try++ { // each connection that died is met once
@@ -209,7 +209,7 @@ func TestTheMembershipDatabaseRefusesALookup(t *testing.T) {
 	if got := s.ask(webOwner, "POST", "join", naming(session)); got.status != http.StatusCreated {
 		t.Fatalf("join: %+v", got)
 	}
-	s.changeApp(`alter table "StudyMember" rename to elsewhere`)
+	s.changeApp(`alter table "StudyMember" rename to renamed`)
 	s.pass(10 * time.Second)
 	for _, door := range doors(session) {
 		if got := s.ask(webOwner, door.method, door.path, door.body); got.status != http.StatusOK {
@@ -222,7 +222,7 @@ func TestTheMembershipDatabaseRefusesALookup(t *testing.T) {
 	if log := s.logged.String(); !strings.Contains(log, `"level":"WARN"`) || !strings.Contains(log, "42P01") || strings.Contains(log, `"level":"ERROR"`) {
 		t.Errorf("logged: %s", log)
 	}
-	s.changeApp(`alter table elsewhere rename to "StudyMember"`)
+	s.changeApp(`alter table renamed rename to "StudyMember"`)
 	if got := s.ask(webMember, "GET", "status", ""); got.status != http.StatusOK {
 		t.Errorf("back: %+v", got)
 	}

@@ -1,5 +1,5 @@
-// Package language chooses in which of our languages a client is spoken to. It knows the header by which clients say what
-// they read, and domain's languages; what is said is the domain's business.
+// Package language chooses the language of messages to a client: Korean or English, by the client's Accept-Language header. The
+// messages themselves are in package domain.
 package language
 
 import (
@@ -11,11 +11,11 @@ import (
 	"github.com/studycall/studycall/domain"
 )
 
-// headerLimit is how much of the header is looked at, in bytes: browsers send less than a hundred.
+// headerLimit bounds the part of the header that is read, in bytes. Browsers send less than a hundred.
 const headerLimit = 512
 
-// Preferred is the one of our languages to which the Accept-Language headers give the most weight, the first of several;
-// Korean when they name none. Elements that cannot be read count as absent, so one of them does not spoil the others.
+// Preferred returns the language with the greatest weight in the Accept-Language headers, the first of several with the same
+// weight; Korean if the headers name neither. An element that cannot be parsed is ignored, and does not affect the others.
 func Preferred(headers []string) domain.Language {
 	header := strings.Join(headers, ",")
 	chosen, most := domain.Korean, float32(0)
@@ -25,7 +25,8 @@ func Preferred(headers []string) domain.Language {
 			continue
 		}
 		base, _ := tags[0].Base()
-		switch weight := weights[0]; {
+		weight := weights[0]
+		switch {
 		case base.String() == "ko" && weight > most:
 			chosen, most = domain.Korean, weight
 		case base.String() == "en" && weight > most:
@@ -35,8 +36,8 @@ func Preferred(headers []string) domain.Language {
 	return chosen
 }
 
-// Speak is the language in which a request is answered, by Preferred. It says so in the answer's headers, and that an answer
-// in one language must not be kept for the other.
+// Speak returns the language in which to answer the request, as Preferred does, and sets the headers Content-Language and Vary of
+// the answer, so that a cache does not use an answer for the other language.
 func Speak(answer http.Header, r *http.Request) domain.Language {
 	chosen, tag := Preferred(r.Header.Values("Accept-Language")), "ko"
 	if chosen == domain.English {

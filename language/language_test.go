@@ -8,7 +8,7 @@ import (
 	"github.com/studycall/studycall/language"
 )
 
-func TestPreferred(t *testing.T) {
+func TestPreferredHasTheGreatestWeight(t *testing.T) {
 	t.Parallel()
 	for header, want := range map[string]domain.Language{
 		"":                               domain.Korean,
@@ -22,7 +22,7 @@ func TestPreferred(t *testing.T) {
 		"en;q=0.5, ko;q=0.5":             domain.English,
 		"en;q=0":                         domain.Korean,
 		"???,en":                         domain.English,
-		strings.Repeat("x,", 300) + "en": domain.Korean, // too far behind
+		strings.Repeat("x,", 300) + "en": domain.Korean, // beyond the limit
 	} {
 		if got := language.Preferred([]string{header}); got != want {
 			t.Errorf("%.40q: %v, want %v", header, got, want)
@@ -33,7 +33,7 @@ func TestPreferred(t *testing.T) {
 	}
 }
 
-// FuzzPreferred: whatever a header says, it is one of our languages, and no panic.
+// FuzzPreferred checks that any header leads to one of the two languages, without a panic.
 func FuzzPreferred(f *testing.F) {
 	f.Add("ko-KR,ko;q=0.9,en;q=0.8")
 	f.Add("en;q=x, \x00, zh-Hant-CN-x-private1-private2;q=0.1")
