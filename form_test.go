@@ -1,6 +1,8 @@
 package studycall_test
 
 import (
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -50,5 +52,27 @@ func TestFilesAreShort(t *testing.T) {
 	slices.Sort(lengths)
 	if median := lengths[len(lengths)/2]; median >= medianFile {
 		t.Errorf("the median file has %d lines, not less than %d", median, medianFile)
+	}
+}
+
+// Readers have only this repository: a comment must not refer to a document outside it.
+func TestCommentsReferToThisRepository(t *testing.T) {
+	t.Parallel()
+	// The numbered sections of public standards are exempt.
+	outside := regexp.MustCompile(`(?i)\bthe contract\b|\bcontract's\b|\bsections? [0-9]`)
+	public := regexp.MustCompile(`RFC|UAX|protocol`)
+	document := regexp.MustCompile(`[\w/.-]+\.md\b`)
+	for _, file := range sources(t) {
+		for _, comment := range file.syntax.Comments {
+			text := strings.Join(strings.Fields(comment.Text()), " ")
+			if found := outside.FindString(text); found != "" && !public.MatchString(text) {
+				t.Errorf("%s refers to %q: state the content instead", file.name, found)
+			}
+			for _, name := range document.FindAllString(text, -1) {
+				if _, err := os.Stat(name); err != nil {
+					t.Errorf("%s refers to %s: name a document by its path from the root", file.name, name)
+				}
+			}
+		}
 	}
 }

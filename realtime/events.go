@@ -1,6 +1,6 @@
 package realtime
 
-// The events that clients send. The names are part of the contract.
+// The events that clients send. Clients depend on the names.
 const (
 	eventJoinRoom         = "video:join-room"
 	eventLeaveRoom        = "video:leave-room"
