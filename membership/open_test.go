@@ -269,7 +269,7 @@ func TestMistakesInTheWebAppsURLAreNamed(t *testing.T) {
 		"postgres://user:secret@127.0.0.1:1/webapp":                "(--membership-url): connecting to database \"webapp\"",
 		"postgres://user:secret@127.0.0.1:1/webapp?pgbouncer=true": "directUrl",
 		"prisma://accelerate.example.com/?api_key=secret":          "postgres://user:password@host:5432/database, not prisma://…",
-		"postgres://user:secret@host:port/":                        "cannot be read",
+		"postgres://user:secret@host:port/":                        "is invalid",
 	} {
 		_, err := membership.Open(t.Context(), nil, address)
 		if err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "secret") {

@@ -164,6 +164,6 @@ func extract(root *os.Root, entry *tar.Header, content io.Reader) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(file, content) //nolint:gosec // the checksum was checked
+	_, err = io.Copy(file, content)
 	return errors.Join(err, file.Close())
 }
