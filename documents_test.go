@@ -64,3 +64,26 @@ func TestTaskGoldenNamesTheGoldenPackages(t *testing.T) {
 		t.Errorf("Taskfile.yml does not run %s", want)
 	}
 }
+
+// The import table in docs/architecture.md is the one that TestImportsFollowTheTable enforces.
+func TestTheDocumentedImportTableIsTheTestedOne(t *testing.T) {
+	t.Parallel()
+	documented := map[string]string{}
+	row := regexp.MustCompile("(?m)^\\| `([a-z/]+)` \\| [^|]+ \\| ([^|]+) \\|$")
+	for _, columns := range row.FindAllStringSubmatch(read(t, "docs/architecture.md"), -1) {
+		documented[columns[1]] = strings.ReplaceAll(columns[2], "`", "")
+	}
+	for folder, allowed := range imports() {
+		want := strings.Join(allowed, ", ")
+		if want == "" {
+			want = "–"
+		}
+		if got := documented[folder]; got != want {
+			t.Errorf("docs/architecture.md lists for %s the imports %q, want %q", folder, got, want)
+		}
+		delete(documented, folder)
+	}
+	for folder := range documented {
+		t.Errorf("docs/architecture.md has a row for %s, which the test's table lacks", folder)
+	}
+}
