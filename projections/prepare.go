@@ -92,23 +92,22 @@ func (r *Rebuilder) createMissing(ctx context.Context, projections []Projection)
 		if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock($1)`, int64(createLock)); err != nil {
 			return err
 		}
-		existing, err := readCheckpoints(ctx, tx)
-		if err != nil {
-			return err
-		}
 		for _, p := range projections {
-			c, exists := existing[p.Name()]
-			if !exists {
-				if err := createTables(ctx, tx, p); err != nil {
-					return err
-				}
-				c.version = p.Version()
+			status, exists, err := statusOf(ctx, tx, p.Name())
+			if err == nil && !exists {
+				status.Version = p.Version()
+				err = createTables(ctx, tx, p)
 			}
-			old, err := c.outdated(p, head)
 			if err != nil {
 				return err
 			}
-			if old {
+			current := status.Version == p.Version()
+			switch {
+			case status.Version.Number > p.Version().Number:
+				return fmt.Errorf("%s: version %d, and this program knows %d: start the newer program, or rebuild with this one",
+					p.Name(), status.Version.Number, p.Version().Number)
+			case current && status.Error != "": // a rebuild would stop at the same event
+			case !current, head-status.Position > catchUpLimit:
 				outdated = append(outdated, p)
 			}
 		}
@@ -118,45 +117,6 @@ func (r *Rebuilder) createMissing(ctx context.Context, projections []Projection)
 		return nil, fmt.Errorf("prepare the projections' tables: %w", err)
 	}
 	return outdated, nil
-}
-
-// checkpoint is the state of a projection's tables.
-type checkpoint struct {
-	version  Version
-	position int64
-	stopped  bool
-}
-
-// outdated reports whether the tables have to be rebuilt. Tables of a newer program are an error.
-func (c checkpoint) outdated(p Projection, head int64) (bool, error) {
-	switch {
-	case c.version.Number > p.Version().Number:
-		return false, fmt.Errorf("%s: version %d, and this program knows %d: start the newer program, or rebuild with this one",
-			p.Name(), c.version.Number, p.Version().Number)
-	case c.version != p.Version():
-		return true, nil
-	case c.stopped:
-		return false, nil // a rebuild would stop at the same event
-	}
-	return head-c.position > catchUpLimit, nil
-}
-
-// readCheckpoints returns the checkpoints by projection.
-func readCheckpoints(ctx context.Context, tx pgx.Tx) (map[string]checkpoint, error) {
-	rows, err := tx.Query(ctx, `select name, position, error is not null from checkpoints`)
-	if err != nil {
-		return nil, err
-	}
-	found := map[string]checkpoint{}
-	var fullName string
-	var c checkpoint
-	_, err = pgx.ForEachRow(rows, []any{&fullName, &c.position, &c.stopped}, func() error {
-		var name string
-		name, c.version = parseCheckpoint(fullName)
-		found[name] = c
-		return nil
-	})
-	return found, err
 }
 
 // createTables creates a projection's empty tables, and its checkpoint at the beginning of the log.

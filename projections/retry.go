@@ -3,7 +3,6 @@ package projections
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -22,7 +21,7 @@ const (
 // after: when the projection went on or stopped again, or after fifteen seconds if no server runs it. The positions differ if
 // it went on.
 func Retry(ctx context.Context, pool *pgxpool.Pool, store *eventstore.Store, name string) (before, after Status, err error) {
-	if before, err = statusOf(ctx, pool, name); err != nil || before.State != Stopped {
+	if before, err = existingStatus(ctx, pool, name); err != nil || before.State != Stopped {
 		return before, before, err
 	}
 	if err := store.Retry(ctx, before.checkpoint); err != nil {
@@ -31,7 +30,7 @@ func Retry(ctx context.Context, pool *pgxpool.Pool, store *eventstore.Store, nam
 	poll := time.NewTicker(retryPollInterval)
 	defer poll.Stop()
 	for deadline := time.Now().Add(retryTimeout); ; {
-		if after, err = statusOf(ctx, pool, name); err != nil {
+		if after, err = existingStatus(ctx, pool, name); err != nil {
 			return before, after, err
 		}
 		if after.State == Stopped || after.Position > before.Position || time.Now().After(deadline) {
@@ -45,14 +44,10 @@ func Retry(ctx context.Context, pool *pgxpool.Pool, store *eventstore.Store, nam
 	}
 }
 
-func statusOf(ctx context.Context, pool *pgxpool.Pool, name string) (Status, error) {
-	statuses, err := ReadStatus(ctx, pool)
-	if err != nil {
-		return Status{}, err
+func existingStatus(ctx context.Context, pool *pgxpool.Pool, name string) (Status, error) {
+	s, exists, err := statusOf(ctx, pool, name)
+	if err == nil && !exists {
+		err = fmt.Errorf("there is no projection %q on this database", name)
 	}
-	i := slices.IndexFunc(statuses, func(s Status) bool { return s.Name == name })
-	if i < 0 {
-		return Status{}, fmt.Errorf("there is no projection %q on this database", name)
-	}
-	return statuses[i], nil
+	return s, err
 }

@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -46,11 +47,15 @@ const statusSQL = `
 // ReadStatus returns the status of all projections that ever ran on this database, ordered by name. Those of ours are compared
 // with this program's versions.
 func ReadStatus(ctx context.Context, pool *pgxpool.Pool, ours ...Projection) ([]Status, error) {
+	return readStatus(ctx, pool, ours...)
+}
+
+func readStatus(ctx context.Context, from querier, ours ...Projection) ([]Status, error) {
 	versions := map[string]Version{}
 	for _, p := range ours {
 		versions[p.Name()] = p.Version()
 	}
-	rows, err := pool.Query(ctx, statusSQL)
+	rows, err := from.Query(ctx, statusSQL)
 	if err != nil {
 		return nil, fmt.Errorf("read the status of the projections: %w", err)
 	}
@@ -77,4 +82,13 @@ func ReadStatus(ctx context.Context, pool *pgxpool.Pool, ours ...Projection) ([]
 		return nil, fmt.Errorf("read the status of the projections: %w", err)
 	}
 	return statuses, nil
+}
+
+// statusOf returns the status of a projection; exists is false if it never ran on this database.
+func statusOf(ctx context.Context, from querier, name string) (s Status, exists bool, err error) {
+	statuses, err := readStatus(ctx, from)
+	if i := slices.IndexFunc(statuses, func(s Status) bool { return s.Name == name }); i >= 0 {
+		return statuses[i], true, err
+	}
+	return Status{}, false, err
 }

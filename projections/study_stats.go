@@ -117,7 +117,7 @@ func (p StudyStats) add(ctx context.Context, tx pgx.Tx, chapters []*chapter) err
 
 // groupBytes is how many bytes of rows, of all studies, a replay collects before it groups them by study. Rows of a study are
 // read together: a year's statistics are four times as fast when its rows are not scattered over the table.
-const groupBytes = 16 << 20
+const groupBytes = 8 << 20
 
 // Replay implements Projection.
 func (p StudyStats) Replay() Replay {
@@ -191,6 +191,7 @@ func (r *studyStatsReplay) encode(study *studyReplay) {
 
 // group moves the encoded rows to the buffers, study by study.
 func (r *studyStatsReplay) group() {
+	r.userDays.encoded = slices.Grow(r.userDays.encoded, r.size)
 	for _, study := range r.studies {
 		r.days.encoded = append(r.days.encoded, study.dayRows...)
 		r.userDays.encoded = append(r.userDays.encoded, study.userRows...)

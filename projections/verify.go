@@ -25,34 +25,33 @@ func (r *Rebuilder) Verify(ctx context.Context, report func(Difference), project
 	})
 }
 
-const livePositionSQL = `select name, position from public.checkpoints where split_part(name, '/', 1) = $1`
-
 // livePosition is the target of a verification: the position of the live tables.
 func (r *Rebuilder) livePosition(ctx context.Context, p Projection) (int64, error) {
-	position, err := scanPosition(r.pool.QueryRow(ctx, livePositionSQL, p.Name()), p)
+	position, err := livePosition(ctx, r.pool, p)
 	if err != nil {
 		return 0, fmt.Errorf("verify %s: %w", p.Name(), err)
 	}
 	return position, nil
 }
 
-// scanPosition scans a row of livePositionSQL. Tables of another version cannot be compared: they are an error.
-func scanPosition(row pgx.Row, p Projection) (position int64, err error) {
-	var checkpoint string
-	err = row.Scan(&checkpoint, &position)
-	if errors.Is(err, pgx.ErrNoRows) {
+// livePosition returns the position of the live tables. Tables of another version cannot be compared: they are an error.
+func livePosition(ctx context.Context, from querier, p Projection) (int64, error) {
+	status, exists, err := statusOf(ctx, from, p.Name())
+	switch {
+	case err != nil:
+		return 0, err
+	case !exists:
 		return 0, errors.New("its tables were never made; studycall rebuild makes them")
+	case status.Version != p.Version():
+		return 0, fmt.Errorf("its tables are of version %v, and this program's are %v: verify with the program that runs, "+
+			"or start this one, which makes them anew", status.Version, p.Version())
 	}
-	if _, version := parseCheckpoint(checkpoint); err == nil && version != p.Version() {
-		err = fmt.Errorf("its tables are of version %v, and this program's are %v: verify with the program that runs, "+
-			"or start this one, which makes them anew", version, p.Version())
-	}
-	return position, err
+	return status.Position, nil
 }
 
 // compare folds the shadow tables up to the position of the live ones, and compares all tables.
 func (r *Rebuilder) compare(ctx context.Context, tx pgx.Tx, p Projection, position int64, report func(Difference)) error {
-	live, err := scanPosition(tx.QueryRow(ctx, livePositionSQL, p.Name()), p)
+	live, err := livePosition(ctx, tx, p)
 	if err != nil {
 		return err
 	}
