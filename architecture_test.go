@@ -4,7 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -42,32 +41,6 @@ func declares(code, name string) bool {
 		pattern = `(?m)^func \((\w+ )?\*?` + receiver + `(\[[\w, ]+\])?\) ` + method + `\b`
 	}
 	return regexp.MustCompile(pattern).MatchString(code)
-}
-
-// TestArchitectureHasTheImportTable: the packages in docs/architecture.md, and what each may import, are those of imports().
-func TestArchitectureHasTheImportTable(t *testing.T) {
-	t.Parallel()
-	row := regexp.MustCompile("(?m)^\\| `([a-z/]+)` \\| .+ \\| ([^|]+) \\|$")
-	_, packages, _ := strings.Cut(read(t, "docs/architecture.md"), "\n## Packages\n")
-	packages, _, _ = strings.Cut(packages, "\n## ")
-	documented := map[string]bool{}
-	for _, found := range row.FindAllStringSubmatch(packages, -1) {
-		documented[found[1]] = true
-		allowed, known := imports()[found[1]]
-		if !known {
-			t.Errorf("docs/architecture.md lists %s, which imports_test.go does not", found[1])
-		}
-		listed := regexp.MustCompile(`[a-z/]+`).FindAllString(found[2], -1)
-		slices.Sort(listed)
-		if want := slices.Sorted(slices.Values(allowed)); !slices.Equal(listed, want) {
-			t.Errorf("docs/architecture.md: %s may import %s; imports_test.go: %s", found[1], listed, want)
-		}
-	}
-	for folder := range imports() {
-		if !documented[folder] {
-			t.Errorf("docs/architecture.md has no row for %s: add it to the table of packages", folder)
-		}
-	}
 }
 
 // documents lists the Markdown files below docs/.
