@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -91,7 +92,7 @@ func guard(handler func() error) (err error) {
 	switch {
 	case recovered == nil:
 		return err
-	case recovered.Value == http.ErrAbortHandler:
+	case errors.Is(recovered.AsError(), http.ErrAbortHandler):
 		panic(http.ErrAbortHandler)
 	default:
 		return panicked{recovered}
