@@ -102,13 +102,12 @@ const insertSocketSQL = `
 
 // writeLease writes the lease of a socket, and deletes the participant's lost ones and the one over REST.
 func (r *Registry) writeLease(ctx context.Context, l Lease, sessionID string, at time.Time) error {
-	err := r.batch(ctx, func(b *pgx.Batch) {
-		b.Queue(lockSQL, l.StudyID, l.UserID)
-		b.Queue(deleteLostSQL, l.StudyID, l.UserID)
-		b.Queue(insertServerSQL, r.settings.ServerID, at)
-		b.Queue(insertSocketSQL, l.StudyID, l.UserID, l.SocketID, r.settings.ServerID, sessionID, at)
-	})
-	if err != nil {
+	var b pgx.Batch // one round trip, which is one transaction
+	b.Queue(lockSQL, l.StudyID, l.UserID)
+	b.Queue(deleteLostSQL, l.StudyID, l.UserID)
+	b.Queue(insertServerSQL, r.settings.ServerID, at)
+	b.Queue(insertSocketSQL, l.StudyID, l.UserID, l.SocketID, r.settings.ServerID, sessionID, at)
+	if err := r.withSlot(ctx, func() error { return r.pool.SendBatch(ctx, &b).Close() }); err != nil {
 		return fmt.Errorf("write the lease of a socket: %w", err)
 	}
 	return nil

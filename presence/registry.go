@@ -103,15 +103,6 @@ func (r *Registry) transaction(ctx context.Context, do func(pgx.Tx) error) error
 	return r.withSlot(ctx, func() error { return pgx.BeginFunc(ctx, r.pool, do) })
 }
 
-// batch waits for a slot and runs statements in one round trip, which is one transaction.
-func (r *Registry) batch(ctx context.Context, fill func(*pgx.Batch)) error {
-	return r.withSlot(ctx, func() error {
-		var b pgx.Batch
-		fill(&b)
-		return r.pool.SendBatch(ctx, &b).Close()
-	})
-}
-
 // withSlot runs do while it holds one of the slots.
 func (r *Registry) withSlot(ctx context.Context, do func() error) error {
 	select {

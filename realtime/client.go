@@ -35,16 +35,13 @@ type client struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 
-	mu       sync.Mutex
-	rooms    map[string]*room    // by id
-	roomList []*room             // the same rooms; replaced, never changed
-	lobbies  map[string]struct{} // by study
+	rooms   set[*room]
+	lobbies set[string] // the studies whose lobbies the client is in
 }
 
 func newClient(id string, user membership.User, language domain.Language, l link, limits *limits) *client {
 	return &client{
 		id: id, user: user, asPeer: headOf(peer{id, user.ID}), language: language, link: l, limits: limits,
-		rooms: map[string]*room{}, lobbies: map[string]struct{}{},
 	}
 }
 
@@ -52,78 +49,40 @@ func (c *client) send(m *message) { c.link.send(m) }
 
 // room returns the room with the id; nil if the client is not in it.
 func (c *client) room(id string) *room {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.rooms[id]
+	c.rooms.mu.Lock()
+	defer c.rooms.mu.Unlock()
+	for r := range c.rooms.all {
+		if r.id == id {
+			return r
+		}
+	}
+	return nil
 }
 
-// in returns the rooms that the client is in.
-func (c *client) in() []*room {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.roomList
-}
-
-// enter notes that the client is in a room.
-func (c *client) enter(r *room) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.rooms[r.id] = r
-	c.roomList = slices.Collect(maps.Values(c.rooms))
-}
-
-// leave notes that the client is no longer in a room.
-func (c *client) leave(r *room) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.rooms, r.id)
-	c.roomList = slices.Collect(maps.Values(c.rooms))
-}
-
-// inLobbies returns the studies whose lobbies the client is in.
-func (c *client) inLobbies() []string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return slices.Collect(maps.Keys(c.lobbies))
-}
-
-// enterLobby notes that the client is in a study's lobby.
-func (c *client) enterLobby(studyID string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.lobbies[studyID] = struct{}{}
-}
-
-// leaveLobby notes that the client is no longer in a study's lobby.
-func (c *client) leaveLobby(studyID string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.lobbies, studyID)
-}
-
-// clients are the clients that are connected to this server.
-type clients struct {
+// set is a set that is safe for concurrent use. The zero value is empty.
+type set[T comparable] struct {
 	mu  sync.Mutex
-	all map[*client]struct{}
+	all map[T]struct{}
 }
 
-func newClients() *clients { return &clients{all: map[*client]struct{}{}} }
-
-func (cs *clients) add(c *client) {
-	cs.mu.Lock()
-	defer cs.mu.Unlock()
-	cs.all[c] = struct{}{}
+func (s *set[T]) add(element T) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.all == nil {
+		s.all = map[T]struct{}{}
+	}
+	s.all[element] = struct{}{}
 }
 
-func (cs *clients) remove(c *client) {
-	cs.mu.Lock()
-	defer cs.mu.Unlock()
-	delete(cs.all, c)
+func (s *set[T]) remove(element T) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.all, element)
 }
 
-// list returns the clients at this moment.
-func (cs *clients) list() []*client {
-	cs.mu.Lock()
-	defer cs.mu.Unlock()
-	return slices.Collect(maps.Keys(cs.all))
+// list returns the elements at this moment.
+func (s *set[T]) list() []T {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Keys(s.all))
 }

@@ -34,7 +34,7 @@ func (s *Server) joinRoom(ctx context.Context, c *client, data json.RawMessage, 
 		acknowledge(c, ack, nil)
 		return nil
 	}
-	if len(c.in()) >= roomLimit {
+	if len(c.rooms.list()) >= roomLimit {
 		return api.Invalid("roomId", fmt.Sprintf("must be one of at most %d rooms at a time", roomLimit))
 	}
 	if s.draining.Load() {

@@ -48,13 +48,13 @@ func (s *Server) connected(c *client) {
 func (s *Server) disconnected(c *client, at time.Time) {
 	c.cancel()
 	s.clients.remove(c)
-	for _, r := range c.in() {
+	for _, r := range c.rooms.list() {
 		m := s.takeOut(c, r, at)
 		if m != nil && !s.draining.Load() { // Drain marks all leases as lost
 			s.lose(m.lease(), at)
 		}
 	}
-	for _, studyID := range c.inLobbies() {
+	for _, studyID := range c.lobbies.list() {
 		s.lobbies.leave(c, studyID, s.Now())
 	}
 }

@@ -26,7 +26,7 @@ func (s *Server) joinLobby(ctx context.Context, c *client, data json.RawMessage,
 	if err := s.Access.ActiveMember(ctx, studyID, c.user.ID); err != nil {
 		return err
 	}
-	if len(c.inLobbies()) >= lobbyLimit {
+	if len(c.lobbies.list()) >= lobbyLimit {
 		return api.Invalid("studyId", fmt.Sprintf("must be one of at most %d studies", lobbyLimit))
 	}
 	s.lobbies.join(c, studyID, s.Now())

@@ -25,7 +25,7 @@ func (s *Server) relayed(event, field string) handler {
 
 // relay sends a message to a socket in one of the sender's rooms.
 func (s *Server) relay(ctx context.Context, c *client, to string, m *message) error {
-	for _, r := range c.in() {
+	for _, r := range c.rooms.list() {
 		if peer := r.client(to); peer != nil {
 			peer.send(m)
 			return nil

@@ -35,7 +35,7 @@ func (ls *lobbies) join(c *client, studyID string, at time.Time) {
 	}
 	if _, in := l.clients[c]; !in {
 		l.clients[c] = struct{}{}
-		c.enterLobby(studyID)
+		c.lobbies.add(studyID)
 		l.sockets[c.user.ID]++
 		if l.sockets[c.user.ID] == 1 {
 			l.publish(eventUserOnline, c, at)
@@ -56,7 +56,7 @@ func (ls *lobbies) leave(c *client, studyID string, at time.Time) {
 	}
 	if _, in := l.clients[c]; in {
 		delete(l.clients, c)
-		c.leaveLobby(studyID)
+		c.lobbies.remove(studyID)
 		l.sockets[c.user.ID]--
 		if l.sockets[c.user.ID] == 0 {
 			delete(l.sockets, c.user.ID)

@@ -100,7 +100,7 @@ func (s *Server) recheckAccounts(ctx context.Context) error {
 		if active[c.user.ID] {
 			continue
 		}
-		for _, r := range c.in() {
+		for _, r := range c.rooms.list() {
 			s.remove(c, r, s.Now())
 		}
 		s.hangUp(c, closecode.Removed)

@@ -30,7 +30,7 @@ func (rs *rooms) enter(id, studyID string, e entry) {
 	r.mu.Lock()
 	rs.mu.Unlock()
 	r.enter(e)
-	e.client.enter(r)
+	e.client.rooms.add(r)
 	r.mu.Unlock()
 	r.flush()
 }
@@ -44,7 +44,7 @@ func (rs *rooms) leave(c *client, r *room, recordStop func(change)) *member {
 		if len(r.members) == 0 && rs.byID[r.id] == r {
 			delete(rs.byID, r.id)
 		}
-		c.leave(r)
+		c.rooms.remove(r)
 	}
 	r.mu.Unlock()
 	rs.mu.Unlock()

@@ -90,7 +90,7 @@ type Server struct {
 	Config
 
 	handlers map[string]handler // by event
-	clients  *clients
+	clients  set[*client]
 	rooms    *rooms
 	lobbies  *lobbies
 	queue    *recording.Queue
@@ -111,7 +111,7 @@ type Server struct {
 // New makes the server. Call Run, then Drain and Close.
 func New(config Config) *Server {
 	s := &Server{
-		Config: config, clients: newClients(), rooms: newRooms(config.Broker), lobbies: newLobbies(),
+		Config: config, rooms: newRooms(config.Broker), lobbies: newLobbies(),
 		queue: recording.New(recording.Config{Retryable: retryable, Final: final, Log: config.Log}),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
