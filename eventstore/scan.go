@@ -136,8 +136,10 @@ func (s *Scanner) intern(b []byte) string {
 	return text
 }
 
-// timestamp decodes a timestamptz in binary format: microseconds since the year 2000.
+// PostgresEpoch is the beginning of the year 2000, in microseconds since 1970: Postgres counts times from it in binary format.
+const PostgresEpoch = 946_684_800_000_000
+
+// timestamp decodes a timestamptz in binary format: microseconds since PostgresEpoch.
 func timestamp(b []byte) time.Time {
-	const year2000 = 946_684_800_000_000
-	return time.UnixMicro(int64(binary.BigEndian.Uint64(b)) + year2000).UTC() //nolint:gosec // likewise
+	return time.UnixMicro(int64(binary.BigEndian.Uint64(b)) + PostgresEpoch).UTC() //nolint:gosec // likewise
 }

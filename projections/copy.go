@@ -11,6 +11,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/studycall/studycall/eventstore"
 )
 
 // buffer holds rows of a table.
@@ -70,7 +72,7 @@ func appendValue(b []byte, field any, optional bool) []byte {
 		if optional && v.IsZero() {
 			return appendNull(b)
 		}
-		return appendInt8(b, v.UnixMicro()-microseconds2000)
+		return appendInt8(b, v.UnixMicro()-eventstore.PostgresEpoch)
 	case *int32:
 		return appendInt4(appendInt4(b, 4), int(*v))
 	case *int64:
@@ -78,7 +80,7 @@ func appendValue(b []byte, field any, optional bool) []byte {
 	case *milliseconds:
 		return appendInt8(b, time.Duration(*v).Milliseconds())
 	case *day:
-		return appendInt4(appendInt4(b, 4), int(*v)-days2000)
+		return appendInt4(appendInt4(b, 4), int(*v)-epochDay)
 	case *[]string:
 		return appendArray(b, pgtype.TextOID, *v, appendText)
 	case *[]int64:
@@ -88,11 +90,8 @@ func appendValue(b []byte, field any, optional bool) []byte {
 	}
 }
 
-// Postgres counts times from the beginning of the year 2000.
-const (
-	microseconds2000 = 946_684_800_000_000
-	days2000         = 10_957
-)
+// epochDay is the day of eventstore.PostgresEpoch.
+const epochDay = eventstore.PostgresEpoch / (24 * 60 * 60 * 1_000_000)
 
 // appendNull appends the length -1.
 func appendNull(b []byte) []byte { return append(b, 0xff, 0xff, 0xff, 0xff) }

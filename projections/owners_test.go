@@ -30,8 +30,8 @@ func (srv *server) as(role string) *server {
 	return idleServerOn(srv.t, pool, srv.all...)
 }
 
-// give makes a role the owner of all live schemas and tables.
-func (srv *server) give(role string) {
+// setOwner makes a role the owner of all live schemas and tables.
+func (srv *server) setOwner(role string) {
 	srv.t.Helper()
 	for _, change := range srv.column(`select format('alter schema %I owner to %I', name, $2::text) from unnest($1::text[]) name
 		union all select format('alter table %I.%I owner to %I', schemaname, tablename, $2::text) from pg_tables
@@ -58,7 +58,7 @@ func TestRebuildByAnotherRoleKeepsTheOwner(t *testing.T) {
 	srv := newServer(t)
 	srv.givenSamples()
 	owner, deputy := srv.serverRole(), srv.serverRole()
-	srv.give(owner)
+	srv.setOwner(owner)
 	srv.exec(`grant ` + owner + ` to ` + deputy)
 	for name, by := range map[string]*server{"a superuser": srv, "the server": srv.as(owner), "a member of its role": srv.as(deputy)} {
 		for range 2 {
@@ -81,7 +81,7 @@ func TestRebuildWithoutTheOwnersRightsIsRefused(t *testing.T) {
 	srv.givenSamples()
 	srv.waitUntilCaughtUp()
 	owner, stranger := srv.serverRole(), srv.serverRole()
-	srv.give(owner)
+	srv.setOwner(owner)
 	other := srv.as(stranger)
 	rebuilder := projections.NewRebuilder(other.pool, srv.store, srv.log, func(done, total int64) {
 		t.Errorf("folded %d of %d events", done, total)

@@ -54,16 +54,16 @@ func TestTablesOfAnotherVersionAreReported(t *testing.T) {
 	registry.MustRegister(projections.NewMetrics(srv.pool, srv.all...))
 	families, err := registry.Gather()
 	check.NoError(srv.t, err)
-	told := 0.0
+	others := 0.0
 	for _, family := range families {
 		if family.GetName() == "studycall_projection_other_version" {
 			for _, metric := range family.GetMetric() {
-				told += metric.GetGauge().GetValue()
+				others += metric.GetGauge().GetValue()
 			}
 		}
 	}
-	if told != 1 {
-		t.Errorf("the metrics report %v other versions", told)
+	if others != 1 {
+		t.Errorf("the metrics report %v other versions", others)
 	}
 	err = srv.rebuilder.Verify(t.Context(), func(projections.Difference) {}, srv.all...)
 	if err == nil || !strings.Contains(err.Error(), "verify study_stats: its tables are of version 1/UTC, and this program's are 1/Asia/Seoul") {
@@ -90,10 +90,10 @@ func TestProjectionThatNoServerFoldsIsBehind(t *testing.T) {
 	srv.exec(`update checkpoints set updated_at = now() - interval '11 s'`)
 	mustBe("of an old fold and a new event", projections.CatchingUp)
 	srv.exec(`alter table events disable trigger user; update events set recorded_at = now() - interval '11 s'; alter table events enable trigger user`)
-	mustBe("when nobody has come", projections.Behind)
+	mustBe("while no server runs", projections.Behind)
 	srv.run()
 	srv.waitUntilCaughtUp()
-	mustBe("when somebody has", projections.Live)
+	mustBe("after a server has started", projections.Live)
 }
 
 // TestConcurrentReadinessRequestsShareOneQuery, however long the database takes.
