@@ -56,14 +56,16 @@ type Conn struct {
 	serial      sync.Mutex                     // held while the handler runs: calls come one at a time
 	socket      atomic.Pointer[websocket.Conn] // nil while the transport is polling
 	lastRequest atomic.Int64                   // when a request last came, in ns since 1970
+	pings       atomic.Uint64                  // sent so far
 
 	mu           sync.Mutex
 	polling      *polling // nil if the connection began on a WebSocket
 	beat         heartbeat
 	ended        bool
 	reason       Reason    // set with ended
+	cause        error     // set with ended
 	lastAlive    time.Time // set with ended
-	closedCalled bool      // the handler's Closed is called
+	closedCalled bool      // the handler's Closed has returned
 	control      websocket.ControlLimit
 }
 
@@ -92,8 +94,19 @@ func (c *Conn) LastAlive() time.Time {
 	return c.lastAlive
 }
 
-// lastRead is when bytes last came from the peer.
-func (c *Conn) lastRead() time.Time {
+// Cause is why a connection has ended, if more is known than the Reason: a websocket.CloseCode if this side closed it, a
+// *websocket.PeerClose if the peer sent a close frame.
+func (c *Conn) Cause() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cause
+}
+
+// Pings is how many pings were sent. A ping is counted before it is queued.
+func (c *Conn) Pings() uint64 { return c.pings.Load() }
+
+// LastRead is when bytes last came from the peer.
+func (c *Conn) LastRead() time.Time {
 	last := time.Unix(0, c.lastRequest.Load())
 	if socket := c.socket.Load(); socket != nil && socket.LastRead().After(last) {
 		return socket.LastRead()
@@ -104,36 +117,46 @@ func (c *Conn) lastRead() time.Time {
 // Send queues messages in order, all or none. If they do not fit into the queue, the connection is closed with Codes.TooSlow. After
 // the end Send does nothing.
 func (c *Conn) Send(messages ...Message) {
-	if socket := c.socket.Load(); socket != nil {
-		send(socket, messages)
-		return
+	socket := c.socket.Load()
+	if socket == nil {
+		socket = c.enqueue(messages)
 	}
+	switch {
+	case socket == nil:
+	case len(messages) == 1: // without an allocation
+		socket.Send(messages[0].frame)
+	default:
+		socket.Send(framesOf(messages)...)
+	}
+}
+
+// SendJoined is Send for any number of messages: in the queue of a WebSocket they count as one.
+func (c *Conn) SendJoined(messages ...Message) {
+	if socket := c.enqueue(messages); socket != nil {
+		socket.Send(websocket.Joined(framesOf(messages)...))
+	}
+}
+
+// enqueue queues messages for polling. If the connection is on a WebSocket, it returns that instead.
+func (c *Conn) enqueue(messages []Message) *websocket.Conn {
 	c.mu.Lock()
-	if socket := c.socket.Load(); socket != nil { // upgraded meanwhile
+	if socket := c.socket.Load(); socket != nil {
 		c.mu.Unlock()
-		send(socket, messages)
-		return
+		return socket
 	}
 	fits := c.ended || c.polling.add(messages, c.server.config.QueueBytes)
 	c.mu.Unlock()
 	if !fits {
 		c.end(ServerClose, c.server.config.Codes.TooSlow)
 	}
-}
-
-// send passes messages to a WebSocket. A single message costs no allocation.
-func send(socket *websocket.Conn, messages []Message) {
-	if len(messages) == 1 {
-		socket.Send(messages[0].frame)
-		return
-	}
-	socket.Send(framesOf(messages)...)
+	return nil
 }
 
 // Close ends the connection from this side, with the code if it is on a WebSocket. Only the first call has an effect.
 func (c *Conn) Close(code websocket.CloseCode) { c.end(c.reasonOf(code), code) }
 
-// Run calls f soon, in turn with the calls of the handler. It returns false, without calling f, after the handler's Closed.
+// Run calls f soon, in turn with the calls of the handler. It returns false, without calling f, when the handler's Closed has
+// returned.
 func (c *Conn) Run(f func()) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -198,7 +221,9 @@ func (c *Conn) receive(p packet) bool {
 		}
 		c.guard(func() { c.handler.Message(c, p.data, p.binary) })
 	case kindPong:
-		c.pong()
+		if c.pong() {
+			c.callPong()
+		}
 	case kindClose:
 		c.mu.Lock()
 		if c.polling != nil {
@@ -212,6 +237,15 @@ func (c *Conn) receive(p packet) bool {
 		return false
 	}
 	return true // open, upgrade and noop mean nothing here
+}
+
+// callPong calls the handler's Pong, if it has one.
+func (c *Conn) callPong() {
+	c.serial.Lock()
+	defer c.serial.Unlock()
+	if handler, ok := c.handler.(PongHandler); ok && !c.hasEnded() {
+		c.guard(func() { handler.Pong(c, c.Pings()) })
+	}
 }
 
 // allowControl counts a packet that is no message.
@@ -234,20 +268,24 @@ func (c *Conn) hasEnded() bool {
 func (c *Conn) end(reason Reason, code websocket.CloseCode) {
 	lastAlive := time.Now()
 	if codes := &c.server.config.Codes; code == codes.PingTimeout || code == codes.TooSlow {
-		lastAlive = c.lastRead()
+		lastAlive = c.LastRead()
 	}
-	c.endAt(lastAlive, reason, code)
+	var cause error
+	if reason == ServerClose || reason == ParseError {
+		cause = code
+	}
+	c.endAt(lastAlive, reason, code, cause)
 }
 
 // endAt ends the connection and calls the handler's Closed. Only the first call has an effect. It does not wait for Closed, because
 // the caller may be the handler, or hold locks that the handler takes.
-func (c *Conn) endAt(lastAlive time.Time, reason Reason, code websocket.CloseCode) {
+func (c *Conn) endAt(lastAlive time.Time, reason Reason, code websocket.CloseCode, cause error) {
 	c.mu.Lock()
 	if c.ended {
 		c.mu.Unlock()
 		return
 	}
-	c.ended, c.reason, c.lastAlive = true, reason, lastAlive
+	c.ended, c.reason, c.cause, c.lastAlive = true, reason, cause, lastAlive
 	close(c.done)
 	c.stopHeartbeat()
 	socket := c.socket.Load()
@@ -271,12 +309,12 @@ func (c *Conn) callClosed() {
 	defer c.server.running.Done()
 	c.serial.Lock()
 	defer c.serial.Unlock()
-	c.mu.Lock()
-	c.closedCalled = true
-	c.mu.Unlock()
 	if c.handler != nil { // nil if accept panicked
 		c.guard(func() { c.handler.Closed(c, c.reason) })
 	}
+	c.mu.Lock()
+	c.closedCalled = true
+	c.mu.Unlock()
 }
 
 // guard ends the connection if the handler panics.

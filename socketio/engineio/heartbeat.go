@@ -50,16 +50,19 @@ func (c *Conn) heartbeatDue() {
 	}
 	c.beat.timer.Reset(c.beat.due.Sub(now))
 	c.mu.Unlock()
+	c.pings.Add(1)
 	c.Send(control(kindPing))
 }
 
-func (c *Conn) pong() {
+// pong reports whether a ping was waiting for the pong.
+func (c *Conn) pong() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.ended || !c.beat.pinged {
-		return
+		return false
 	}
 	c.beat.pinged = false
 	c.beat.due = time.Now().Add(c.server.config.PingInterval)
 	c.beat.timer.Reset(c.server.config.PingInterval)
+	return true
 }

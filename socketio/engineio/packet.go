@@ -55,8 +55,8 @@ func (m Message) appendTo(body []byte) []byte {
 	return base64.StdEncoding.AppendEncode(append(body, kindBinary), m.frame.Payload())
 }
 
-// size is how many bytes the message counts in a queue, the same on either transport.
-func (m Message) size() int { return m.frame.Size() }
+// Size is how many bytes the message counts in a queue, the same on either transport.
+func (m Message) Size() int { return m.frame.Size() }
 
 // control encodes a packet without data.
 func control(kind byte) Message { return Message{websocket.Headed(string(rune(kind)))} }

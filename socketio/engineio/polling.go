@@ -40,7 +40,7 @@ type polling struct {
 func (p *polling) add(messages []Message, maxBytes int) bool {
 	size := 0
 	for _, m := range messages {
-		size += m.size()
+		size += m.Size()
 	}
 	if p.bytes+size > maxBytes {
 		return false
@@ -216,14 +216,14 @@ func (c *Conn) pollMissing() {
 		c.mu.Unlock()
 		return
 	}
-	lastRead := c.lastRead()
+	lastRead := c.LastRead()
 	if p.inPost || p.candidate != nil || time.Since(lastRead) < gap {
 		p.gapTimer.Reset(gap)
 		c.mu.Unlock()
 		return
 	}
 	c.mu.Unlock()
-	c.endAt(lastRead, TransportClose, websocket.Normal)
+	c.endAt(lastRead, TransportClose, websocket.Normal, nil)
 }
 
 // pollBroke ends the connection because the HTTP connection of a poll broke, with the error of writing the answer, if any. A client
@@ -234,9 +234,9 @@ func (c *Conn) pollBroke(err error) {
 	}
 	lastAlive := time.Now()
 	if errors.Is(err, os.ErrDeadlineExceeded) { // the peer took nothing
-		lastAlive = c.lastRead()
+		lastAlive = c.LastRead()
 	}
-	c.endAt(lastAlive, TransportClose, websocket.Normal)
+	c.endAt(lastAlive, TransportClose, websocket.Normal, nil)
 }
 
 // post handles the packets of a POST, and answers afterwards.

@@ -59,6 +59,13 @@ type Handler interface {
 	Closed(c *Conn, reason Reason)
 }
 
+// PongHandler is a Handler that wants to know which messages have arrived.
+type PongHandler interface {
+	// Pong is called when the peer has answered the ping with the number, counted from 1. So it has received every message that was
+	// queued while Conn.Pings was less.
+	Pong(c *Conn, ping uint64)
+}
+
 // Server is an http.Handler for one path. All methods may be called concurrently.
 type Server struct {
 	config  Config

@@ -43,7 +43,7 @@ func (c *Conn) receiveFrame(data []byte, binary bool) {
 // socketClosed ends the connection because its WebSocket has ended.
 func (c *Conn) socketClosed(socket *websocket.Conn, cause error) {
 	if c.server.find(c.id) == c { // else it never started, or has ended
-		c.endAt(socket.LastAlive(), c.reasonOf(cause), websocket.Normal)
+		c.endAt(socket.LastAlive(), c.reasonOf(cause), websocket.Normal, cause)
 	}
 }
 
