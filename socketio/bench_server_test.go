@@ -35,7 +35,12 @@ func TestBenchServer(t *testing.T) { //nolint:paralleltest // it runs in a proce
 	if kind == "bare" {
 		mux.HandleFunc("/socket.io/", rooms.serveBare)
 	} else {
-		mux.Handle("/socket.io/", socketio.NewServer(socketio.Config{}, map[string]socketio.Namespace{"/": rooms}))
+		var config socketio.Config
+		if kind == "recovery" {
+			config.Recovery.Window = time.Minute
+		}
+		rooms.server = socketio.NewServer(config, map[string]socketio.Namespace{"/": rooms})
+		mux.Handle("/socket.io/", rooms.server)
 	}
 	mux.HandleFunc("/usage", func(w http.ResponseWriter, _ *http.Request) {
 		runtime.GC()
@@ -84,6 +89,7 @@ type benchPeer interface {
 
 // benchRooms are the rooms of either kind of server.
 type benchRooms struct {
+	server  *socketio.Server // nil for the bare server
 	mu      sync.RWMutex
 	members map[string][]benchPeer
 }
@@ -154,11 +160,21 @@ func (b *benchRooms) Event(s *socketio.Socket, event string, args socketio.Args,
 			body = value
 		}
 	})
-	packet := socketio.EncodeJoined("/", event, []byte(`{"from":"`+s.ID()+`","body":`), body, []byte("}"))
+	packet := b.server.EncodeJoined("/", event, []byte(`{"from":"`+s.ID()+`","body":`), body, []byte("}"))
 	b.others(s.Data.(string), sioPeer{s}, func(p benchPeer) { p.(sioPeer).socket.Send(packet) })
 }
 
 func (b *benchRooms) Disconnected(*socketio.Socket, socketio.Reason, time.Time) {}
+
+func (b *benchRooms) Suspended(*socketio.Socket, socketio.Reason, time.Time) {}
+
+func (b *benchRooms) Find(context.Context, socketio.SessionKey) error { return nil }
+
+func (b *benchRooms) Resume(context.Context, *socketio.Socket, *http.Request, json.RawMessage) error {
+	return socketio.ErrNotResumed
+}
+
+func (b *benchRooms) Resumed(*socketio.Socket, socketio.Resumption) {}
 
 // benchBody is an event of about size bytes. Its last digits are the number of the peer.
 func benchBody(kind string, size, peer int) []byte {

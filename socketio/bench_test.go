@@ -25,7 +25,7 @@ func BenchmarkFanout(b *testing.B) {
 		{"relay-72x2", 72, 2, 2500},
 		{"toggles-12x12", 12, 12, 60},
 	} {
-		for _, kind := range []string{"bare", "socketio"} {
+		for _, kind := range []string{"bare", "socketio", "recovery"} {
 			b.Run(load.name+"/"+kind, func(b *testing.B) {
 				s := startBenchServer(b, kind)
 				before := s.usage(b)

@@ -99,8 +99,7 @@ func (c *client) handle(p *received) error {
 	}
 	switch p.kind {
 	case kindDisconnect:
-		s.disconnect(time.Now(), ClientDisconnect)
-		s.notify()
+		s.disconnect(ClientDisconnect, time.Now())
 		c.remove(s)
 	case kindEvent:
 		if p.list == nil {
@@ -126,26 +125,49 @@ func (c *client) connect(namespace string, auth json.RawMessage) {
 		c.refuse(namespace, &ConnectError{Message: "Invalid namespace"})
 		return
 	}
+	if c.resume(namespace, auth) {
+		return
+	}
 	s := newSocket(c, namespace, handler)
-	if err := c.authorize(s, auth); err != nil {
+	if err := c.withContext(func(ctx context.Context) error { return handler.Connect(ctx, s, c.request, auth) }); err != nil {
 		c.refuse(namespace, err)
 		return
 	}
-	c.timer.Stop()
-	if old := c.find(namespace); old != nil {
-		old.notify()
-		c.remove(old)
+	pid := ""
+	if recovery := c.server.recovers(namespace); recovery != nil {
+		pid = newPID()
+		s.session = &session{namespace: recovery, key: keyOf(pid)}
+		c.server.register(s)
 	}
-	c.sockets = append(c.sockets, s)
+	c.enter(s)
 	s.mu.Lock()
 	s.state = connected
-	c.conn.Send(encodePlain(kindConnect, namespace, []byte(`{"sid":"`+s.id+`"}`)).messages...)
+	c.conn.Send(connectAnswer(s, pid).messages...)
 	s.mu.Unlock()
 	handler.Connected(s)
 }
 
-// authorize calls the namespace's Connect with a context that ends with the connection.
-func (c *client) authorize(s *Socket, auth json.RawMessage) error {
+// connectAnswer encodes the answer to a CONNECT. The pid is "" without recovery.
+func connectAnswer(s *Socket, pid string) Packet {
+	answer := `{"sid":"` + s.id + `"}`
+	if pid != "" {
+		answer = `{"sid":"` + s.id + `","pid":"` + pid + `"}`
+	}
+	return encodePlain(kindConnect, s.namespace, []byte(answer))
+}
+
+// enter adds a connected socket, in place of one of its namespace that was disconnected.
+func (c *client) enter(s *Socket) {
+	c.timer.Stop()
+	if old := c.find(s.namespace); old != nil {
+		old.notify()
+		c.remove(old)
+	}
+	c.sockets = append(c.sockets, s)
+}
+
+// withContext calls call with a context that ends with the connection.
+func (c *client) withContext(call func(ctx context.Context) error) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go func() {
@@ -155,7 +177,7 @@ func (c *client) authorize(s *Socket, auth json.RawMessage) error {
 		case <-ctx.Done():
 		}
 	}()
-	return s.handler.Connect(ctx, s, c.request, auth)
+	return call(ctx)
 }
 
 // refuse answers a CONNECT with CONNECT_ERROR. A client that is refused too often is closed.
@@ -182,8 +204,7 @@ func (c *client) refuse(namespace string, err error) {
 func (c *client) Closed(conn *engineio.Conn, reason engineio.Reason) {
 	c.timer.Stop()
 	for _, s := range c.sockets {
-		s.disconnect(conn.LastAlive(), Reason(reason))
-		s.notify()
+		c.end(s, Reason(reason), conn.Cause(), conn.LastAlive())
 	}
 }
 

@@ -120,14 +120,14 @@ func start(t *testing.T, config socketio.Config) *testServer {
 }
 
 // listen waits until the address is free: a client that connects to a port without a listener may be given that port itself.
-func listen(t *testing.T, address string) net.Listener {
-	t.Helper()
+func listen(tb testing.TB, address string) net.Listener {
+	tb.Helper()
 	var listener net.Listener
-	check.Eventually(t, "the address is free", func() bool {
+	check.Eventually(tb, "the address is free", func() bool {
 		var err error
 		listener, err = net.Listen("tcp", address)
 		if err != nil && !errors.Is(err, syscall.EADDRINUSE) {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		return err == nil
 	})
@@ -137,12 +137,20 @@ func listen(t *testing.T, address string) net.Listener {
 // startAt starts a server at an address, which another server may just have left.
 func startAt(t *testing.T, config socketio.Config, address string) *testServer {
 	t.Helper()
-	config.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
-	s := &testServer{main: newRecorder(), private: newRecorder(), guests: newRecorder()}
-	s.server = socketio.NewServer(config, map[string]socketio.Namespace{
-		"/": s.main, "/private": private{s.private}, "/guests": s.guests,
+	main, hidden, guests := newRecorder(), newRecorder(), newRecorder()
+	s := startNamespaces(t, config, address, map[string]socketio.Namespace{
+		"/": main, "/private": private{hidden}, "/guests": guests,
 	})
-	listener := listen(t, address)
+	s.main, s.private, s.guests = main, hidden, guests
+	return s
+}
+
+// startNamespaces starts a server with namespaces of the test.
+func startNamespaces(tb testing.TB, config socketio.Config, address string, namespaces map[string]socketio.Namespace) *testServer {
+	tb.Helper()
+	config.Log = slog.New(slog.NewTextHandler(tb.Output(), nil))
+	s := &testServer{server: socketio.NewServer(config, namespaces)}
+	listener := listen(tb, address)
 	s.address = listener.Addr().String()
 	server := &http.Server{Handler: s.server, ReadTimeout: time.Minute, WriteTimeout: time.Minute, ReadHeaderTimeout: patience}
 	served := make(chan struct{})
@@ -156,12 +164,12 @@ func startAt(t *testing.T, config socketio.Config, address string) *testServer {
 			ctx, cancel := context.WithTimeout(context.Background(), patience)
 			defer cancel()
 			if err := s.server.Close(ctx, code); err != nil {
-				t.Errorf("closing: %v", err)
+				tb.Errorf("closing: %v", err)
 			}
 			_ = server.Close()
 			<-served
 		})
 	}
-	t.Cleanup(func() { s.stop(websocket.Restart) })
+	tb.Cleanup(func() { s.stop(websocket.Restart) })
 	return s
 }

@@ -19,24 +19,40 @@ const (
 )
 
 // Packet is encoded once, for any number of sockets of its namespace. It is immutable.
-type Packet struct{ messages []engineio.Message } // the header with the JSON, then the attachments
+type Packet struct {
+	messages []engineio.Message // the header with the JSON, then the attachments
+	offset   string             // the last argument of a packet that is kept; see Recovery
+}
+
+// size is how many bytes the packet counts in a queue.
+func (p Packet) size() int {
+	size := 0
+	for _, m := range p.messages {
+		size += m.Size()
+	}
+	return size
+}
 
 // EncodeEvent encodes an event in a namespace. Each argument must be valid JSON and is sent as it is.
 func EncodeEvent(namespace, event string, args Args) Packet {
-	return encode(kindEvent, namespace, "", event, args)
+	return encode(kindEvent, namespace, "", event, "", args)
 }
 
 // EncodeJoined encodes an event with one argument, the concatenation of the parts. Each part is copied once: it serves to relay a
 // large value with something added.
 func EncodeJoined(namespace, event string, parts ...[]byte) Packet {
+	return encodeJoined(namespace, event, "", parts)
+}
+
+func encodeJoined(namespace, event, offset string, parts [][]byte) Packet {
 	head := encodeHead(kindEvent, namespace, "", event, 0)
 	all := make([][]byte, 0, len(parts)+2)
-	all = append(append(append(all, append(head, ',')), parts...), []byte{']'})
-	return Packet{[]engineio.Message{engineio.Text(all...)}}
+	all = append(append(append(all, append(head, ',')), parts...), encodeTail(offset))
+	return Packet{[]engineio.Message{engineio.Text(all...)}, offset}
 }
 
 // encode encodes an event, whose name is the first element of its array, or an ack, which has no name.
-func encode(kind byte, namespace, id, event string, args Args) Packet {
+func encode(kind byte, namespace, id, event, offset string, args Args) Packet {
 	parts := make([][]byte, 0, 2*len(args.JSON)+2)
 	parts = append(parts, encodeHead(kind, namespace, id, event, len(args.Binary)))
 	for i, arg := range args.JSON {
@@ -46,11 +62,11 @@ func encode(kind byte, namespace, id, event string, args Args) Packet {
 		parts = append(parts, arg)
 	}
 	messages := make([]engineio.Message, 0, 1+len(args.Binary))
-	messages = append(messages, engineio.Text(append(parts, []byte{']'})...))
+	messages = append(messages, engineio.Text(append(parts, encodeTail(offset))...))
 	for _, data := range args.Binary {
 		messages = append(messages, engineio.Binary(data))
 	}
-	return Packet{messages}
+	return Packet{messages, offset}
 }
 
 // encodeHead encodes a packet up to the first argument.
@@ -69,10 +85,18 @@ func encodeHead(kind byte, namespace, id, event string, attachments int) []byte 
 	return head
 }
 
+// encodeTail encodes the end of an event or ack, with the offset if there is one.
+func encodeTail(offset string) []byte {
+	if offset == "" {
+		return []byte{']'}
+	}
+	return []byte(`,"` + offset + `"]`)
+}
+
 // encodePlain encodes a packet of another kind. Data is JSON or nil.
 func encodePlain(kind byte, namespace string, data []byte) Packet {
 	head := appendNamespace([]byte{'0' + kind}, namespace)
-	return Packet{[]engineio.Message{engineio.Text(head, data)}}
+	return Packet{messages: []engineio.Message{engineio.Text(head, data)}}
 }
 
 func appendNamespace(head []byte, namespace string) []byte {

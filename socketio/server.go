@@ -4,7 +4,10 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/studycall/studycall/socketio/engineio"
@@ -25,6 +28,8 @@ type Config struct {
 	// sign-in, origin, proxies and language.
 	KeepHeaders []string
 
+	Recovery Recovery // off by default
+
 	Codes       websocket.Codes
 	CheckOrigin func(*http.Request) bool  // called for every new connection and upgrade; nil allows every origin
 	Admit       func(*http.Request) error // called for every new connection; an error is answered with 503; nil admits all
@@ -36,6 +41,11 @@ type Server struct {
 	config     Config
 	namespaces map[string]Namespace
 	engine     *engineio.Server
+	offsets    *offsets
+
+	mu       sync.Mutex
+	sessions map[SessionKey]*Socket // connected or suspended
+	closed   bool
 }
 
 // NewServer creates a server for the namespaces, given by name.
@@ -44,7 +54,12 @@ func NewServer(config Config, namespaces map[string]Namespace) *Server {
 	config.MaxPayload = cmp.Or(config.MaxPayload, 1_000_000)
 	config.Codes = config.Codes.WithDefaults()
 	config.Log = cmp.Or(config.Log, slog.Default())
-	s := &Server{config: config, namespaces: namespaces}
+	config.Recovery.MaxPackets = cmp.Or(config.Recovery.MaxPackets, 1024)
+	config.Recovery.MaxBytes = cmp.Or(config.Recovery.MaxBytes, 1<<20)
+	if config.QueueBytes > 0 { // so that missed packets fit into the queue
+		config.Recovery.MaxBytes = min(config.Recovery.MaxBytes, config.QueueBytes/2)
+	}
+	s := &Server{config: config, namespaces: namespaces, offsets: newOffsets(), sessions: map[SessionKey]*Socket{}}
 	s.engine = engineio.NewServer(engineio.Config{
 		PingInterval: config.PingInterval, PingTimeout: config.PingTimeout, UpgradeTimeout: config.UpgradeTimeout,
 		MaxPayload: config.MaxPayload, Queue: config.Queue, QueueBytes: config.QueueBytes, KeepHeaders: config.KeepHeaders,
@@ -64,5 +79,30 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.engine.Se
 // Close accepts no more clients, closes all connections, those on a WebSocket with the code, and waits until every Disconnected has
 // returned. When ctx ends first, the remaining connections are cut and Close returns the context's error.
 func (s *Server) Close(ctx context.Context, code websocket.CloseCode) error {
-	return s.engine.Close(ctx, code)
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	err := s.engine.Close(ctx, code)
+	expired := make(chan struct{})
+	go func() {
+		defer close(expired)
+		s.mu.Lock()
+		sockets := slices.Collect(maps.Values(s.sessions))
+		s.mu.Unlock()
+		for _, socket := range sockets { // those that were suspended
+			socket.expire(0)
+		}
+	}()
+	select {
+	case <-expired:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *Server) isClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
 }

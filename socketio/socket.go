@@ -17,12 +17,15 @@ type Socket struct {
 	// Data belongs to the namespace, from Connect on. The namespace locks later changes.
 	Data any
 
-	client    *client
 	namespace string
 	handler   Namespace
 	id        string
+	session   *session // nil if the socket cannot be resumed
+
+	life sync.Mutex // held during calls of Suspended, Resumed and Disconnected; mu may be locked while it is held
 
 	mu        sync.Mutex
+	client    *client // the last one, if the socket is not connected
 	state     state
 	reason    Reason    // set when disconnected
 	lastAlive time.Time // set when disconnected
@@ -37,12 +40,13 @@ type Connection struct {
 	Data any
 }
 
-// state is the state of a socket. States only increase.
+// state is the state of a socket. Only a suspended socket goes back to an earlier state.
 type state uint8
 
 const (
 	connecting   state = iota // Connect has not returned
 	connected                 // packets are sent and received
+	suspended                 // the connection broke; kept packets wait for the client
 	disconnected              // packets are ignored in both directions
 	notified                  // Disconnected was called
 )
@@ -55,63 +59,102 @@ func newSocket(c *client, namespace string, handler Namespace) *Socket {
 func (s *Socket) ID() string { return s.id }
 
 // Connection is the connection of the socket's client.
-func (s *Socket) Connection() *Connection { return &s.client.connection }
+func (s *Socket) Connection() *Connection {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return &s.client.connection
+}
 
 // Send queues a packet that was encoded for the socket's namespace. If it does not fit into the queue, the connection is closed with
-// Codes.TooSlow. If the socket is disconnected, Send does nothing.
+// Codes.TooSlow. If the socket is disconnected, Send does nothing. If it is suspended, the packet waits for the client, provided that
+// it is one that is kept (see Recovery).
 func (s *Socket) Send(p Packet) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state == connected { // under the lock, so that no packet follows a DISCONNECT
 		s.client.conn.Send(p.messages...)
 	}
-}
-
-// Emit sends an event to this socket.
-func (s *Socket) Emit(event string, args Args) { s.Send(EncodeEvent(s.namespace, event, args)) }
-
-// Disconnect sends DISCONNECT (socket.io-client does not reconnect by itself) and disconnects the socket. The connection stays open
-// for other namespaces. No caller but tests needs it yet; it completes the protocol.
-func (s *Socket) Disconnect() {
-	if s.disconnect(time.Now(), ServerDisconnect, encodePlain(kindDisconnect, s.namespace, nil).messages...) {
-		s.client.conn.Run(s.notify)
+	if p.offset != "" && s.session != nil && (s.state == connected || s.state == suspended) {
+		pings := uint64(0)
+		if s.state == connected {
+			pings = s.client.conn.Pings() // after the packet was queued
+		}
+		recovery := &s.client.server.config.Recovery
+		s.session.kept.add(p, pings, recovery.MaxPackets, recovery.MaxBytes)
 	}
 }
 
-// CloseTransport closes the whole connection, with the code if it is on a WebSocket.
-func (s *Socket) CloseTransport(code websocket.CloseCode) { s.client.conn.Close(code) }
+// Emit sends an event to this socket. The packet is kept if the socket can be resumed.
+func (s *Socket) Emit(event string, args Args) {
+	s.Send(s.server().EncodeEvent(s.namespace, event, args))
+}
 
-// disconnect ends a connected socket, and sends it last messages. It is false if the socket was not connected.
-func (s *Socket) disconnect(lastAlive time.Time, reason Reason, last ...engineio.Message) bool {
+func (s *Socket) server() *Server {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state != connected {
-		return false
+	return s.client.server
+}
+
+// Disconnect sends DISCONNECT (socket.io-client does not reconnect by itself) and disconnects the socket. The connection stays open
+// for other namespaces. A suspended socket cannot be resumed any more. No caller but tests needs it yet; it completes the protocol.
+func (s *Socket) Disconnect() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch s.state {
+	case connected:
+		s.state, s.reason, s.lastAlive = disconnected, ServerDisconnect, time.Now()
+		s.client.conn.Send(encodePlain(kindDisconnect, s.namespace, nil).messages...)
+		s.client.conn.Run(s.notify)
+	case suspended: // reason and lastAlive stay those of the break
+		s.state = disconnected
+		go s.notifyAlone()
 	}
-	s.state, s.reason, s.lastAlive = disconnected, reason, lastAlive
-	if len(last) > 0 {
-		s.client.conn.Send(last...)
+}
+
+// CloseTransport closes the whole connection, with the code if it is on a WebSocket. A suspended socket is disconnected if the code is
+// final (see Recovery).
+func (s *Socket) CloseTransport(code websocket.CloseCode) {
+	s.mu.Lock()
+	c, was := s.client, s.state
+	s.mu.Unlock()
+	switch {
+	case was != suspended:
+		c.conn.Close(code)
+	case c.server.isFinalCode(code):
+		s.Disconnect()
 	}
-	return true
+}
+
+// disconnect ends a connected socket and calls Disconnected.
+func (s *Socket) disconnect(reason Reason, lastAlive time.Time) {
+	s.mu.Lock()
+	if s.state == connected {
+		s.state, s.reason, s.lastAlive = disconnected, reason, lastAlive
+	}
+	s.mu.Unlock()
+	s.notify()
 }
 
 // notify calls Disconnected, once after the socket was disconnected, and fails the pending acks.
 func (s *Socket) notify() {
+	s.life.Lock()
+	defer s.life.Unlock()
 	s.mu.Lock()
-	first := s.state == disconnected
-	if first {
-		s.state = notified
-	}
-	pending := s.acks
-	s.acks = nil
-	s.mu.Unlock()
-	if !first {
+	if s.state != disconnected {
+		s.mu.Unlock()
 		return
 	}
-	for _, ack := range pending {
-		ack.timer.Stop()
-		ack.done(Args{}, ErrNoAck)
+	s.state = notified
+	pending := s.takeAcks()
+	if s.session != nil {
+		s.session.kept = kept{}
+		if s.session.timer != nil {
+			s.session.timer.Stop()
+		}
+		defer s.client.server.unregister(s) // after Disconnected: Server.Close waits for it
 	}
+	s.mu.Unlock()
+	failAcks(pending)
 	s.handler.Disconnected(s, s.reason, s.lastAlive)
 }
 
@@ -136,7 +179,7 @@ func (a Ack) Send(args ...json.RawMessage) { a.SendArgs(Args{JSON: args}) }
 // SendArgs is Send with attachments.
 func (a Ack) SendArgs(args Args) {
 	if a.socket != nil {
-		a.socket.Send(encode(kindAck, a.socket.namespace, strconv.FormatUint(a.id, 10), "", args))
+		a.socket.Send(encode(kindAck, a.socket.namespace, strconv.FormatUint(a.id, 10), "", "", args))
 	}
 }
 
@@ -149,15 +192,30 @@ type pendingAck struct {
 	timer *time.Timer
 }
 
+// takeAcks takes the pending acks away from the socket. The caller holds the mutex.
+func (s *Socket) takeAcks() map[uint64]pendingAck {
+	pending := s.acks
+	s.acks = nil
+	return pending
+}
+
+func failAcks(pending map[uint64]pendingAck) {
+	for _, ack := range pending {
+		ack.timer.Stop()
+		ack.done(Args{}, ErrNoAck)
+	}
+}
+
 // EmitWithAck sends an event and calls done once: with the client's ack, or with ErrNoAck when none came within the timeout or the
 // socket was disconnected. The call is made in turn with the namespace's calls. No caller but tests needs acks of clients yet; they
 // complete the protocol.
 func (s *Socket) EmitWithAck(event string, args Args, timeout time.Duration, done func(Args, error)) {
 	s.mu.Lock()
+	c := s.client
 	if s.state != connected {
 		s.mu.Unlock()
 		fail := func() { done(Args{}, ErrNoAck) }
-		if !s.client.conn.Run(fail) {
+		if c.conn == nil || !c.conn.Run(fail) {
 			go fail()
 		}
 		return
@@ -168,10 +226,10 @@ func (s *Socket) EmitWithAck(event string, args Args, timeout time.Duration, don
 		s.acks = map[uint64]pendingAck{}
 	}
 	s.acks[id] = pendingAck{done, time.AfterFunc(timeout, func() {
-		s.client.conn.Run(func() { s.acked(id, Args{}, ErrNoAck) })
+		c.conn.Run(func() { s.acked(id, Args{}, ErrNoAck) })
 	})}
 	s.mu.Unlock()
-	s.Send(encode(kindEvent, s.namespace, strconv.FormatUint(id, 10), event, args))
+	s.Send(encode(kindEvent, s.namespace, strconv.FormatUint(id, 10), event, "", args))
 }
 
 // awaits reports whether the ack with the id is pending.

@@ -15,14 +15,20 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/studycall/studycall/socketio"
 	"github.com/studycall/studycall/websocket"
 )
 
 func main() {
 	listen := flag.String("listen", "127.0.0.1:3000", "address to listen on")
+	recovery := flag.Bool("recovery", false, "with connection state recovery")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := serve(ctx, *listen)
+	config := suiteTimes()
+	if *recovery {
+		config.Recovery.Window = time.Minute
+	}
+	err := serve(ctx, *listen, config)
 	stop()
 	if err != nil {
 		slog.Error("serving", "error", err)
@@ -31,13 +37,13 @@ func main() {
 }
 
 // serve serves the suites until ctx ends.
-func serve(ctx context.Context, address string) error {
+func serve(ctx context.Context, address string, config socketio.Config) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return err
 	}
 	slog.Info("listening", "address", listener.Addr().String())
-	t := newTarget(suiteTimes())
+	t := newTarget(config)
 	server := &http.Server{Handler: t, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: time.Minute}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()

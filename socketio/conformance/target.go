@@ -100,3 +100,15 @@ func (mirror) Event(s *socketio.Socket, event string, args socketio.Args, ack so
 }
 
 func (mirror) Disconnected(*socketio.Socket, socketio.Reason, time.Time) {}
+
+// The methods of socketio.RecoveryNamespace.
+
+func (mirror) Suspended(*socketio.Socket, socketio.Reason, time.Time) {}
+
+func (mirror) Find(context.Context, socketio.SessionKey) error { return nil }
+
+func (mirror) Resume(context.Context, *socketio.Socket, *http.Request, json.RawMessage) error {
+	return nil
+}
+
+func (mirror) Resumed(*socketio.Socket, socketio.Resumption) {}
