@@ -2,6 +2,7 @@ package auth
 
 import (
 	"encoding/json"
+	"math"
 	"time"
 	"unicode/utf8"
 )
@@ -20,33 +21,29 @@ func userOf(text []byte, now time.Time) (string, error) {
 		return "", errBadClaims
 	}
 	seconds := float64(now.Unix())
-	if _, _, err := c.number("iat"); err != nil {
-		return "", err
-	}
-	if notBefore, present, err := c.number("nbf"); err != nil {
-		return "", err
-	} else if present && notBefore > seconds+tolerance {
+	_, issuedOK := c.number("iat", 0)
+	notBefore, notBeforeOK := c.number("nbf", math.Inf(-1))
+	expiry, expiryOK := c.number("exp", math.Inf(1))
+	switch {
+	case !issuedOK || !notBeforeOK || !expiryOK:
+		return "", errBadClaims
+	case notBefore > seconds+tolerance:
 		return "", errNotYetValid
-	}
-	if expiry, present, err := c.number("exp"); err != nil {
-		return "", err
-	} else if present && expiry <= seconds-tolerance {
+	case expiry <= seconds-tolerance:
 		return "", errExpired
 	}
 	return c.user()
 }
 
-// number returns a claim that must be a number if it is present.
-func (c claims) number(name string) (value float64, present bool, err error) {
+// number returns a claim, or missing if there is none. It reports whether the claim, if there is one, is a number.
+func (c claims) number(name string, missing float64) (value float64, ok bool) {
 	raw, present := c[name]
 	if !present {
-		return 0, false, nil
+		return missing, true
 	}
 	// null would leave the value unchanged, without an error.
-	if string(raw) == "null" || json.Unmarshal(raw, &value) != nil {
-		return 0, false, errBadClaims
-	}
-	return value, true, nil
+	ok = string(raw) != "null" && json.Unmarshal(raw, &value) == nil
+	return value, ok
 }
 
 // user returns the claim id, which the web app's callback adds and all of its routes read; or the claim sub, which next-auth itself

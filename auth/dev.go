@@ -3,6 +3,7 @@ package auth
 import (
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -23,7 +24,7 @@ type Dev struct{}
 
 // Authenticate returns the id in the header, whether or not such a user exists. The error wraps ErrUnauthenticated.
 func (Dev) Authenticate(r *http.Request) (string, error) {
-	if !Loopback(hostname(r.Host)) {
+	if !Loopback((&url.URL{Host: r.Host}).Hostname()) {
 		return "", errNotLocal
 	}
 	for name := range r.Header {
@@ -45,15 +46,4 @@ func Loopback(host string) bool {
 	}
 	ip := net.ParseIP(host)
 	return ip != nil && ip.IsLoopback()
-}
-
-// hostname returns a Host header without the port.
-func hostname(host string) string {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		return name
-	}
-	if len(host) > 2 && host[0] == '[' && host[len(host)-1] == ']' {
-		return host[1 : len(host)-1]
-	}
-	return host
 }

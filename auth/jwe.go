@@ -3,6 +3,7 @@ package auth
 import (
 	"encoding/base64"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/go-jose/go-jose/v4"
@@ -30,11 +31,13 @@ func parseToken(token string) (header, *jose.JSONWebEncryption, error) {
 	case strings.Count(token, ".") != 4 || strings.ContainsAny(token, "\r\n"):
 		return header{}, nil, errMalformed
 	}
-	parts := strings.Split(token, ".")
-	for _, part := range parts {
-		if !canonical(part) {
+	var parts [][]byte
+	for text := range strings.SplitSeq(token, ".") {
+		part, err := base64.RawURLEncoding.Strict().DecodeString(text)
+		if err != nil {
 			return header{}, nil, errMalformed
 		}
+		parts = append(parts, part)
 	}
 	h, err := parseHeader(parts[0])
 	if err != nil {
@@ -44,8 +47,7 @@ func parseToken(token string) (header, *jose.JSONWebEncryption, error) {
 	if h.encryption == v5Encryption {
 		ivBytes, tagBytes = 16, 32
 	}
-	length := base64.RawURLEncoding.EncodedLen
-	if parts[1] != "" || len(parts[2]) != length(ivBytes) || len(parts[4]) != length(tagBytes) {
+	if len(parts[1]) != 0 || len(parts[2]) != ivBytes || len(parts[4]) != tagBytes {
 		return header{}, nil, errMalformed
 	}
 	jwe, err := jose.ParseEncryptedCompact(token, []jose.KeyAlgorithm{jose.DIRECT}, []jose.ContentEncryption{h.encryption})
@@ -58,19 +60,13 @@ func parseToken(token string) (header, *jose.JSONWebEncryption, error) {
 // parseHeader reads a protected header. It accepts the fields that the packages write, and typ, which RFC 7519 recommends. Any
 // other field would require something that this package does not do: decompress (zip), understand an extension (crit), use a key
 // that the sender chose (jwk, epk) or a password (p2s).
-func parseHeader(part string) (header, error) {
-	text, err := base64.RawURLEncoding.DecodeString(part)
-	if err != nil {
-		return header{}, errMalformed
-	}
+func parseHeader(text []byte) (header, error) {
 	var fields map[string]string
 	if err := json.Unmarshal(text, &fields); err != nil {
 		return header{}, errOtherKind
 	}
 	for name := range fields {
-		switch name {
-		case "alg", "enc", "kid", "typ":
-		default:
+		if !slices.Contains([]string{"alg", "enc", "kid", "typ"}, name) {
 			return header{}, errOtherKind
 		}
 	}
@@ -79,23 +75,4 @@ func parseHeader(part string) (header, error) {
 		return header{}, errOtherKind
 	}
 	return header{encryption: encryption, keyID: fields["kid"]}, nil
-}
-
-// canonical reports whether the unused bits of a part's last character are zero, as an encoder leaves them (RFC 4648, section
-// 3.5). If they were ignored, several texts would be the same token.
-func canonical(part string) bool {
-	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-	spare := 0
-	switch len(part) % 4 {
-	case 0:
-		return true
-	case 1:
-		return false // base64 of no number of bytes
-	case 2:
-		spare = 1<<4 - 1
-	case 3:
-		spare = 1<<2 - 1
-	}
-	last := strings.IndexByte(alphabet, part[len(part)-1])
-	return last >= 0 && last&spare == 0
 }

@@ -35,23 +35,23 @@ func (k key) opens(h header, cookie string) bool {
 	return k.encryption == v4Encryption || (cookie == "" || cookie == k.cookie) && (h.keyID == "" || h.keyID == k.id)
 }
 
-// v4Key derives a key from a secret as next-auth 4 does: RFC 5869 with SHA-256.
-func v4Key(secret string) (key, error) {
-	material, err := hkdf.Key(sha256.New, []byte(secret), nil, "NextAuth.js Generated Encryption Key", 32)
-	if err != nil {
-		return key{}, fmt.Errorf("derive the key of next-auth 4: %w", err)
+// deriveKey derives a key from a secret (RFC 5869 with SHA-256) as next-auth 4 does or, with the name of a cookie, as @auth/core
+// does.
+func deriveKey(secret, cookie string) (key, error) {
+	k := key{encryption: v4Encryption}
+	info, size := "NextAuth.js Generated Encryption Key", 32
+	if cookie != "" {
+		k = key{encryption: v5Encryption, cookie: cookie}
+		info, size = "Auth.js Generated Encryption Key ("+cookie+")", 64
 	}
-	return key{encryption: v4Encryption, material: material}, nil
-}
-
-// v5Key derives a key from a secret and the name of a cookie as @auth/core does.
-func v5Key(secret, cookie string) (key, error) {
-	info := "Auth.js Generated Encryption Key (" + cookie + ")"
-	material, err := hkdf.Key(sha256.New, []byte(secret), []byte(cookie), info, 64)
-	if err != nil {
-		return key{}, fmt.Errorf("derive the key of Auth.js 5: %w", err)
+	var err error
+	if k.material, err = hkdf.Key(sha256.New, []byte(secret), []byte(cookie), info, size); err != nil {
+		return key{}, fmt.Errorf("derive a key for %s: %w", k.encryption, err)
 	}
-	return key{encryption: v5Encryption, material: material, cookie: cookie, id: thumbprint(material)}, nil
+	if cookie != "" {
+		k.id = thumbprint(k.material)
+	}
+	return k, nil
 }
 
 // thumbprint returns the thumbprint of a symmetric key (RFC 7638), with SHA-512.

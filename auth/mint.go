@@ -58,7 +58,7 @@ func mint(secret string, session Session, issued, maxAge int64) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	k, err := v4Key(secret)
+	k, err := deriveKey(secret, "")
 	if err != nil {
 		return "", err
 	}

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -44,13 +45,8 @@ func NewNextAuth(secrets []string, cookie string, now func() time.Time) (*NextAu
 		n.cookies = append([]string{cookie}, others...)
 	}
 	for _, secret := range secrets {
-		k, err := v4Key(secret)
-		if err != nil {
-			return nil, err
-		}
-		n.keys = append(n.keys, k)
-		for _, name := range n.cookies {
-			k, err := v5Key(secret, name)
+		for _, name := range append([]string{""}, n.cookies...) {
+			k, err := deriveKey(secret, name)
 			if err != nil {
 				return nil, err
 			}
@@ -62,17 +58,10 @@ func NewNextAuth(secrets []string, cookie string, now func() time.Time) (*NextAu
 
 // CheckCookieName returns an error for a name that NewNextAuth would not accept.
 func CheckCookieName(name string) error {
-	if !cookieName(name) {
+	if (&http.Cookie{Name: name}).Valid() != nil {
 		return fmt.Errorf("%q cannot be the name of a cookie", name)
 	}
 	return nil
-}
-
-// cookieName reports whether a text can be the name of a cookie (RFC 6265, section 4.1.1; a token of RFC 2616).
-func cookieName(text string) bool {
-	return text != "" && strings.IndexFunc(text, func(r rune) bool {
-		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`()<>@,;:\"/[]?={}`, r)
-	}) < 0
 }
 
 // String keeps keys out of logs.
@@ -90,14 +79,9 @@ func (n *NextAuth) Authenticate(r *http.Request) (string, error) {
 		if err == nil {
 			return user, nil
 		}
-		if reason == nil {
-			reason = err
-		}
+		reason = cmp.Or(reason, err)
 	}
-	if reason == nil {
-		reason = errNoToken
-	}
-	return "", reason
+	return "", cmp.Or[error](reason, errNoToken)
 }
 
 // presented is a token of a request, with the name of the cookie that it came in, or "".
@@ -113,12 +97,10 @@ func (n *NextAuth) presented(header http.Header) (tokens []presented, reason err
 	reason = fill(jars, header["Cookie"])
 	for i := range jars {
 		joined, err := jars[i].joined()
-		if reason == nil {
-			reason = err
-		}
+		reason = cmp.Or(reason, err)
 		tokens = append(tokens, presented{jars[i].whole, jars[i].name}, presented{joined, jars[i].name})
 	}
-	tokens = append(tokens, presented{bearer(header), ""})
+	tokens = append(tokens, presented{Bearer(header), ""})
 	return slices.DeleteFunc(tokens, func(p presented) bool { return p.token == "" }), reason
 }
 
@@ -141,8 +123,8 @@ func (n *NextAuth) user(p presented) (string, error) {
 	return "", errOtherSecret
 }
 
-// bearer returns the Bearer token of the Authorization header, or "".
-func bearer(header http.Header) string {
+// Bearer returns the Bearer token of the Authorization header, or "".
+func Bearer(header http.Header) string {
 	scheme, token, _ := strings.Cut(header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") {
 		return ""
