@@ -24,8 +24,7 @@ func NewSession(studyID string, session domain.Session) Session {
 		EndedAt:   Time(session.EndedAt),
 	}
 	if !session.Open() {
-		seconds := domain.Seconds(session.Duration())
-		shape.Duration = &seconds
+		shape.Duration = new(domain.Seconds(session.Duration()))
 	}
 	return shape
 }
@@ -70,8 +69,7 @@ func NewParticipant(sessionID string, p domain.Participant, people People) Parti
 		User:             people.Person(p.UserID),
 	}
 	if !p.InCall() {
-		seconds := p.Present.Seconds()
-		shape.Duration = &seconds
+		shape.Duration = new(p.Present.Seconds())
 	}
 	return shape
 }

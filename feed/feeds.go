@@ -82,7 +82,10 @@ func (f *Feeds) Run(ctx context.Context) {
 			return
 		case err != nil && ctx.Err() == nil:
 			f.config.Logger.Debug("could not follow the log", "error", err)
-			pause(ctx)
+			select {
+			case <-time.After(retryPause):
+			case <-ctx.Done():
+			}
 		}
 		for _, event := range events {
 			f.config.Observe(event)
@@ -105,13 +108,6 @@ func (f *Feeds) next(ctx context.Context) ([]eventstore.Recorded, error) {
 	return nil, nil
 }
 
-func pause(ctx context.Context) {
-	select {
-	case <-time.After(retryPause):
-	case <-ctx.Done():
-	}
-}
-
 // Serve upgrades the request of a user who may read the study's events. When it returns an error, which is ErrNotFollowing, it
 // has not answered the request.
 func (f *Feeds) Serve(w http.ResponseWriter, r *http.Request, subscription Subscription) error {
@@ -120,7 +116,8 @@ func (f *Feeds) Serve(w http.ResponseWriter, r *http.Request, subscription Subsc
 	default:
 		return ErrNotFollowing
 	}
-	if err := f.sockets.Serve(w, r, newSubscriber(f, subscription)); err != nil {
+	subscriber := &Subscriber{Subscription: subscription, feeds: f, done: make(chan struct{})}
+	if err := f.sockets.Serve(w, r, subscriber); err != nil {
 		f.config.Logger.Debug("a request was not upgraded to a feed", "error", err)
 	}
 	return nil
@@ -154,7 +151,7 @@ func (f *Feeds) Close(ctx context.Context) error {
 	return f.sockets.Close(ctx, websocket.Restart)
 }
 
-// frame is an event, encoded once for all subscribers.
+// frame is an encoded event.
 type frame struct {
 	position int64
 	text     websocket.Frame

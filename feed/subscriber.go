@@ -40,10 +40,6 @@ type Subscriber struct {
 	missed  bool    // more than pendingLimit events came during the catch-up
 }
 
-func newSubscriber(f *Feeds, subscription Subscription) *Subscriber {
-	return &Subscriber{Subscription: subscription, feeds: f, done: make(chan struct{})}
-}
-
 // Revoke closes the feed of a user who may no longer read the study's events.
 func (s *Subscriber) Revoke() { s.conn.Close(closecode.Removed) }
 
@@ -55,8 +51,7 @@ func (s *Subscriber) Open(conn *websocket.Conn) {
 	s.feeds.add(s)
 	go func() {
 		defer close(s.done)
-		err := s.catchUp(ctx)
-		if err != nil && ctx.Err() == nil && !errors.Is(err, websocket.ErrClosed) {
+		if err := s.catchUp(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, websocket.ErrClosed) {
 			s.feeds.config.Logger.Warn("a subscriber could not catch up", "study", s.StudyID, "error", err)
 			conn.Close(websocket.Internal)
 		}

@@ -1,7 +1,6 @@
 package fanout
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -106,20 +105,15 @@ const welcome = "welcome"
 // bare is the protocol of the bare server: clients send the deliveries themselves, except for the first byte.
 type bare struct{}
 
-func (bare) open(ctx context.Context, address string, r *room, seat int) (*peer, error) {
-	p, err := dial(ctx, address, fmt.Sprintf("/?room=%d&seat=%d", r.number, seat))
-	if err != nil {
-		return nil, err
-	}
-	p.user, p.id = UserID(r.number, seat), fmt.Sprintf("%020d", seat) // as long as the program's ids
-	if _, err := p.await(welcome); err != nil {
-		_ = p.conn.Close()
-		return nil, err
-	}
-	return p, nil
+func (bare) path(r *room, seat int) string { return fmt.Sprintf("/?room=%d&seat=%d", r.number, seat) }
+
+func (bare) connect(p *peer, seat int) error {
+	p.id = fmt.Sprintf("%020d", seat) // as long as the program's ids
+	_, err := p.await(welcome)
+	return err
 }
 
-func (bare) join(*peer, *room) error  { return nil } // open joins
+func (bare) join(*peer, *room) error  { return nil } // connect joins
 func (bare) leave(*peer, *room) error { return nil }
 
 func (bare) appendMessage(text []byte, l Load, r *room, sender, receiver int, content string, _ bool) []byte {

@@ -128,14 +128,13 @@ func compare(ctx context.Context, l Load, bareSide, programSide *side, plan Plan
 			slices.Reverse(order)
 		}
 		for _, s := range order {
-			sample, err := s.sample(ctx, l, plan.Each)
-			if err != nil {
-				return nil, fmt.Errorf("round %d: %w", i+1, err)
+			sample := &rounds[i].Bare
+			if s == programSide {
+				sample = &rounds[i].Program
 			}
-			if s == bareSide {
-				rounds[i].Bare = sample
-			} else {
-				rounds[i].Program = sample
+			var err error
+			if *sample, err = s.sample(ctx, l, plan.Each); err != nil {
+				return nil, fmt.Errorf("round %d: %w", i+1, err)
 			}
 		}
 		plan.Done(1)
@@ -148,14 +147,14 @@ func (s *side) sample(ctx context.Context, l Load, duration time.Duration) (Samp
 	if err != nil {
 		return Sample{}, err
 	}
-	start := time.Now()
-	sent, deliveries, err := s.run(ctx, l, duration)
-	if err != nil {
+	sample, start := Sample{}, time.Now()
+	if sample.Sent, sample.Deliveries, err = s.run(ctx, l, duration); err != nil {
 		return Sample{}, err
 	}
-	took := time.Since(start)
+	sample.Took = time.Since(start)
 	after, err := s.process.used(askCPU)
-	return Sample{Sent: sent, Deliveries: deliveries, CPU: after.CPU - before.CPU, Took: took}, err
+	sample.CPU = after.CPU - before.CPU
+	return sample, err
 }
 
 func newLoadResult(l Load, rounds []Round) LoadResult {
@@ -172,12 +171,11 @@ func newLoadResult(l Load, rounds []Round) LoadResult {
 
 // Load returns the result of the load with the name and the burst, or nil.
 func (r *Result) Load(name string, burst int) *LoadResult {
-	for i := range r.Loads {
-		if r.Loads[i].Name == name && r.Loads[i].Burst == burst {
-			return &r.Loads[i]
-		}
+	i := slices.IndexFunc(r.Loads, func(l LoadResult) bool { return l.Name == name && l.Burst == burst })
+	if i < 0 {
+		return nil
 	}
-	return nil
+	return &r.Loads[i]
 }
 
 // PerMessage is the median over the rounds of the program's CPU time per message sent.
@@ -192,9 +190,5 @@ func (l *LoadResult) PerMessage() time.Duration {
 // median is the middle value, or the mean of the two middle values. It sorts the values.
 func median(values []float64) float64 {
 	slices.Sort(values)
-	middle := len(values) / 2
-	if len(values)%2 == 1 {
-		return values[middle]
-	}
-	return (values[middle-1] + values[middle]) / 2
+	return (values[(len(values)-1)/2] + values[len(values)/2]) / 2
 }

@@ -9,8 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"runtime/debug"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -30,17 +28,12 @@ type usage struct {
 	Memory int64         `json:"memory"` // resident bytes; 0 unless asked for
 }
 
-// ready is the first line of a server's process.
-type ready struct {
-	Address string `json:"address"`
-}
-
 // Process is a server in a process of its own, which calls Report.
 type Process struct {
 	command *exec.Cmd
 	address string
 	ask     io.WriteCloser
-	answers *bufio.Scanner
+	answers *json.Decoder
 	stderr  bytes.Buffer
 }
 
@@ -57,16 +50,14 @@ func Start(command *exec.Cmd) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.answers = bufio.NewScanner(answers)
+	p.answers = json.NewDecoder(answers)
 	if err := command.Start(); err != nil {
 		return nil, err
 	}
-	var first ready
-	if err := p.readAnswer(&first); err != nil {
+	if err := p.answers.Decode(&p.address); err != nil {
 		p.Stop()
 		return nil, fmt.Errorf("start %s: %w; its standard error: %s", command, err, &p.stderr)
 	}
-	p.address = first.Address
 	return p, nil
 }
 
@@ -84,25 +75,17 @@ func (p *Process) used(question string) (usage, error) {
 	if _, err := io.WriteString(p.ask, question+"\n"); err != nil {
 		return used, err
 	}
-	err := p.readAnswer(&used)
-	return used, err
-}
-
-func (p *Process) readAnswer(into any) error {
-	if !p.answers.Scan() {
-		if err := p.answers.Err(); err != nil {
-			return err
-		}
-		return fmt.Errorf("the server's process ended: %w", io.ErrUnexpectedEOF)
+	if err := p.answers.Decode(&used); err != nil {
+		return used, fmt.Errorf("read the usage of the server's process: %w", err)
 	}
-	return json.Unmarshal(p.answers.Bytes(), into)
+	return used, nil
 }
 
 // Report writes the address of this process's server to out, and answers questions on in with the usage of this process, until in
 // ends, which it does when the parent process ends.
 func Report(address string, in io.Reader, out io.Writer) error {
 	encoder := json.NewEncoder(out)
-	if err := encoder.Encode(ready{address}); err != nil {
+	if err := encoder.Encode(address); err != nil {
 		return err
 	}
 	questions := bufio.NewScanner(in)
@@ -142,10 +125,9 @@ func resident() (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("resident memory can be read on Linux only: %w", err)
 	}
-	fields := strings.Fields(string(text))
-	if len(fields) < 2 {
-		return 0, fmt.Errorf("/proc/self/statm is %q", text)
+	var size, pages int64
+	if _, err := fmt.Sscan(string(text), &size, &pages); err != nil {
+		return 0, fmt.Errorf("/proc/self/statm is %q: %w", text, err)
 	}
-	pages, err := strconv.ParseInt(fields[1], 10, 64)
-	return pages * int64(os.Getpagesize()), err
+	return pages * int64(os.Getpagesize()), nil
 }

@@ -1,7 +1,6 @@
 package fanout
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 )
@@ -17,21 +16,10 @@ const (
 // program is the protocol of the program: Socket.IO over a WebSocket.
 type program struct{}
 
-func (program) open(ctx context.Context, address string, r *room, seat int) (*peer, error) {
-	p, err := dial(ctx, address, "/socket.io/?EIO=4&transport=websocket")
-	if err != nil {
-		return nil, err
-	}
-	p.user = UserID(r.number, seat)
-	if err := p.connect(); err != nil {
-		_ = p.conn.Close()
-		return nil, fmt.Errorf("connect %s: %w", p.user, err)
-	}
-	return p, nil
-}
+func (program) path(*room, int) string { return "/socket.io/?EIO=4&transport=websocket" }
 
-// connect connects to the main namespace and sets the client's id.
-func (p *peer) connect() error {
+// connect connects to the main namespace.
+func (program) connect(p *peer, _ int) error {
 	if err := p.send([]byte(`40{"userId":"` + p.user + `"}`)); err != nil {
 		return err
 	}

@@ -18,8 +18,9 @@ const (
 
 // protocol is how clients speak to one of the two servers.
 type protocol interface {
-	// open connects the client with the seat in a room.
-	open(ctx context.Context, address string, r *room, seat int) (*peer, error)
+	// path is where the client with the seat in the room opens its WebSocket, and connect what follows. It sets the client's id.
+	path(r *room, seat int) string
+	connect(p *peer, seat int) error
 	// join makes it a member of its room, and leave ends that.
 	join(p *peer, r *room) error
 	leave(p *peer, r *room) error
@@ -46,11 +47,15 @@ type room struct {
 func (r *room) open(ctx context.Context, address string, seats int) error {
 	r.expected, r.received = make([][][]byte, seats), make([]int, seats)
 	for seat := range seats {
-		p, err := r.protocol.open(ctx, address, r, seat)
+		p, err := dial(ctx, address, r.protocol.path(r, seat))
 		if err != nil {
 			return err
 		}
+		p.user = UserID(r.number, seat)
 		r.peers = append(r.peers, p)
+		if err := r.protocol.connect(p, seat); err != nil {
+			return fmt.Errorf("connect %s: %w", p.user, err)
+		}
 	}
 	return nil
 }
