@@ -90,7 +90,7 @@ func (c *consumer) waitForEvents(ctx context.Context) {
 // skipDelay or until an event is appended that it does not skip.
 func (c *consumer) gather(ctx context.Context, known int64) {
 	var pacer pacing.Pacer
-	pacer.Began(c.last.began, len(c.last.events))
+	pacer.Began(c.last.readAt, len(c.last.events))
 	delay, appended := pacer.Delay(readPace(), time.Now()), (<-chan struct{})(nil)
 	if c.filter.only != "" {
 		latest, advanced := c.store.latest[c.filter.only].current()

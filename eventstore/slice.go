@@ -36,11 +36,11 @@ const (
 // The tables and the checkpoint change in one transaction, so each event is folded exactly once.
 type slice struct {
 	consumer *consumer
-	began    time.Time
 	head     int64           // of the log, as known when the slice began
 	wakeup   <-chan struct{} // closed if the consumers were woken since the slice began
 	tx       pgx.Tx
 
+	readAt time.Time
 	last   int64      // position of the last event read; 0: none
 	events []Recorded // the events read, without those that the consumer skips
 	moved  int64      // the new position of the checkpoint; 0: it has not moved
@@ -64,7 +64,7 @@ func (c *consumer) begin(ctx context.Context) (*slice, error) {
 		return nil, err
 	}
 	head, _ := c.store.head.current()
-	s := &slice{consumer: c, began: time.Now(), head: head, wakeup: c.store.wakeup.next()}
+	s := &slice{consumer: c, head: head, wakeup: c.store.wakeup.next()}
 	c.last = s
 	s.tx, s.err = c.store.pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: beginSQL})
 	return s, s.err
@@ -88,6 +88,7 @@ const filteredSliceSQL = `
 // read locks the checkpoint and reads the events after it. It reads none if another server holds the lock.
 func (s *slice) read(ctx context.Context) error {
 	c := s.consumer
+	s.readAt = time.Now()
 	sql, args := sliceSQL, []any{c.name, c.limit}
 	if len(c.filter.skipped) > 0 {
 		sql, args = filteredSliceSQL, append(args, c.filter.skipped)
