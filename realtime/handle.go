@@ -25,9 +25,9 @@ func (s *Server) newHandlers() map[string]handler {
 	return map[string]handler{
 		eventJoinRoom:         s.joinRoom,
 		eventLeaveRoom:        s.leaveRoom,
-		eventOffer:            s.relayed(eventOffer, "offer"),
-		eventAnswer:           s.relayed(eventAnswer, "answer"),
-		eventCandidate:        s.relayed(eventCandidate, "candidate"),
+		eventOffer:            relayed(eventOffer, "offer"),
+		eventAnswer:           relayed(eventAnswer, "answer"),
+		eventCandidate:        relayed(eventCandidate, "candidate"),
 		eventToggleAudio:      s.toggled(fieldMuted, "isMuted"),
 		eventToggleVideo:      s.toggled(fieldCameraOff, "isVideoOff"),
 		eventScreenShareStart: s.shared(true),

@@ -21,7 +21,7 @@ func (encoding) close(websocket.CloseCode) {}
 // BenchmarkHandle measures a message between the transport that reads it and those that write it: an offer with 2.5 KB of SDP to one
 // peer, and "speaking" to eleven peers.
 func BenchmarkHandle(b *testing.B) {
-	s := New(Config{Broker: LocalOnly{}, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	s := New(Config{Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	defer s.queue.Close()
 	members := make([]*client, 12)
 	for i := range members {

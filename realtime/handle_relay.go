@@ -5,17 +5,18 @@ import (
 	"encoding/json"
 
 	"github.com/studycall/studycall/api"
+	"github.com/studycall/studycall/domain"
 )
 
 // relayed makes the handler of an event that goes from one member of a room to another. The value of the field is relayed byte for
 // byte, whatever it is, null included. An absent field stays absent.
-func (s *Server) relayed(event, field string) handler {
-	return func(ctx context.Context, c *client, data json.RawMessage, ack answer) error {
+func relayed(event, field string) handler {
+	return func(_ context.Context, c *client, data json.RawMessage, ack answer) error {
 		to, content, err := parseRelay(data, field)
 		if err != nil {
 			return err
 		}
-		if err := s.relay(ctx, c, to, relayedMessage(event, field, c.id, content)); err != nil {
+		if err := relay(c, to, relayedMessage(event, field, c.id, content)); err != nil {
 			return err
 		}
 		acknowledge(c, ack, nil)
@@ -23,15 +24,15 @@ func (s *Server) relayed(event, field string) handler {
 	}
 }
 
-// relay sends a message to a socket in one of the sender's rooms.
-func (s *Server) relay(ctx context.Context, c *client, to string, m *message) error {
+// relay sends a message to a socket in one of the sender's rooms. A socket on another server is unreachable.
+func relay(c *client, to string, m *message) error {
 	for _, r := range c.rooms.list() {
 		if peer := r.client(to); peer != nil {
 			peer.send(m)
 			return nil
 		}
 		if r.hasRemote(to) {
-			return s.Broker.Send(ctx, r.id, to, m.event, m.data())
+			return &domain.Error{Code: domain.PeerUnreachable, Details: map[string]any{"socketId": to}}
 		}
 	}
 	return api.Invalid("to", "must be a socket in a room that the sender is in")

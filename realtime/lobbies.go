@@ -41,9 +41,9 @@ func (ls *lobbies) join(c *client, studyID string, at time.Time) {
 			l.publish(eventUserOnline, c, at)
 		}
 	}
-	l.outbox.add(delivery{message: newMessage(eventStudyJoined, studyJoined{studyID, len(l.sockets)}), to: []*client{c}})
+	l.outbox.add(delivery{newMessage(eventStudyJoined, studyJoined{studyID, len(l.sockets)}), []*client{c}})
 	ls.mu.Unlock()
-	l.outbox.send(&ls.mu, delivery.toClients)
+	l.outbox.send(&ls.mu)
 }
 
 // leave unsubscribes a client. The end of the user's last socket is published to the others.
@@ -67,7 +67,7 @@ func (ls *lobbies) leave(c *client, studyID string, at time.Time) {
 		}
 	}
 	ls.mu.Unlock()
-	l.outbox.send(&ls.mu, delivery.toClients)
+	l.outbox.send(&ls.mu)
 }
 
 // publish queues the presence of a client's user for all other clients. The caller holds the lock.
@@ -79,7 +79,7 @@ func (l *lobby) publish(event string, c *client, at time.Time) {
 		}
 	}
 	m := newMessage(event, userPresence{c.user.ID, api.NewPersonWithEmail(c.user.ID, c.user), api.Time(at)})
-	l.outbox.add(delivery{message: m, to: others})
+	l.outbox.add(delivery{m, others})
 }
 
 // clients returns the subscribers to a study.

@@ -1,6 +1,7 @@
 package realtime
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"runtime"
@@ -57,7 +58,7 @@ func TestTheOnlineCountMatchesThePublishedEvents(t *testing.T) {
 			UserID      string
 			OnlineCount int
 		}
-		check.NoError(t, json.Unmarshal(m.data(), &data))
+		check.NoError(t, json.Unmarshal(bytes.Join(m.parts, nil), &data))
 		switch m.event {
 		case eventStudyJoined:
 			if data.OnlineCount != len(online) {

@@ -46,9 +46,6 @@ func encode(data any) json.RawMessage {
 	return encoded
 }
 
-// data returns the data in one piece.
-func (m *message) data() json.RawMessage { return bytes.Join(m.parts, nil) }
-
 func (m *message) forSocketIO() socketio.Packet {
 	if !m.isPacket {
 		m.packet, m.isPacket = socketio.EncodeJoined(socketio.MainNamespace, m.event, m.parts...), true

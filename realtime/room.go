@@ -16,7 +16,6 @@ import (
 // studyID are immutable. All other fields change under the lock, and in the files room*.go alone.
 type room struct {
 	id, studyID string
-	broker      Broker
 
 	mu        sync.Mutex
 	members   map[string]*member // by socket id
@@ -179,8 +178,8 @@ func (r *room) queueState(c *client) {
 	r.queue(c, newMessage(eventRoomState, roomState{append(peers, r.remotePeers()...)}))
 }
 
-// publish queues a message for every member except the socket with the id, and for the sockets on other servers. The caller holds
-// the lock, and calls flush when it has released it.
+// publish queues a message for every member except the socket with the id. The caller holds the lock, and calls flush when it has
+// released it.
 func (r *room) publish(m *message, except string) {
 	to := make([]*client, 0, len(r.members))
 	for id, member := range r.members {
@@ -188,18 +187,11 @@ func (r *room) publish(m *message, except string) {
 			to = append(to, member.client)
 		}
 	}
-	r.outbox.add(delivery{message: m, to: to, remote: true})
+	r.outbox.add(delivery{m, to})
 }
 
 // queue is publish to one client.
-func (r *room) queue(c *client, m *message) { r.outbox.add(delivery{message: m, to: []*client{c}}) }
+func (r *room) queue(c *client, m *message) { r.outbox.add(delivery{m, []*client{c}}) }
 
 // flush sends the queued messages in order, without holding the lock.
-func (r *room) flush() {
-	r.outbox.send(&r.mu, func(d delivery) {
-		d.toClients()
-		if d.remote {
-			r.broker.Publish(r.id, d.message.event, d.message.data())
-		}
-	})
-}
+func (r *room) flush() { r.outbox.send(&r.mu) }

@@ -6,7 +6,6 @@ import "sync"
 type delivery struct {
 	message *message
 	to      []*client
-	remote  bool // the room's sockets on other servers get it too
 }
 
 // outbox holds the messages that are decided and not sent yet. Messages are added under the lock of their room or lobby, and sent
@@ -19,8 +18,8 @@ type outbox struct {
 // add queues a message. The caller holds the lock.
 func (o *outbox) add(d delivery) { o.waiting = append(o.waiting, d) }
 
-// send passes the waiting messages to do, in order, unless another goroutine is sending. The caller does not hold the lock mu.
-func (o *outbox) send(mu *sync.Mutex, do func(delivery)) {
+// send sends the waiting messages in order, unless another goroutine is sending. The caller does not hold the lock mu.
+func (o *outbox) send(mu *sync.Mutex) {
 	for {
 		mu.Lock()
 		if o.sending || len(o.waiting) == 0 {
@@ -31,16 +30,12 @@ func (o *outbox) send(mu *sync.Mutex, do func(delivery)) {
 		o.waiting, o.sending = nil, true
 		mu.Unlock()
 		for _, d := range deliveries {
-			do(d)
+			for _, c := range d.to {
+				c.send(d.message)
+			}
 		}
 		mu.Lock()
 		o.sending = false
 		mu.Unlock()
-	}
-}
-
-func (d delivery) toClients() {
-	for _, c := range d.to {
-		c.send(d.message)
 	}
 }

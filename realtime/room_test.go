@@ -11,7 +11,7 @@ import (
 // After two toggles in a row are refused, the room shows the recorded value again.
 func TestTwoRefusedTogglesRevertToTheRecordedValue(t *testing.T) {
 	t.Parallel()
-	rooms := newRooms(LocalOnly{})
+	rooms := newRooms()
 	c := newClient("kim's", membership.User{ID: "kim"}, domain.English, &inbox{}, newLimits(DefaultRates()))
 	rooms.enter("study-go-main", "go", entry{client: c, participant: domain.Participant{UserID: "kim"}})
 	r := c.room("study-go-main")

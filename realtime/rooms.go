@@ -8,23 +8,18 @@ import (
 
 // rooms are the rooms with members. Its lock is taken before that of a room.
 type rooms struct {
-	broker Broker
-
 	mu   sync.Mutex
 	byID map[string]*room
 }
 
-func newRooms(broker Broker) *rooms { return &rooms{broker: broker, byID: map[string]*room{}} }
+func newRooms() *rooms { return &rooms{byID: map[string]*room{}} }
 
 // enter brings a client into a room, and makes the room if there is none.
 func (rs *rooms) enter(id, studyID string, e entry) {
 	rs.mu.Lock()
 	r := rs.byID[id]
 	if r == nil {
-		r = &room{
-			id: id, studyID: studyID, broker: rs.broker,
-			members: map[string]*member{}, people: map[string]*person{},
-		}
+		r = &room{id: id, studyID: studyID, members: map[string]*member{}, people: map[string]*person{}}
 		rs.byID[id] = r
 	}
 	r.mu.Lock()

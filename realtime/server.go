@@ -71,8 +71,6 @@ type Config struct {
 	Origins *auth.Origins
 	// Presence holds the leases of this server's sockets. The server runs it.
 	Presence *presence.Registry
-	// Broker reaches sockets on other servers.
-	Broker Broker
 	// Now is the business time. NewID returns an id that is unique among all servers.
 	Now   func() time.Time
 	NewID func() string
@@ -111,7 +109,7 @@ type Server struct {
 // New makes the server. Call Run, then Drain and Close.
 func New(config Config) *Server {
 	s := &Server{
-		Config: config, rooms: newRooms(config.Broker), lobbies: newLobbies(),
+		Config: config, rooms: newRooms(), lobbies: newLobbies(),
 		queue: recording.New(recording.Config{Retryable: retryable, Final: final, Log: config.Log}),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())

@@ -126,7 +126,7 @@ func (c *cluster) server(tunes ...tune) *server {
 		ServerID: rand.Text(), Grace: grace, EmptyTimeout: time.Hour, Beat: 50 * time.Millisecond, Now: time.Now,
 	}
 	config := realtime.Config{
-		Access: access, Recheck: membership.NewAccess(members.Younger(recheck)), Users: members, Authenticator: auth.Dev{}, Broker: realtime.LocalOnly{},
+		Access: access, Recheck: membership.NewAccess(members.Younger(recheck)), Users: members, Authenticator: auth.Dev{},
 		Now: time.Now, NewID: rand.Text, RecheckInterval: recheck, Rates: realtime.DefaultRates(), Log: log,
 	}
 	for _, change := range tunes {

@@ -121,7 +121,6 @@ func (p *program) newLive(c serveCommand, shared core) *realtime.Server {
 		Authenticator:   shared.callers,
 		Origins:         c.AllowedOrigins.Origins,
 		Presence:        shared.presence,
-		Broker:          realtime.LocalOnly{},
 		Now:             time.Now,
 		NewID:           rand.Text,
 		RecheckInterval: recheck,
