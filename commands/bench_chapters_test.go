@@ -79,8 +79,8 @@ func holdSession(b *testing.B, handlers *commands.Handlers, study string) error 
 	}); err != nil {
 		return err
 	}
-	_, err = handlers.LeaveSession(b.Context(), commands.LeaveSession{
-		StudyID: study, SessionID: started.SessionID, UserID: "user-456", Reason: domain.Left, At: time.Now(),
+	_, err = handlers.LeaveSession(b.Context(), study, domain.LeaveSession{
+		SessionID: started.SessionID, UserID: "user-456", Reason: domain.Left, At: time.Now(),
 	})
 	return err
 }

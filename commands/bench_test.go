@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/studycall/studycall/commands"
+	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/migrations"
 	"github.com/studycall/studycall/postgres"
@@ -134,8 +135,8 @@ func togglesOf(b *testing.B, handlers *commands.Handlers, callers int) func(call
 	muted := make([]bool, callers)
 	return func(caller, _ int) error {
 		muted[caller] = !muted[caller]
-		_, err := handlers.SetAudio(context.Background(), commands.SetAudio{
-			StudyID: study(caller), SessionID: sessions[caller], UserID: "user-456", Muted: muted[caller], At: time.Now(),
+		_, err := handlers.SetToggle(context.Background(), study(caller), domain.SetToggle{
+			SessionID: sessions[caller], UserID: "user-456", Toggle: domain.Muted, On: muted[caller], At: time.Now(),
 		})
 		return err
 	}

@@ -74,15 +74,15 @@ func (r *run) carryOut(ctx context.Context, q step) (answer any, code string) {
 		joined.Position = 0
 		answer = joined
 	case 2:
-		leave := commands.LeaveSession{StudyID: r.study, SessionID: session, UserID: q.user, Reason: q.reason, At: q.at}
-		_, err = h.LeaveSession(ctx, leave)
+		leave := domain.LeaveSession{SessionID: session, UserID: q.user, Reason: q.reason, At: q.at}
+		_, err = h.LeaveSession(ctx, r.study, leave)
 	case 3:
-		_, err = h.SetAudio(ctx, commands.SetAudio{StudyID: r.study, SessionID: session, UserID: q.user, Muted: q.on, At: q.at})
+		_, err = h.SetToggle(ctx, r.study, domain.SetToggle{SessionID: session, UserID: q.user, Toggle: domain.Muted, On: q.on, At: q.at})
 	case 4:
-		_, err = h.SetVideo(ctx, commands.SetVideo{StudyID: r.study, SessionID: session, UserID: q.user, Off: q.on, At: q.at})
+		_, err = h.SetToggle(ctx, r.study, domain.SetToggle{SessionID: session, UserID: q.user, Toggle: domain.CameraOff, On: q.on, At: q.at})
 	case 5:
-		share := commands.SetScreenShare{StudyID: r.study, SessionID: session, UserID: q.user, Sharing: q.on, At: q.at}
-		_, err = h.SetScreenShare(ctx, share)
+		share := domain.SetToggle{SessionID: session, UserID: q.user, Toggle: domain.Sharing, On: q.on, At: q.at}
+		_, err = h.SetToggle(ctx, r.study, share)
 	}
 	expected := (*domain.Error)(nil)
 	switch {

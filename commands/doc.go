@@ -1,5 +1,5 @@
-// Package commands carries out the commands to a study's call: one file per command, which states what the command needs,
-// who may use it and what it returns. A command loads the study's Call, lets domain decide, and appends the resulting events.
+// Package commands carries out the commands to a study's call. A command loads the study's Call, lets domain decide, and appends
+// the resulting events.
 //
 // A result without an error is durable. Every result carries the position of the event that it rests on. Commands are
 // idempotent: starting an open session, joining twice or leaving twice is no error and appends no event. Callers pass the

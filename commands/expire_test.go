@@ -4,7 +4,6 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/domain"
 )
 
@@ -13,7 +12,7 @@ func TestExpireSession(t *testing.T) {
 	s := newServer(t)
 	session := s.mustStart(t, "go", "kim", 0).SessionID
 	expire := func(session string, seconds int) error {
-		_, err := s.ExpireSession(t.Context(), commands.ExpireSession{StudyID: "go", SessionID: session, At: at(seconds)})
+		_, err := s.ExpireSession(t.Context(), "go", domain.ExpireSession{SessionID: session, At: at(seconds)})
 		return err
 	}
 	if err := expire("other", 300); !errors.Is(err, domain.ErrSessionNotFound) {
@@ -33,7 +32,7 @@ func TestExpireSessionAfterAJoin(t *testing.T) {
 	s := newServer(t)
 	session := s.mustStart(t, "go", "kim", 0).SessionID
 	s.mustJoin(t, "go", session, "lee", 299)
-	if _, err := s.ExpireSession(t.Context(), commands.ExpireSession{StudyID: "go", SessionID: session, At: at(300)}); err != nil {
+	if _, err := s.ExpireSession(t.Context(), "go", domain.ExpireSession{SessionID: session, At: at(300)}); err != nil {
 		t.Error(err)
 	}
 	s.wantEvents(t, "go SessionStarted kim", "go ParticipantJoined lee")

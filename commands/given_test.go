@@ -103,15 +103,15 @@ func (s server) join(t *testing.T, study, session, user string, seconds int) (co
 
 func (s server) leave(t *testing.T, study, session, user string, seconds int) (int64, error) {
 	t.Helper()
-	return s.LeaveSession(t.Context(), commands.LeaveSession{
-		StudyID: study, SessionID: session, UserID: user, Reason: domain.Left, At: at(seconds),
+	return s.LeaveSession(t.Context(), study, domain.LeaveSession{
+		SessionID: session, UserID: user, Reason: domain.Left, At: at(seconds),
 	})
 }
 
 func (s server) mute(t *testing.T, session, user string, seconds int) (int64, error) {
 	t.Helper()
-	return s.SetAudio(t.Context(), commands.SetAudio{
-		StudyID: "go", SessionID: session, UserID: user, Muted: true, At: at(seconds),
+	return s.SetToggle(t.Context(), "go", domain.SetToggle{
+		SessionID: session, UserID: user, Toggle: domain.Muted, On: true, At: at(seconds),
 	})
 }
 

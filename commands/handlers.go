@@ -33,9 +33,8 @@ type Settings struct {
 // DefaultSettings returns the documented capacity, and a cache for more studies than meet at once.
 func DefaultSettings() Settings { return Settings{Capacity: 12, CachedCalls: 10_000} }
 
-// Handlers are the commands: StartSession, JoinSession, LeaveSession, SetAudio, SetVideo, SetScreenShare and
-// ExpireSession. They are safe for concurrent use. If the caller's context ends first, the command may or may not be carried
-// out.
+// Handlers are the commands: StartSession, JoinSession, LeaveSession, SetToggle and ExpireSession. They are safe for concurrent
+// use. If the caller's context ends first, the command may or may not be carried out.
 type Handlers struct {
 	log      Log
 	access   Access
@@ -51,4 +50,24 @@ func New(log Log, access Access, settings Settings, newID func() string) (*Handl
 		return nil, err
 	}
 	return &Handlers{log: log, access: access, settings: settings, newID: newID, workers: workers}, nil
+}
+
+// SetToggle is for participants in the call. Setting the current state again appends no event. It returns the position that
+// the answer rests on. Errors: domain.ErrSessionNotFound, domain.ErrSessionEnded, domain.ErrParticipantNotFound, and while
+// another participant shares, domain.ErrScreenShareTaken with that participant's id in the details.
+func (h *Handlers) SetToggle(ctx context.Context, studyID string, cmd domain.SetToggle) (int64, error) {
+	return h.decide(ctx, studyID, cmd, nil)
+}
+
+// LeaveSession is for every user who joined the session, members or not: a removed member must be able to leave. Leaving
+// twice, or after the session ended, is no error. It returns the position that the answer rests on, or
+// domain.ErrParticipantNotFound if the user never joined the session.
+func (h *Handlers) LeaveSession(ctx context.Context, studyID string, cmd domain.LeaveSession) (int64, error) {
+	return h.decideOnSession(ctx, studyID, cmd.SessionID, cmd, domain.ErrParticipantNotFound, nil)
+}
+
+// ExpireSession is for the service itself: it checks no membership. If the session has a participant after all, it changes
+// nothing. It returns the position that the answer rests on. Errors: domain.ErrSessionNotFound, domain.ErrSessionEnded.
+func (h *Handlers) ExpireSession(ctx context.Context, studyID string, cmd domain.ExpireSession) (int64, error) {
+	return h.decide(ctx, studyID, cmd, nil)
 }

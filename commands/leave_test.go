@@ -37,8 +37,8 @@ func TestLeaveSessionNeedsNoMembership(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = handlers.LeaveSession(t.Context(), commands.LeaveSession{
-		StudyID: "go", SessionID: session, UserID: "kim", Reason: domain.Removed, At: at(3),
+	_, err = handlers.LeaveSession(t.Context(), "go", domain.LeaveSession{
+		SessionID: session, UserID: "kim", Reason: domain.Removed, At: at(3),
 	})
 	if err != nil {
 		t.Error(err)

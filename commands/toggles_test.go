@@ -5,7 +5,6 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/domain"
 )
 
@@ -13,14 +12,14 @@ import (
 func toggles(s server) map[string]func(ctx context.Context, session, user string, on bool) (int64, error) {
 	return map[string]func(ctx context.Context, session, user string, on bool) (int64, error){
 		"audio": func(ctx context.Context, session, user string, on bool) (int64, error) {
-			return s.SetAudio(ctx, commands.SetAudio{StudyID: "go", SessionID: session, UserID: user, Muted: on, At: at(9)})
+			return s.SetToggle(ctx, "go", domain.SetToggle{SessionID: session, UserID: user, Toggle: domain.Muted, On: on, At: at(9)})
 		},
 		"video": func(ctx context.Context, session, user string, on bool) (int64, error) {
-			return s.SetVideo(ctx, commands.SetVideo{StudyID: "go", SessionID: session, UserID: user, Off: on, At: at(9)})
+			return s.SetToggle(ctx, "go", domain.SetToggle{SessionID: session, UserID: user, Toggle: domain.CameraOff, On: on, At: at(9)})
 		},
 		"screen": func(ctx context.Context, session, user string, on bool) (int64, error) {
-			share := commands.SetScreenShare{StudyID: "go", SessionID: session, UserID: user, Sharing: on, At: at(9)}
-			return s.SetScreenShare(ctx, share)
+			share := domain.SetToggle{SessionID: session, UserID: user, Toggle: domain.Sharing, On: on, At: at(9)}
+			return s.SetToggle(ctx, "go", share)
 		},
 	}
 }

@@ -113,8 +113,8 @@ func (p *person) act(ctx context.Context, s server, study string) error {
 		}
 		claimed(joined.Position, newID, "joined", inCall(func(in *domain.Participant) bool { return *in == joined.Participant }))
 	case 5:
-		leave := commands.LeaveSession{StudyID: study, SessionID: session, UserID: p.name, Reason: domain.Left, At: when}
-		position, err := s.LeaveSession(ctx, leave)
+		leave := domain.LeaveSession{SessionID: session, UserID: p.name, Reason: domain.Left, At: when}
+		position, err := s.LeaveSession(ctx, study, leave)
 		if err != nil {
 			return err
 		}
@@ -124,15 +124,15 @@ func (p *person) act(ctx context.Context, s server, study string) error {
 			return c.Session.ID == session && (!in.InCall() || in.Present.Since.Sub(when) > 5*time.Second)
 		})
 	case 6:
-		mute := commands.SetAudio{StudyID: study, SessionID: session, UserID: p.name, Muted: on, At: when}
-		position, err := s.SetAudio(ctx, mute)
+		mute := domain.SetToggle{SessionID: session, UserID: p.name, Toggle: domain.Muted, On: on, At: when}
+		position, err := s.SetToggle(ctx, study, mute)
 		if err != nil {
 			return err
 		}
 		claimed(position, "", "muted", inCall(func(in *domain.Participant) bool { return in.Muted.Running() == on }))
 	default:
-		share := commands.SetScreenShare{StudyID: study, SessionID: session, UserID: p.name, Sharing: on, At: when}
-		position, err := s.SetScreenShare(ctx, share)
+		share := domain.SetToggle{SessionID: session, UserID: p.name, Toggle: domain.Sharing, On: on, At: when}
+		position, err := s.SetToggle(ctx, study, share)
 		if err != nil {
 			return err
 		}

@@ -37,7 +37,7 @@ func startAppend(t *testing.T, s server, command func(ctx context.Context) error
 
 func muteAt(s server, session, user string, when time.Time) func(ctx context.Context) error {
 	return func(ctx context.Context) error {
-		_, err := s.SetAudio(ctx, commands.SetAudio{StudyID: "go", SessionID: session, UserID: user, Muted: true, At: when})
+		_, err := s.SetToggle(ctx, "go", domain.SetToggle{SessionID: session, UserID: user, Toggle: domain.Muted, On: true, At: when})
 		return err
 	}
 }
@@ -132,12 +132,12 @@ func TestABatchIsDecidedInOrder(t *testing.T) {
 	first, _ := startAppend(t, s, muteAt(s, session, "kim", at(2)))
 	steps := []func(ctx context.Context) error{
 		func(ctx context.Context) error {
-			_, err := s.SetAudio(ctx, commands.SetAudio{StudyID: "go", SessionID: session, UserID: "kim", At: at(3)})
+			_, err := s.SetToggle(ctx, "go", domain.SetToggle{SessionID: session, UserID: "kim", Toggle: domain.Muted, At: at(3)})
 			return err
 		},
 		func(ctx context.Context) error {
-			position, err := s.LeaveSession(ctx, commands.LeaveSession{
-				StudyID: "go", SessionID: session, UserID: "kim", Reason: domain.Left, At: at(4),
+			position, err := s.LeaveSession(ctx, "go", domain.LeaveSession{
+				SessionID: session, UserID: "kim", Reason: domain.Left, At: at(4),
 			})
 			return wantPosition(position, 6, err)
 		},

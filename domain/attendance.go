@@ -43,6 +43,21 @@ type Attendance struct {
 	Sharing   Stopwatch
 }
 
+// Toggle is a state of a participant that is on or off during a stint.
+type Toggle int
+
+// The toggles. The participants' fields of the same names measure them.
+const (
+	Muted Toggle = iota
+	CameraOff
+	Sharing
+)
+
+// Toggle returns the stopwatch of a toggle.
+func (a *Attendance) Toggle(t Toggle) *Stopwatch {
+	return [...]*Stopwatch{&a.Muted, &a.CameraOff, &a.Sharing}[t]
+}
+
 // leave ends the stint, and with it the other three intervals.
 func (a *Attendance) leave(at time.Time) {
 	a.Present.stop(at)

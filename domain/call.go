@@ -132,45 +132,23 @@ func (cmd LeaveSession) decide(c Call) ([]Event, error) {
 	return events, nil
 }
 
-func (cmd SetAudio) decide(c Call) ([]Event, error) {
+func (cmd SetToggle) decide(c Call) ([]Event, error) {
 	p, err := c.mustBeInCall(cmd.SessionID, cmd.UserID)
-	if err != nil || p.Muted.Running() == cmd.Muted {
+	if err != nil || p.Toggle(cmd.Toggle).Running() == cmd.On {
 		return nil, err
-	}
-	fact := Fact{cmd.SessionID, latest(millis(cmd.At), p.LastAt)}
-	if cmd.Muted {
-		return []Event{AudioMuted{fact, cmd.UserID}}, nil
-	}
-	return []Event{AudioUnmuted{fact, cmd.UserID}}, nil
-}
-
-func (cmd SetVideo) decide(c Call) ([]Event, error) {
-	p, err := c.mustBeInCall(cmd.SessionID, cmd.UserID)
-	if err != nil || p.CameraOff.Running() == cmd.Off {
-		return nil, err
-	}
-	fact := Fact{cmd.SessionID, latest(millis(cmd.At), p.LastAt)}
-	if cmd.Off {
-		return []Event{VideoTurnedOff{fact, cmd.UserID}}, nil
-	}
-	return []Event{VideoTurnedOn{fact, cmd.UserID}}, nil
-}
-
-func (cmd SetScreenShare) decide(c Call) ([]Event, error) {
-	p, err := c.mustBeInCall(cmd.SessionID, cmd.UserID)
-	if err != nil || p.Sharing.Running() == cmd.Sharing {
-		return nil, err
-	}
-	fact := Fact{cmd.SessionID, latest(millis(cmd.At), p.LastAt)}
-	if !cmd.Sharing {
-		return []Event{ScreenShareStopped{fact, cmd.UserID}}, nil
 	}
 	for i := range c.Session.Participants {
-		if other := &c.Session.Participants[i]; other.Sharing.Running() {
+		if other := &c.Session.Participants[i]; cmd.Toggle == Sharing && cmd.On && other.Sharing.Running() {
 			return nil, &Error{Code: ScreenShareTaken, Details: map[string]any{"userId": other.UserID}}
 		}
 	}
-	return []Event{ScreenShareStarted{fact, cmd.UserID}}, nil
+	fact := Fact{cmd.SessionID, latest(millis(cmd.At), p.LastAt)}
+	off := [...]Event{AudioUnmuted{fact, cmd.UserID}, VideoTurnedOn{fact, cmd.UserID}, ScreenShareStopped{fact, cmd.UserID}}
+	on := [...]Event{AudioMuted{fact, cmd.UserID}, VideoTurnedOff{fact, cmd.UserID}, ScreenShareStarted{fact, cmd.UserID}}
+	if cmd.On {
+		return []Event{on[cmd.Toggle]}, nil
+	}
+	return []Event{off[cmd.Toggle]}, nil
 }
 
 func (cmd ExpireSession) decide(c Call) ([]Event, error) {

@@ -34,27 +34,12 @@ type LeaveSession struct {
 	At        time.Time
 }
 
-// SetAudio mutes or unmutes the user's microphone.
-type SetAudio struct {
+// SetToggle turns a toggle of a user who is in the call on or off. One participant shares at a time.
+type SetToggle struct {
 	SessionID string
 	UserID    string
-	Muted     bool
-	At        time.Time
-}
-
-// SetVideo turns the user's camera off or on.
-type SetVideo struct {
-	SessionID string
-	UserID    string
-	Off       bool
-	At        time.Time
-}
-
-// SetScreenShare starts or stops the user's screen share. One participant shares at a time.
-type SetScreenShare struct {
-	SessionID string
-	UserID    string
-	Sharing   bool
+	Toggle    Toggle
+	On        bool
 	At        time.Time
 }
 

@@ -72,11 +72,11 @@ func (h *history) command() domain.Command {
 		reason := rapid.SampledFrom([]domain.LeaveReason{domain.Left, domain.Disconnected, domain.Expired}).Draw(h.t, "reason")
 		return domain.LeaveSession{SessionID: session, UserID: user, Reason: reason, At: when}
 	case 7, 8:
-		return domain.SetAudio{SessionID: session, UserID: user, Muted: on.Draw(h.t, "muted"), At: when}
+		return domain.SetToggle{SessionID: session, UserID: user, Toggle: domain.Muted, On: on.Draw(h.t, "muted"), At: when}
 	case 9, 10:
-		return domain.SetVideo{SessionID: session, UserID: user, Off: on.Draw(h.t, "off"), At: when}
+		return domain.SetToggle{SessionID: session, UserID: user, Toggle: domain.CameraOff, On: on.Draw(h.t, "off"), At: when}
 	case 11, 12:
-		return domain.SetScreenShare{SessionID: session, UserID: user, Sharing: on.Draw(h.t, "sharing"), At: when}
+		return domain.SetToggle{SessionID: session, UserID: user, Toggle: domain.Sharing, On: on.Draw(h.t, "sharing"), At: when}
 	default:
 		return domain.ExpireSession{SessionID: session, At: when}
 	}

@@ -18,21 +18,21 @@ func toggles() []toggle {
 		{
 			name: "mute",
 			set: func(session, user string, on bool, seconds float64) domain.Command {
-				return domain.SetAudio{SessionID: session, UserID: user, Muted: on, At: at(seconds)}
+				return domain.SetToggle{SessionID: session, UserID: user, Toggle: domain.Muted, On: on, At: at(seconds)}
 			},
 			on: muted, off: unmuted,
 		},
 		{
 			name: "camera off",
 			set: func(session, user string, on bool, seconds float64) domain.Command {
-				return domain.SetVideo{SessionID: session, UserID: user, Off: on, At: at(seconds)}
+				return domain.SetToggle{SessionID: session, UserID: user, Toggle: domain.CameraOff, On: on, At: at(seconds)}
 			},
 			on: cameraOff, off: cameraOn,
 		},
 		{
 			name: "share",
 			set: func(session, user string, on bool, seconds float64) domain.Command {
-				return domain.SetScreenShare{SessionID: session, UserID: user, Sharing: on, At: at(seconds)}
+				return domain.SetToggle{SessionID: session, UserID: user, Toggle: domain.Sharing, On: on, At: at(seconds)}
 			},
 			on: shared, off: unshared,
 		},
@@ -74,7 +74,7 @@ func TestOneParticipantSharesTheScreenAtATime(t *testing.T) {
 	t.Parallel()
 	kimShares := events(started(0), joined("kim", 1), joined("lee", 1), shared("kim", 4))
 	lee := func(sharing bool) domain.Command {
-		return domain.SetScreenShare{SessionID: "s1", UserID: "lee", Sharing: sharing, At: at(9)}
+		return domain.SetToggle{SessionID: "s1", UserID: "lee", Toggle: domain.Sharing, On: sharing, At: at(9)}
 	}
 	checkDecisions(t, []decision{
 		{
@@ -97,7 +97,7 @@ func TestOneParticipantSharesTheScreenAtATime(t *testing.T) {
 		{
 			name:  "several participants may be muted and without camera",
 			given: extended(kimShares, muted("kim", 5), cameraOff("kim", 5)),
-			when:  domain.SetVideo{SessionID: "s1", UserID: "lee", Off: true, At: at(9)},
+			when:  domain.SetToggle{SessionID: "s1", UserID: "lee", Toggle: domain.CameraOff, On: true, At: at(9)},
 			then:  events(cameraOff("lee", 9)),
 		},
 	})

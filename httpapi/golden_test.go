@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/studycall/studycall/check"
-	"github.com/studycall/studycall/commands"
+	"github.com/studycall/studycall/domain"
 )
 
 // golden compares the indented body of an answer with testdata/<name>.json. With UPDATE_GOLDEN set it writes the file instead.
@@ -58,8 +58,8 @@ func TestAnswersOverTheLifeOfASession(t *testing.T) {
 	golden(t, "status_two", 200, s.ask(admin, "GET", "status", ""))
 
 	for _, muted := range []bool{true, false} {
-		_, err := s.commands.SetAudio(t.Context(), commands.SetAudio{
-			StudyID: "study-123", SessionID: "id-1", UserID: member, Muted: muted, At: s.time(),
+		_, err := s.commands.SetToggle(t.Context(), "study-123", domain.SetToggle{
+			SessionID: "id-1", UserID: member, Toggle: domain.Muted, On: muted, At: s.time(),
 		})
 		check.NoError(t, err)
 		s.pass(61 * time.Second)

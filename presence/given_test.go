@@ -44,11 +44,11 @@ func (noCalls) OpenCalls(context.Context) (map[string]domain.Session, error) {
 }
 
 // LeaveSession implements presence.Commands.
-func (s *server) LeaveSession(ctx context.Context, cmd commands.LeaveSession) (int64, error) {
+func (s *server) LeaveSession(ctx context.Context, studyID string, cmd domain.LeaveSession) (int64, error) {
 	if s.leaving != nil {
 		s.leaving()
 	}
-	return s.Handlers.LeaveSession(ctx, cmd)
+	return s.Handlers.LeaveSession(ctx, studyID, cmd)
 }
 
 func newServer(t *testing.T, grace time.Duration) *server {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/domain"
 )
 
@@ -91,8 +90,8 @@ func (r *Registry) endStint(ctx context.Context, l Leave, reason domain.LeaveRea
 }
 
 func (r *Registry) leaveSession(ctx context.Context, l Leave, reason domain.LeaveReason) (int64, error) {
-	return r.commands.LeaveSession(ctx, commands.LeaveSession{
-		StudyID: l.StudyID, SessionID: l.SessionID, UserID: l.UserID, Reason: reason, At: l.At,
+	return r.commands.LeaveSession(ctx, l.StudyID, domain.LeaveSession{
+		SessionID: l.SessionID, UserID: l.UserID, Reason: reason, At: l.At,
 	})
 }
 

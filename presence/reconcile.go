@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/domain"
 )
 
@@ -52,7 +51,7 @@ func (r *Registry) reconcileCalls(ctx context.Context) error {
 }
 
 func (r *Registry) expire(ctx context.Context, studyID, sessionID string, at time.Time) error {
-	_, err := r.commands.ExpireSession(ctx, commands.ExpireSession{StudyID: studyID, SessionID: sessionID, At: at})
+	_, err := r.commands.ExpireSession(ctx, studyID, domain.ExpireSession{SessionID: sessionID, At: at})
 	if err == nil || errors.Is(err, domain.ErrSessionEnded) || errors.Is(err, domain.ErrSessionNotFound) {
 		return nil
 	}

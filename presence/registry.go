@@ -18,8 +18,8 @@ import (
 type Commands interface {
 	StartSession(ctx context.Context, cmd commands.StartSession) (commands.Started, error)
 	JoinSession(ctx context.Context, cmd commands.JoinSession) (commands.Joined, error)
-	LeaveSession(ctx context.Context, cmd commands.LeaveSession) (int64, error)
-	ExpireSession(ctx context.Context, cmd commands.ExpireSession) (int64, error)
+	LeaveSession(ctx context.Context, studyID string, cmd domain.LeaveSession) (int64, error)
+	ExpireSession(ctx context.Context, studyID string, cmd domain.ExpireSession) (int64, error)
 }
 
 // Calls queries the open sessions. The result may lag behind the log.

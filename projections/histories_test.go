@@ -108,11 +108,11 @@ func (s *histories) commands(study string) []domain.Command {
 	case 10, 11:
 		return everybodyLeaves(session, at)
 	case 12, 13, 14:
-		return []domain.Command{domain.SetAudio{SessionID: session.ID, UserID: user, Muted: on, At: at}}
+		return []domain.Command{domain.SetToggle{SessionID: session.ID, UserID: user, Toggle: domain.Muted, On: on, At: at}}
 	case 15, 16:
-		return []domain.Command{domain.SetVideo{SessionID: session.ID, UserID: user, Off: on, At: at}}
+		return []domain.Command{domain.SetToggle{SessionID: session.ID, UserID: user, Toggle: domain.CameraOff, On: on, At: at}}
 	case 17, 18: // by a clock that is slow
-		return []domain.Command{domain.SetScreenShare{SessionID: session.ID, UserID: user, Sharing: on, At: at.Add(-s.duration("behind", time.Minute))}}
+		return []domain.Command{domain.SetToggle{SessionID: session.ID, UserID: user, Toggle: domain.Sharing, On: on, At: at.Add(-s.duration("behind", time.Minute))}}
 	default:
 		return []domain.Command{domain.ExpireSession{SessionID: session.ID, At: at}}
 	}

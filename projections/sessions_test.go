@@ -189,9 +189,9 @@ func (srv *server) randomEvents(r *rapid.T, study string) []domain.Event {
 		domain.JoinSession{SessionID: session, ParticipantID: id, UserID: user, Capacity: 3, At: when},
 		domain.JoinSession{SessionID: session, ParticipantID: id, UserID: user, Capacity: 3, At: when},
 		domain.LeaveSession{SessionID: session, UserID: user, Reason: domain.Left, At: when},
-		domain.SetAudio{SessionID: session, UserID: user, Muted: on, At: when},
-		domain.SetVideo{SessionID: session, UserID: user, Off: on, At: when},
-		domain.SetScreenShare{SessionID: session, UserID: user, Sharing: on, At: when},
+		domain.SetToggle{SessionID: session, UserID: user, Toggle: domain.Muted, On: on, At: when},
+		domain.SetToggle{SessionID: session, UserID: user, Toggle: domain.CameraOff, On: on, At: when},
+		domain.SetToggle{SessionID: session, UserID: user, Toggle: domain.Sharing, On: on, At: when},
 		domain.ExpireSession{SessionID: session, At: when},
 	}).Draw(r, "command")
 	events, err := call.Decide(command)

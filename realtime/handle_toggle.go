@@ -7,14 +7,13 @@ import (
 	"time"
 
 	"github.com/studycall/studycall/api"
-	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/realtime/recording"
 	"github.com/studycall/studycall/websocket"
 )
 
 // toggled makes the handler of a message that has the value of a field under the name flag.
-func (s *Server) toggled(f toggleField, flag string) handler {
+func (s *Server) toggled(f domain.Toggle, flag string) handler {
 	return func(_ context.Context, c *client, data json.RawMessage, ack answer) error {
 		roomID, value, err := parseToggle(data, flag)
 		if err != nil {
@@ -32,13 +31,13 @@ func (s *Server) shared(on bool) handler {
 		if err != nil {
 			return err
 		}
-		return s.toggle(c, roomID, fieldSharing, on, ack)
+		return s.toggle(c, roomID, domain.Sharing, on, ack)
 	}
 }
 
 // toggle publishes a change at once, and then records it. A value that is the same is recorded only if the client asks for an ack,
 // which says that its earlier toggles are durable.
-func (s *Server) toggle(c *client, roomID string, f toggleField, value bool, ack answer) error {
+func (s *Server) toggle(c *client, roomID string, f domain.Toggle, value bool, ack answer) error {
 	r := c.room(roomID)
 	if r == nil {
 		return errNotInRoom
@@ -79,22 +78,11 @@ func (s *Server) recordToggle(ch change, at time.Time, ack answer) error {
 }
 
 // issueToggle issues the command of a change.
-func (s *Server) issueToggle(ctx context.Context, ch change, at time.Time) (err error) {
-	l, sessionID := ch.member.lease(), ch.member.sessionID
-	switch ch.field {
-	case fieldMuted:
-		_, err = s.Commands.SetAudio(ctx, commands.SetAudio{
-			StudyID: l.StudyID, SessionID: sessionID, UserID: l.UserID, Muted: ch.value, At: at,
-		})
-	case fieldCameraOff:
-		_, err = s.Commands.SetVideo(ctx, commands.SetVideo{
-			StudyID: l.StudyID, SessionID: sessionID, UserID: l.UserID, Off: ch.value, At: at,
-		})
-	default:
-		_, err = s.Commands.SetScreenShare(ctx, commands.SetScreenShare{
-			StudyID: l.StudyID, SessionID: sessionID, UserID: l.UserID, Sharing: ch.value, At: at,
-		})
-	}
+func (s *Server) issueToggle(ctx context.Context, ch change, at time.Time) error {
+	l := ch.member.lease()
+	_, err := s.Commands.SetToggle(ctx, l.StudyID, domain.SetToggle{
+		SessionID: ch.member.sessionID, UserID: l.UserID, Toggle: ch.field, On: ch.value, At: at,
+	})
 	return err
 }
 

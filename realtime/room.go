@@ -43,7 +43,7 @@ type member struct {
 type person struct {
 	userID  string
 	sockets int
-	toggles [fieldCount]toggle
+	toggles [3]toggle // by domain.Toggle
 	// sharer is the socket that shares the screen. It is empty while another server's socket shares, and after that server was
 	// killed: see refreshRemote.
 	sharer string
@@ -85,7 +85,7 @@ func (r *room) enter(e entry) {
 	r.queueState(m.client)
 	// Peers and the client itself assume that a new socket has its microphone and camera on. A user who reconnects within the
 	// grace time may have neither.
-	for _, f := range []toggleField{fieldMuted, fieldCameraOff} {
+	for _, f := range []domain.Toggle{domain.Muted, domain.CameraOff} {
 		if p.toggles[f].on {
 			r.publish(m.changed(f), m.client.id)
 			r.queue(m.client, m.changed(f))
@@ -103,7 +103,7 @@ func (r *room) remove(c *client, recordStop func(change)) *member {
 	}
 	if m.person.sharer == c.id {
 		r.unshare(m.person)
-		recordStop(change{member: m, field: fieldSharing, ticket: r.nextShareTicket()})
+		recordStop(change{member: m, field: domain.Sharing, ticket: r.nextShareTicket()})
 	}
 	delete(r.members, c.id)
 	m.person.sockets--
@@ -170,7 +170,7 @@ func (r *room) queueState(c *client) {
 		if m.client != c {
 			peers = append(peers, peerShape{
 				SocketID: m.client.id, UserID: m.person.userID, User: api.NewPersonWithEmail(m.person.userID, m.client.user),
-				IsMuted: m.person.toggles[fieldMuted].on, IsVideoOff: m.person.toggles[fieldCameraOff].on,
+				IsMuted: m.person.toggles[domain.Muted].on, IsVideoOff: m.person.toggles[domain.CameraOff].on,
 				IsSharingScreen: m.person.sharer == m.client.id, JoinedAt: api.Time(m.joinedAt),
 			})
 		}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/presence"
 )
 
@@ -61,7 +62,7 @@ func (r *room) refreshRemote(peers []remotePeer, leases []presence.Peer, readAt,
 	var stale []staleShare
 	for _, m := range r.members {
 		p := m.person
-		if !p.toggles[fieldSharing].on || p.sharer != "" || !m.enteredAt.Before(readAt) ||
+		if !p.toggles[domain.Sharing].on || p.sharer != "" || !m.enteredAt.Before(readAt) ||
 			slices.ContainsFunc(leases, func(l presence.Peer) bool { return l.UserID == p.userID }) {
 			continue
 		}
@@ -74,8 +75,8 @@ func (r *room) refreshRemote(peers []remotePeer, leases []presence.Peer, readAt,
 		if lastSeen.IsZero() {
 			lastSeen = now // the other server was killed before this one could read its lease
 		}
-		p.toggles[fieldSharing].set(false)
-		ch := change{member: m, field: fieldSharing, ticket: r.nextShareTicket()}
+		p.toggles[domain.Sharing].set(false)
+		ch := change{member: m, field: domain.Sharing, ticket: r.nextShareTicket()}
 		stale = append(stale, staleShare{ch, lastSeen})
 	}
 	return stale

@@ -48,7 +48,7 @@ func (t shareTicket) release() {
 // participant's socket on this server shares, the error is domain.ScreenShareTaken with the name. The caller holds the lock.
 func (r *room) share(m *member, on bool) (number uint64, err error) {
 	p := m.person
-	if on && p.sharer == m.client.id || !on && !p.toggles[fieldSharing].on {
+	if on && p.sharer == m.client.id || !on && !p.toggles[domain.Sharing].on {
 		return 0, nil
 	}
 	if !on {
@@ -62,7 +62,7 @@ func (r *room) share(m *member, on bool) (number uint64, err error) {
 	r.unshare(p)
 	p.sharer = m.client.id
 	r.publishShare(p, true)
-	return p.toggles[fieldSharing].set(true), nil
+	return p.toggles[domain.Sharing].set(true), nil
 }
 
 // unshare stops the share of a person, and returns the number of the change. The caller holds the lock.
@@ -71,7 +71,7 @@ func (r *room) unshare(p *person) uint64 {
 		r.publishShare(p, false)
 		p.sharer = ""
 	}
-	return p.toggles[fieldSharing].set(false)
+	return p.toggles[domain.Sharing].set(false)
 }
 
 // publishShare publishes that a person's sharer shares its screen, or stops. It uses both the documented event and the events that

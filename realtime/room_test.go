@@ -17,12 +17,12 @@ func TestTwoRefusedTogglesRevertToTheRecordedValue(t *testing.T) {
 	r := c.room("study-go-main")
 	var changes []change
 	for _, muted := range []bool{true, false} {
-		check.NoError(t, r.toggle(c, fieldMuted, muted, func(ch change) { changes = append(changes, ch) }))
+		check.NoError(t, r.toggle(c, domain.Muted, muted, func(ch change) { changes = append(changes, ch) }))
 	}
 	for _, ch := range changes {
 		ch.revert()
 	}
-	if r.people["kim"].toggles[fieldMuted].on {
+	if r.people["kim"].toggles[domain.Muted].on {
 		t.Error("kim is muted, and never was by the record")
 	}
 }

@@ -2,16 +2,6 @@ package realtime
 
 import "github.com/studycall/studycall/domain"
 
-// toggleField is a state of a person that is on or off.
-type toggleField int
-
-const (
-	fieldMuted toggleField = iota
-	fieldCameraOff
-	fieldSharing
-	fieldCount
-)
-
 // toggle is the value of a field: as published to the room, and as recorded.
 type toggle struct {
 	on, recorded bool
@@ -27,25 +17,26 @@ func (t *toggle) set(on bool) uint64 {
 
 // newPerson returns a person without sockets, in the recorded state.
 func newPerson(p domain.Participant) *person {
-	recorded := func(on bool) toggle { return toggle{on: on, recorded: on} }
-	return &person{userID: p.UserID, toggles: [fieldCount]toggle{
-		fieldMuted: recorded(p.Muted.Running()), fieldCameraOff: recorded(p.CameraOff.Running()),
-		fieldSharing: recorded(p.Sharing.Running()),
-	}}
+	created := &person{userID: p.UserID}
+	for f := range created.toggles {
+		on := p.Toggle(domain.Toggle(f)).Running()
+		created.toggles[f] = toggle{on: on, recorded: on}
+	}
+	return created
 }
 
 // change is one change of a toggle, from its publication until it is recorded or reverted.
 type change struct {
 	member *member
-	field  toggleField
+	field  domain.Toggle
 	value  bool
 	number uint64      // the toggle's count of changes; 0: the value was the same, and nothing was published
-	ticket shareTicket // of a change of fieldSharing
+	ticket shareTicket // of a change of domain.Sharing
 }
 
 // toggle changes a field of a member's person, publishes the change, and passes it to record. It calls record under the lock, so
 // that the changes of a person's sockets are recorded in the order of publication. The error is errNotInRoom, or that of share.
-func (r *room) toggle(c *client, f toggleField, value bool, record func(change)) error {
+func (r *room) toggle(c *client, f domain.Toggle, value bool, record func(change)) error {
 	r.mu.Lock()
 	defer r.flush()
 	defer r.mu.Unlock()
@@ -58,7 +49,7 @@ func (r *room) toggle(c *client, f toggleField, value bool, record func(change))
 		return err
 	}
 	ch := change{member: m, field: f, value: value, number: number}
-	if f == fieldSharing && number > 0 {
+	if f == domain.Sharing && number > 0 {
 		ch.ticket = r.nextShareTicket()
 	}
 	record(ch)
@@ -67,8 +58,8 @@ func (r *room) toggle(c *client, f toggleField, value bool, record func(change))
 
 // set changes a field of a member's person and publishes the change for each of the person's sockets. It returns the number of the
 // change; 0 if the value is the same. The caller holds the lock.
-func (r *room) set(m *member, f toggleField, on bool) (number uint64, err error) {
-	if f == fieldSharing {
+func (r *room) set(m *member, f domain.Toggle, on bool) (number uint64, err error) {
+	if f == domain.Sharing {
 		return r.share(m, on)
 	}
 	t := &m.person.toggles[f]
@@ -85,9 +76,9 @@ func (r *room) set(m *member, f toggleField, on bool) (number uint64, err error)
 }
 
 // changed makes the message that a member's microphone or camera has changed.
-func (m *member) changed(f toggleField) *message {
+func (m *member) changed(f domain.Toggle) *message {
 	event, flag := eventAudioChanged, "isMuted"
-	if f == fieldCameraOff {
+	if f == domain.CameraOff {
 		event, flag = eventVideoChanged, "isVideoOff"
 	}
 	return peerMessage(event, m.client.asPeer, flag, m.person.toggles[f].on)
@@ -112,7 +103,7 @@ func (ch change) revert() {
 	if ch.number == 0 || r.people[m.person.userID] != m.person || t.changes != ch.number {
 		return
 	}
-	if ch.field == fieldSharing && r.members[m.client.id] != m {
+	if ch.field == domain.Sharing && r.members[m.client.id] != m {
 		return // the share ended when the socket left
 	}
 	_, _ = r.set(m, ch.field, t.recorded) // fails if another participant shares by now, whose share stays

@@ -12,7 +12,6 @@ import (
 
 	"github.com/studycall/studycall/auth"
 	"github.com/studycall/studycall/closecode"
-	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/membership"
@@ -22,11 +21,9 @@ import (
 	"github.com/studycall/studycall/websocket"
 )
 
-// Commands are the commands that messages issue directly; those of joining and leaving are presence's. See commands.Handlers.
+// Commands is the command that messages issue directly; those of joining and leaving are presence's. See commands.Handlers.
 type Commands interface {
-	SetAudio(ctx context.Context, cmd commands.SetAudio) (int64, error)
-	SetVideo(ctx context.Context, cmd commands.SetVideo) (int64, error)
-	SetScreenShare(ctx context.Context, cmd commands.SetScreenShare) (int64, error)
+	SetToggle(ctx context.Context, studyID string, cmd domain.SetToggle) (int64, error)
 }
 
 // Access checks permissions. See membership.Access.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/commands"
+	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/realtime/realtimetest"
 )
 
@@ -120,7 +121,7 @@ func TestAToggleThatTheCommandRefusesIsReverted(t *testing.T) {
 	// Given lee's leave by a command, with lee's lease unchanged
 	started, err := server.commands.StartSession(t.Context(), commands.StartSession{StudyID: study, UserID: "lee", At: time.Now()})
 	check.NoError(t, err)
-	_, err = server.commands.LeaveSession(t.Context(), commands.LeaveSession{StudyID: study, SessionID: started.SessionID, UserID: "lee", Reason: "left", At: time.Now()})
+	_, err = server.commands.LeaveSession(t.Context(), study, domain.LeaveSession{SessionID: started.SessionID, UserID: "lee", Reason: "left", At: time.Now()})
 	check.NoError(t, err)
 	if code := lee.Refused("video:toggle-audio", muted); code != "PARTICIPANT_NOT_FOUND" {
 		t.Errorf("the toggle: %s", code)

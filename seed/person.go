@@ -50,16 +50,16 @@ func (p *plan) presence(length time.Duration, anchor bool) (from, to time.Durati
 // share the screen.
 func (p *plan) stint(user string, from, to time.Duration) {
 	p.toggle(from, to, 55, 42*time.Minute, func(on bool, at time.Time) domain.Command {
-		return domain.SetAudio{SessionID: p.sessionID, UserID: user, Muted: on, At: at}
+		return domain.SetToggle{SessionID: p.sessionID, UserID: user, Toggle: domain.Muted, On: on, At: at}
 	})
 	p.toggle(from, to, 25, 80*time.Minute, func(on bool, at time.Time) domain.Command {
-		return domain.SetVideo{SessionID: p.sessionID, UserID: user, Off: on, At: at}
+		return domain.SetToggle{SessionID: p.sessionID, UserID: user, Toggle: domain.CameraOff, On: on, At: at}
 	})
 	if p.percent(75) || to-from < 2*time.Minute {
 		return
 	}
 	share := func(on bool, after time.Duration) {
-		p.add(after, domain.SetScreenShare{SessionID: p.sessionID, UserID: user, Sharing: on, At: p.start.Add(after)})
+		p.add(after, domain.SetToggle{SessionID: p.sessionID, UserID: user, Toggle: domain.Sharing, On: on, At: p.start.Add(after)})
 	}
 	began := p.between(from+time.Minute, to)
 	share(true, began)

@@ -225,14 +225,14 @@ func (c *chaos) toggle(ctx context.Context, a *ack) error {
 	}
 	switch a.action {
 	case "audio":
-		a.position, err = c.handlers.SetAudio(ctx, commands.SetAudio{
-			StudyID: a.study, SessionID: started.SessionID, UserID: a.user, Muted: a.on, At: time.Now()})
+		a.position, err = c.handlers.SetToggle(ctx, a.study, domain.SetToggle{
+			SessionID: started.SessionID, UserID: a.user, Toggle: domain.Muted, On: a.on, At: time.Now()})
 	case "video":
-		a.position, err = c.handlers.SetVideo(ctx, commands.SetVideo{
-			StudyID: a.study, SessionID: started.SessionID, UserID: a.user, Off: a.on, At: time.Now()})
+		a.position, err = c.handlers.SetToggle(ctx, a.study, domain.SetToggle{
+			SessionID: started.SessionID, UserID: a.user, Toggle: domain.CameraOff, On: a.on, At: time.Now()})
 	case "share":
-		a.position, err = c.handlers.SetScreenShare(ctx, commands.SetScreenShare{
-			StudyID: a.study, SessionID: started.SessionID, UserID: a.user, Sharing: a.on, At: time.Now()})
+		a.position, err = c.handlers.SetToggle(ctx, a.study, domain.SetToggle{
+			SessionID: started.SessionID, UserID: a.user, Toggle: domain.Sharing, On: a.on, At: time.Now()})
 	}
 	return err
 }
