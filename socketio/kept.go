@@ -26,17 +26,22 @@ type keptPacket struct {
 
 func (k *kept) at(i int) *keptPacket { return &k.ring[(k.first+i)&(len(k.ring)-1)] }
 
-// add keeps a packet. When there are more than maxCount packets or maxBytes, the oldest are removed.
+// add keeps a packet. It removes the oldest ones so that at most maxCount packets with maxBytes stay. They are removed first: so the
+// array does not grow, and in a full one the new packet takes the place of the oldest, in the same line of the cache.
 func (k *kept) add(p Packet, pings uint64, maxCount, maxBytes int) {
+	for k.count > 0 && (k.count >= maxCount || k.bytes+p.size > maxBytes) {
+		k.removeFirst()
+	}
+	if p.size > maxBytes {
+		k.removed = p.offset
+		return
+	}
 	if k.count == len(k.ring) {
 		k.grow()
 	}
 	k.count++
 	*k.at(k.count - 1) = keptPacket{p, pings}
-	k.bytes += p.size()
-	for k.count > maxCount || k.bytes > maxBytes {
-		k.removeFirst()
-	}
+	k.bytes += p.size
 }
 
 func (k *kept) grow() {
@@ -50,7 +55,7 @@ func (k *kept) grow() {
 func (k *kept) removeFirst() {
 	p := k.at(0)
 	k.removed = p.offset
-	k.bytes -= p.size()
+	k.bytes -= p.size
 	*p = keptPacket{}
 	k.first = (k.first + 1) & (len(k.ring) - 1)
 	k.count--

@@ -44,13 +44,13 @@ func TestKeptMatchesAPlainList(t *testing.T) {
 					all[i].pings = pings
 				}
 			default:
-				p := Packet{[]engineio.Message{engineio.Text([]byte(strings.Repeat("x", random.IntN(60))))}, o.next()}
+				p := newPacket([]engineio.Message{engineio.Text([]byte(strings.Repeat("x", random.IntN(60))))}, o.next())
 				all = append(all, keptPacket{p, pings})
 				k.add(p, pings, maxCount, maxBytes)
 			}
 			bytes := 0
 			for i := range k.count {
-				bytes += k.at(i).size()
+				bytes += k.at(i).size
 			}
 			if bytes != k.bytes || k.count > maxCount || bytes > maxBytes || k.count > len(k.ring) {
 				t.Fatalf("seed %d: %d packets with %d bytes, counted as %d, in an array of %d", seed, k.count, bytes, k.bytes, len(k.ring))
@@ -80,7 +80,7 @@ func TestAnUnknownOffsetMeansThatNothingWasReceived(t *testing.T) {
 	t.Parallel()
 	add := func(k *kept, offsets ...string) {
 		for _, offset := range offsets {
-			k.add(Packet{[]engineio.Message{engineio.Text([]byte(offset))}, offset}, 1, 3, 1000)
+			k.add(newPacket([]engineio.Message{engineio.Text([]byte(offset))}, offset), 1, 3, 1000)
 		}
 	}
 	for name, test := range map[string]struct {

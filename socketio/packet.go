@@ -19,18 +19,21 @@ const (
 )
 
 // Packet is encoded once, for any number of sockets of its namespace. It is immutable.
-type Packet struct {
+type Packet struct{ *packetData }
+
+// packetData is shared by the sockets that keep the packet.
+type packetData struct {
 	messages []engineio.Message // the header with the JSON, then the attachments
 	offset   string             // the last argument of a packet that is kept; see Recovery
+	size     int                // bytes of the messages
 }
 
-// size is how many bytes the packet counts in a queue.
-func (p Packet) size() int {
+func newPacket(messages []engineio.Message, offset string) Packet {
 	size := 0
-	for _, m := range p.messages {
+	for _, m := range messages {
 		size += m.Size()
 	}
-	return size
+	return Packet{&packetData{messages, offset, size}}
 }
 
 // EncodeEvent encodes an event in a namespace. Each argument must be valid JSON and is sent as it is.
@@ -48,7 +51,7 @@ func encodeJoined(namespace, event, offset string, parts [][]byte) Packet {
 	head := encodeHead(kindEvent, namespace, "", event, 0)
 	all := make([][]byte, 0, len(parts)+2)
 	all = append(append(append(all, append(head, ',')), parts...), encodeTail(offset))
-	return Packet{[]engineio.Message{engineio.Text(all...)}, offset}
+	return newPacket([]engineio.Message{engineio.Text(all...)}, offset)
 }
 
 // encode encodes an event, whose name is the first element of its array, or an ack, which has no name.
@@ -66,7 +69,7 @@ func encode(kind byte, namespace, id, event, offset string, args Args) Packet {
 	for _, data := range args.Binary {
 		messages = append(messages, engineio.Binary(data))
 	}
-	return Packet{messages, offset}
+	return newPacket(messages, offset)
 }
 
 // encodeHead encodes a packet up to the first argument.
@@ -96,7 +99,7 @@ func encodeTail(offset string) []byte {
 // encodePlain encodes a packet of another kind. Data is JSON or nil.
 func encodePlain(kind byte, namespace string, data []byte) Packet {
 	head := appendNamespace([]byte{'0' + kind}, namespace)
-	return Packet{messages: []engineio.Message{engineio.Text(head, data)}}
+	return newPacket([]engineio.Message{engineio.Text(head, data)}, "")
 }
 
 func appendNamespace(head []byte, namespace string) []byte {

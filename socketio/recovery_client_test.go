@@ -41,9 +41,9 @@ func (r *recovering) expect(t *testing.T, numbers ...int) {
 	}
 }
 
-func startClient(t *testing.T, version, transports string, change ...func(*socketio.Config)) (*recovering, *resumable) {
+func startClient(t *testing.T, version, transports string) (*recovering, *resumable) {
 	t.Helper()
-	s, n := startRecovery(t, socketio.Recovery{Window: window}, change...)
+	s, n := startRecovery(t, socketio.Recovery{Window: window})
 	p := startProxy(t, s.address)
 	r := &recovering{nodetest.Start(t, "testdata/npm", "recover.mjs", version, "http://"+p.address(), transports), p, ""}
 	connected := r.next(t)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"strconv"
 	"testing"
 	"time"
 
@@ -128,7 +129,7 @@ func numbers(t *testing.T, texts []string) (all []string, offset string) {
 
 func emit(s *socketio.Socket, numbers ...int) {
 	for _, n := range numbers {
-		s.Emit("n", socketio.Args{JSON: raw(fmt.Sprint(n))})
+		s.Emit("n", socketio.Args{JSON: raw(strconv.Itoa(n))})
 	}
 }
 

@@ -108,6 +108,7 @@ func (s *Socket) Disconnect() {
 	case suspended: // reason and lastAlive stay those of the break
 		s.state = disconnected
 		go s.notifyAlone()
+	default:
 	}
 }
 
