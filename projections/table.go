@@ -204,11 +204,27 @@ func (t table[R]) targets(row *R) []any {
 	return targets
 }
 
+// arg returns the column's value as an argument. pgx encodes values several times as fast as pointers to them.
 func (c column[R]) arg(row *R) any {
-	if c.merge == optional {
-		return nullable(c.field(row))
+	null := c.merge == optional
+	switch v := c.field(row).(type) {
+	case *string:
+		if null {
+			return zeronull.Text(*v)
+		}
+		return *v
+	case *time.Time:
+		if null {
+			return zeronull.Timestamptz(*v)
+		}
+		return *v
+	case *int64:
+		return *v
+	case *milliseconds:
+		return *v
+	default:
+		return v
 	}
-	return c.field(row)
 }
 
 // nullable returns a pointer to the same value for which null is the zero value.
