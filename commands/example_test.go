@@ -13,7 +13,7 @@ import (
 
 // A session starts, and its first participant joins. Both commands append to the study's stream in Postgres.
 func Example() {
-	postgrestest.Example(func(tb testing.TB) {
+	postgrestest.Example(func(tb testing.TB) { //nolint:thelper // the body of the example
 		ctx := tb.Context()
 		store, err := eventstore.Open(ctx, postgrestest.New(tb), slog.New(slog.DiscardHandler))
 		check.NoError(tb, err)
