@@ -31,7 +31,7 @@ func (s *Server) handle(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		began, r, request, header := time.Now(), s.routeOf(c), c.Request(), c.Response().Header()
 		header.Set(echo.HeaderXRequestID, requestID(request))
-		r.headers(header)
+		apiHeaders(header)
 		if secure(request, s.Security.Proxies) {
 			header.Set("Strict-Transport-Security", strictTransport)
 		}

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"math"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -22,41 +23,35 @@ func connectionRate(perAddress pacing.Rate) pacing.Rate {
 	return pacing.Rate{PerSecond: perAddress.PerSecond / 20, Burst: max(perAddress.Burst/5, 1)}
 }
 
-// cost is the limit of an address that counts a request.
-type cost int
+// addressLimit is the limit of the client's address that counts a request. Nil counts nothing.
+type addressLimit = *limiter[netip.Addr]
 
-const (
-	costsRequest    cost = iota
-	costsConnection      // the request opens a connection that stays
-	costsNothing
-)
-
-// ordinaryCost is the cost of most requests.
-func ordinaryCost(r *http.Request) cost {
+// ordinary returns the limit of most requests.
+func (s *Server) ordinary(r *http.Request) addressLimit {
 	if asksForWebSocket(r) {
-		return costsConnection
+		return s.connections
 	}
-	return costsRequest
+	return s.requests
 }
 
-// engineIOCost is the cost of a request of Engine.IO. Polls of an open connection cost nothing: they are as frequent as
+// engineIO returns the limit of a request of Engine.IO. Polls of an open connection count nowhere: they are as frequent as
 // messages, whose number is limited for each connection, and a refused poll would end the connection. A poll of a connection
 // that does not exist is refused at next to no expense.
-func engineIOCost(r *http.Request) cost {
+func (s *Server) engineIO(r *http.Request) addressLimit {
 	switch {
 	case asksForWebSocket(r):
-		return costsConnection
+		return s.connections
 	case r.URL.Query().Get("sid") != "":
-		return costsNothing
+		return nil
 	case r.Method == http.MethodGet:
-		return costsConnection
+		return s.connections
 	default:
-		return costsRequest
+		return s.requests
 	}
 }
 
-// noCost is the cost of a request by an operator or a balancer, which must be answered under any load.
-func noCost(*http.Request) cost { return costsNothing }
+// unlimited is for requests by an operator or a balancer, which must be answered under any load.
+func unlimited(*http.Request) addressLimit { return nil }
 
 // asksForWebSocket reports whether a request may ask for a WebSocket. Other upgrades are ignored, such as to h2c, for which some
 // clients ask with every request.
@@ -69,15 +64,7 @@ func asksForWebSocket(r *http.Request) bool {
 // limitAddress counts the request for the address that it comes from. It does so before anything is done for the request, so
 // that it also limits the guessing of tokens.
 func (s *Server) limitAddress(r route, request *http.Request) error {
-	limiter := s.requests
-	switch r.cost(request) {
-	case costsNothing:
-		return nil
-	case costsConnection:
-		limiter = s.connections
-	case costsRequest:
-	}
-	return limited("address", limiter.take(household(clientAddress(request, s.Security.Proxies)), s.Now()))
+	return limited("address", r.limit(request).take(household(clientAddress(request, s.Security.Proxies)), s.Now()))
 }
 
 // limited returns the error for a caller who must wait. It names the limit, and the wait in whole seconds.

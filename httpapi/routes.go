@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"net/http"
 	"path"
 	"strings"
@@ -15,12 +16,10 @@ type route struct {
 	path    string
 	handler echo.HandlerFunc
 
-	// cost decides which limit of the client's address counts a request; nil: ordinaryCost.
-	cost func(*http.Request) cost
+	// limit returns the limit of the client's address that counts a request; nil: Server.ordinary.
+	limit func(*http.Request) addressLimit
 	// timeout bounds the handler's work on a request; 0: answerTimeout.
 	timeout time.Duration
-	// headers sets the security headers; nil: apiHeaders.
-	headers func(http.Header)
 	// stream says that the handler reads and writes the connection itself. No limit on the body applies, and requests are not
 	// logged, because polls are as frequent as messages.
 	stream bool
@@ -47,20 +46,24 @@ func (s *Server) table() []route {
 		{methods: query, path: call + "/stats/users/:userId", handler: s.signedIn(s.userStats)},
 		{methods: []string{http.MethodGet}, path: call + "/events", handler: s.events, stream: true, notWhileDraining: true},
 
-		{path: "/socket.io/*", handler: s.socketIO, stream: true, cost: engineIOCost, timeout: noTimeout},
+		{path: "/socket.io/*", handler: s.socketIO, stream: true, limit: s.engineIO, timeout: noTimeout},
 		{path: "/ws", handler: s.plainSocket, stream: true},
 
-		{methods: query, path: "/health", handler: s.health, cost: noCost, whileStarting: true},
-		{methods: query, path: "/ready", handler: s.ready, cost: noCost, notWhileDraining: true},
-		{methods: query, path: "/metrics", handler: s.metrics, cost: noCost},
+		{methods: query, path: "/health", handler: s.health, limit: unlimited, whileStarting: true},
+		{methods: query, path: "/ready", handler: s.ready, limit: unlimited, notWhileDraining: true},
+		{methods: query, path: "/metrics", handler: s.metrics, limit: unlimited},
 	}
 }
 
 // register fills in the defaults of the table's rows and gives them to the router.
 func (s *Server) register(table []route) {
-	s.routes = map[string]route{"": withDefaults(route{})}
+	s.routes = map[string]route{"": {limit: s.ordinary, timeout: answerTimeout}}
 	for _, r := range table {
-		s.routes[r.path] = withDefaults(r)
+		if r.limit == nil {
+			r.limit = s.ordinary
+		}
+		r.timeout = cmp.Or(r.timeout, answerTimeout)
+		s.routes[r.path] = r
 		if r.methods == nil {
 			s.router.Any(r.path, r.handler)
 		} else {
@@ -71,19 +74,6 @@ func (s *Server) register(table []route) {
 			s.router.RouteNotFound(r.path+"/*", echo.NotFoundHandler)
 		}
 	}
-}
-
-func withDefaults(r route) route {
-	if r.cost == nil {
-		r.cost = ordinaryCost
-	}
-	if r.timeout == 0 {
-		r.timeout = answerTimeout
-	}
-	if r.headers == nil {
-		r.headers = apiHeaders
-	}
-	return r
 }
 
 // routeOf returns the row that the router has found for the request's path, whether or not the method is one of its.

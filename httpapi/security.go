@@ -3,7 +3,6 @@ package httpapi
 import (
 	"net/http"
 	"net/netip"
-	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -82,24 +81,19 @@ func (s *Server) cors(header http.Header, r *http.Request) (preflight bool) {
 }
 
 // refuseForged refuses a command that a page of another site may have made the browser send with its user's cookies. Browsers
-// add nothing else by themselves: a page needs permission (see cors) to send a Bearer token or the identity header.
+// may add other kinds of Authorization by themselves, but a page needs permission (see cors) to send a Bearer token or the
+// identity header.
 func (s *Server) refuseForged(r *http.Request) error {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:
 		return nil
 	}
 	identity := s.Security.IdentityHeader
-	permitted := hasBearer(r.Header) || identity != "" && r.Header.Get(identity) != ""
+	permitted := auth.Bearer(r.Header) != "" || identity != "" && r.Header.Get(identity) != ""
 	if len(r.Header["Cookie"]) == 0 || permitted || s.Security.Origins.Trust(r) {
 		return nil
 	}
 	return &domain.Error{Code: domain.PermissionDenied, Details: map[string]any{
 		"field": "Origin", "reason": "must be this service's, of the same site, or one of the allowed origins",
 	}}
-}
-
-// hasBearer reports whether the request has a Bearer token. Other kinds of Authorization may be added by a browser.
-func hasBearer(header http.Header) bool {
-	scheme, token, _ := strings.Cut(header.Get("Authorization"), " ")
-	return strings.EqualFold(scheme, "Bearer") && token != ""
 }

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -10,7 +11,11 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/studycall/studycall/auth"
+	"github.com/studycall/studycall/domain"
 )
+
+// readyTimeout bounds the check of readiness, which balancers repeat every few seconds.
+const readyTimeout = 2 * time.Second
 
 // Config is what the edge has to know before the database is open. Every field but Security is needed, and must be safe for
 // concurrent use.
@@ -38,8 +43,8 @@ type Server struct {
 	router *echo.Echo
 	routes map[string]route // by path
 
-	// requests limits the ordinary requests of each address, connections the connections that it opens: see cost.
-	requests, connections *limiter[netip.Addr]
+	// requests limits the ordinary requests of each address, connections the connections that it opens.
+	requests, connections addressLimit
 	users                 *limiter[string]
 }
 
@@ -77,3 +82,29 @@ func (s *Server) Drain() { s.phase.Store(draining) }
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.router.ServeHTTP(w, r) }
+
+// health answers 200 whatever the state of the database, because a restart of the program would not help the database.
+func (s *Server) health(c echo.Context) error {
+	return c.JSON(http.StatusOK, echo.Map{"status": "ok"})
+}
+
+// ready answers 200 if requests should be sent to this server, and 503 if not.
+func (s *Server) ready(c echo.Context) error {
+	ctx, cancel := context.WithTimeout(c.Request().Context(), readyTimeout)
+	defer cancel()
+	detail, err := s.Readiness.Ready(ctx)
+	if err != nil {
+		s.Log.WarnContext(ctx, "not ready", "error", err)
+		return &domain.Error{Code: domain.ServiceUnavailable, Details: map[string]any{"checks": detail}}
+	}
+	return c.JSON(http.StatusOK, struct {
+		Status string `json:"status"`
+		Checks any    `json:"checks"`
+	}{"ready", detail})
+}
+
+// metrics answers in the format of Prometheus.
+func (s *Server) metrics(c echo.Context) error {
+	s.Metrics.ServeHTTP(c.Response(), c.Request())
+	return nil
+}

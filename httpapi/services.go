@@ -3,7 +3,6 @@ package httpapi
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/domain"
@@ -18,14 +17,14 @@ type Services struct {
 	Commands   Commands
 	Sessions   Sessions
 	History    History
-	UserStats  UserStats
-	StudyStats StudyStats
+	UserStats  *projections.UserStatsQueries
+	StudyStats *projections.StudyStatsQueries
 	Presence   Presence
 	Access     Access
 	// Recheck reports on users with open feeds. Its cached knowledge must be younger than that of Access by RecheckInterval, so
 	// that a user whose feed is closed cannot open another one at once.
-	Recheck   Recheck
-	Users     Users
+	Recheck   *membership.Access
+	Users     membership.Directory // looks up names and avatars
 	Readiness Readiness
 	Sockets   Sockets
 	Feeds     *feed.Feeds
@@ -59,18 +58,6 @@ type History interface {
 	Page(ctx context.Context, studyID string, page projections.HistoryPage) (projections.PastSessions, error)
 }
 
-// UserStats queries the statistics of one user in a study. See projections.UserStatsQueries.
-type UserStats interface {
-	waiter
-	Summary(ctx context.Context, studyID, userID string) (projections.UserSummary, error)
-}
-
-// StudyStats queries the statistics of a study over some days. See projections.StudyStatsQueries.
-type StudyStats interface {
-	waiter
-	Summary(ctx context.Context, studyID string, days int, now time.Time) (projections.StudySummary, error)
-}
-
 // Access decides who may do what. See membership.Access.
 type Access interface {
 	// ActiveMember's error is domain.ErrNotStudyMember for a user who is no active member.
@@ -81,19 +68,6 @@ type Access interface {
 	EverMember(ctx context.Context, studyID, userID string) error
 	// Account's error is domain.ErrUserNotFound when no such user exists.
 	Account(ctx context.Context, userID string) (membership.User, error)
-}
-
-// Recheck reports whether connected users may stay. See membership.Access.
-type Recheck interface {
-	// ActiveMembers reports for each place whether its user is an active member of its study.
-	ActiveMembers(ctx context.Context, places []membership.Place) (map[membership.Place]bool, error)
-	// ActiveAccounts reports for each user whether the account is active.
-	ActiveAccounts(ctx context.Context, userIDs []string) (map[string]bool, error)
-}
-
-// Users looks up names and avatars. Unknown ids are missing from the answer. See membership.Directory.
-type Users interface {
-	Users(ctx context.Context, ids []string) (map[string]membership.User, error)
 }
 
 // Readiness reports whether this server can do its work. Everybody may see the detail, which is answered as JSON whether the
