@@ -9,11 +9,6 @@ type Person struct {
 	Avatar *string `json:"avatar"`
 }
 
-// NewPerson shapes the user with the id. The zero User is a deleted user.
-func NewPerson(id string, user membership.User) Person {
-	return Person{ID: id, Name: nullable(user.Name), Avatar: user.Avatar}
-}
-
 // PersonWithEmail is a user as the sockets show users to each other.
 type PersonWithEmail struct {
 	ID     string  `json:"id"`
@@ -31,7 +26,9 @@ func NewPersonWithEmail(id string, user membership.User) PersonWithEmail {
 type People map[string]membership.User
 
 // Person shapes the user with the id.
-func (p People) Person(id string) Person { return NewPerson(id, p[id]) }
+func (p People) Person(id string) Person {
+	return Person{ID: id, Name: nullable(p[id].Name), Avatar: p[id].Avatar}
+}
 
 // nullable returns nil for the empty string.
 func nullable(text string) *string {

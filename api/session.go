@@ -29,10 +29,15 @@ func NewSession(studyID string, session domain.Session) Session {
 	return shape
 }
 
-// StartedSession is a session that has just started, with the person who started it.
+// StartedSession is a session with the person who started it.
 type StartedSession struct {
 	Session
 	Starter Person `json:"starter"`
+}
+
+// NewStartedSession shapes a session of the study, whose starter is among the people.
+func NewStartedSession(studyID string, session domain.Session, people People) StartedSession {
+	return StartedSession{NewSession(studyID, session), people.Person(session.StartedBy)}
 }
 
 // Participation holds the fields with which every answer about a participant begins.

@@ -4,8 +4,6 @@ import (
 	"sort"
 	"strings"
 	"time"
-
-	"github.com/studycall/studycall/api"
 )
 
 // period is the time that a parameter names, a day or a moment, with both its ends included.
@@ -31,16 +29,16 @@ func (p period) before() time.Time {
 }
 
 // period returns the day or the moment that a parameter names; nil if the parameter is not given.
-func (p parameters) period(name string, zone *time.Location) (*period, error) {
-	value, given, err := p.text(name)
-	if err != nil || !given {
-		return nil, err
+func (p *parameters) period(name string, zone *time.Location) *period {
+	value, given := p.text(name)
+	if !given {
+		return nil
 	}
 	found, ok := parsePeriod(value, zone)
 	if !ok {
-		return nil, api.Invalid(name, "must be an ISO 8601 date, like 2025-11-19, or date-time, like 2025-11-19T10:30:00Z")
+		p.refuse(name, "must be an ISO 8601 date, like 2025-11-19, or date-time, like 2025-11-19T10:30:00Z")
 	}
-	return &found, nil
+	return &found
 }
 
 // parsePeriod reads an ISO 8601 date, which is that whole day in the zone, or a date-time, with or without seconds, their

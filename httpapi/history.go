@@ -25,8 +25,7 @@ type historyAnswer struct {
 }
 
 type pastSession struct {
-	api.Session
-	Starter          api.Person        `json:"starter"`
+	api.StartedSession
 	Participants     []pastParticipant `json:"participants"` // all of them, in order of first join
 	ParticipantCount int               `json:"participantCount"`
 }
@@ -80,44 +79,28 @@ func (s *Server) history(c echo.Context, studyID string, _ membership.User) erro
 
 // historyPage reads the parameters of the query string.
 func (s *Server) historyPage(c echo.Context) (page projections.HistoryPage, err error) {
-	query, err := parseParameters(c)
-	if err != nil {
-		return page, err
-	}
-	if page.Number, err = query.number("page", 1, math.MaxInt64); err != nil {
-		return page, err
-	}
-	if page.Limit, err = query.number("limit", defaultLimit, largestLimit); err != nil {
-		return page, err
-	}
-	start, err := query.period("startDate", s.Zone)
-	if err != nil {
-		return page, err
-	}
-	end, err := query.period("endDate", s.Zone)
-	if err != nil {
-		return page, err
-	}
-	if start != nil && end != nil && start.after(*end) {
-		return page, api.Invalid("endDate", "must not be before startDate")
-	}
+	query := parseParameters(c)
+	page.Number = query.number("page", 1, math.MaxInt64)
+	page.Limit = query.number("limit", defaultLimit, largestLimit)
+	start, end := query.period("startDate", s.Zone), query.period("endDate", s.Zone)
 	if start != nil {
-		from := start.from()
-		page.From = &from
+		page.From = new(start.from())
 	}
 	if end != nil {
-		before := end.before()
-		page.Before = &before
+		page.Before = new(end.before())
 	}
-	return page, nil
+	if start != nil && end != nil && start.after(*end) {
+		query.refuse("endDate", "must not be before startDate")
+	}
+	return page, query.err
 }
 
 func newPastSession(studyID string, session projections.PastSession, people api.People) pastSession {
 	past := pastSession{
-		Session: api.NewSession(studyID, domain.Session{
+		StartedSession: api.NewStartedSession(studyID, domain.Session{
 			ID: session.ID, StartedBy: session.StartedBy, StartedAt: session.StartedAt, EndedAt: session.EndedAt,
-		}),
-		Starter: people.Person(session.StartedBy), Participants: []pastParticipant{}, ParticipantCount: len(session.Participants),
+		}, people),
+		Participants: []pastParticipant{}, ParticipantCount: len(session.Participants),
 	}
 	for _, p := range session.Participants {
 		past.Participants = append(past.Participants,

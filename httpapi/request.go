@@ -64,34 +64,42 @@ func parseSessionID(c echo.Context) (string, error) {
 	return *id, nil
 }
 
-// parameters are those of a query string. Unknown parameters are ignored. The errors of the methods are for clients.
-type parameters url.Values
-
-func parseParameters(c echo.Context) (parameters, error) {
-	values, err := url.ParseQuery(c.Request().URL.RawQuery)
-	if err != nil {
-		return nil, api.Invalid("query", "must be a well-formed query string")
-	}
-	return parameters(values), nil
+// parameters are those of a query string. Unknown parameters are ignored.
+type parameters struct {
+	values url.Values
+	err    error // for the client: the first thing that is wrong; the values read are not to be used then
 }
 
-// text returns the value of a parameter. A parameter that is given several times is ambiguous, so it is refused.
-func (p parameters) text(name string) (value string, given bool, err error) {
-	switch values := p[name]; len(values) {
-	case 0:
-		return "", false, nil
-	case 1:
-		return values[0], true, nil
-	default:
-		return "", false, api.Invalid(name, "must be given once")
+func parseParameters(c echo.Context) *parameters {
+	values, err := url.ParseQuery(c.Request().URL.RawQuery)
+	p := &parameters{values: values}
+	if err != nil {
+		p.refuse("query", "must be a well-formed query string")
 	}
+	return p
+}
+
+// refuse sets the error unless there is one.
+func (p *parameters) refuse(field, reason string) {
+	if p.err == nil {
+		p.err = api.Invalid(field, reason)
+	}
+}
+
+// text returns the value of a parameter, if it is given. A parameter that is given several times is ambiguous, so it is refused.
+func (p *parameters) text(name string) (value string, given bool) {
+	values := p.values[name]
+	if len(values) > 1 {
+		p.refuse(name, "must be given once")
+	}
+	return p.values.Get(name), len(values) > 0
 }
 
 // number returns a whole number from 1 to largest, written in digits; preset if the parameter is not given.
-func (p parameters) number(name string, preset, largest int64) (int64, error) {
-	value, given, err := p.text(name)
-	if err != nil || !given {
-		return preset, err
+func (p *parameters) number(name string, preset, largest int64) int64 {
+	value, given := p.text(name)
+	if !given {
+		return preset
 	}
 	number, err := strconv.ParseUint(value, 10, 63) // accepts no sign
 	if err != nil || number < 1 || int64(number) > largest {
@@ -99,19 +107,19 @@ func (p parameters) number(name string, preset, largest int64) (int64, error) {
 		if largest == math.MaxInt64 {
 			bounds = "of 1 or more"
 		}
-		return 0, api.Invalid(name, "must be a whole number "+bounds)
+		p.refuse(name, "must be a whole number "+bounds)
 	}
-	return int64(number), nil
+	return int64(number)
 }
 
 // choice returns one of the values; the first if the parameter is not given.
-func (p parameters) choice(name string, values ...string) (string, error) {
-	value, given, err := p.text(name)
-	if err != nil || !given {
-		return values[0], err
+func (p *parameters) choice(name string, values ...string) string {
+	value, given := p.text(name)
+	if !given {
+		return values[0]
 	}
 	if !slices.Contains(values, value) {
-		return "", api.Invalid(name, "must be one of "+strings.Join(values, ", "))
+		p.refuse(name, "must be one of "+strings.Join(values, ", "))
 	}
-	return value, nil
+	return value
 }

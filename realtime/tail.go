@@ -8,7 +8,6 @@ import (
 	"github.com/studycall/studycall/api"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
-	"github.com/studycall/studycall/membership"
 )
 
 const (
@@ -83,12 +82,10 @@ func (t *tail) sessionStarted(ctx context.Context, studyID string, e domain.Sess
 	users, err := t.server.Users.Users(ctx, []string{e.StartedBy})
 	if err != nil {
 		t.server.Log.LogAttrs(ctx, slog.LevelDebug, "could not look up who started a call", slog.Any("error", err))
-		users = map[string]membership.User{}
+		users = nil
 	}
-	t.announce(studyID, eventStarted, videoStarted{studyID, api.StartedSession{
-		Session: api.NewSession(studyID, domain.Session{ID: e.SessionID, StartedBy: e.StartedBy, StartedAt: e.At}),
-		Starter: api.NewPerson(e.StartedBy, users[e.StartedBy]),
-	}})
+	session := domain.Session{ID: e.SessionID, StartedBy: e.StartedBy, StartedAt: e.At}
+	t.announce(studyID, eventStarted, videoStarted{studyID, api.NewStartedSession(studyID, session, users)})
 }
 
 // sessionEnded announces the end of a call to the study's lobby.

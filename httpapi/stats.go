@@ -7,14 +7,11 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/studycall/studycall/api"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/membership"
 	"github.com/studycall/studycall/projections"
 )
-
-type studyStatsAnswer struct {
-	Stats studyStats `json:"stats"`
-}
 
 // studyStats are the totals of a study in a period. All durations are in seconds.
 type studyStats struct {
@@ -41,13 +38,10 @@ type dayCount struct {
 
 // studyStats answers with the study's totals in a period that ends today.
 func (s *Server) studyStats(c echo.Context, studyID string, _ membership.User) error {
-	query, err := parseParameters(c)
-	if err != nil {
-		return err
-	}
-	period, err := query.choice("period", "week", "month", "year", "all")
-	if err != nil {
-		return err
+	query := parseParameters(c)
+	period := query.choice("period", "week", "month", "year", "all")
+	if query.err != nil {
+		return query.err
 	}
 	found, err := read(c, s.StudyStats, func(ctx context.Context) (projections.StudySummary, int64, error) {
 		found, err := s.StudyStats.Summary(ctx, studyID, daysOf(period), s.Now())
@@ -75,7 +69,7 @@ func (s *Server) studyStats(c echo.Context, studyID string, _ membership.User) e
 	for _, d := range found.Days {
 		stats.SessionsPerDay = append(stats.SessionsPerDay, dayCount{d.Day.Format(time.DateOnly), d.Sessions})
 	}
-	return c.JSON(http.StatusOK, studyStatsAnswer{stats})
+	return c.JSON(http.StatusOK, echo.Map{"stats": stats})
 }
 
 // daysOf returns the number of days in a period, today included.
@@ -106,4 +100,46 @@ func averageSeconds(sum time.Duration, n int64) int64 {
 		return 0
 	}
 	return domain.Seconds(sum) / n
+}
+
+// userStats are the totals of one user in a study. All durations are in seconds.
+type userStats struct {
+	UserID                string   `json:"userId"`
+	TotalSessions         int64    `json:"totalSessions"`
+	TotalDuration         int64    `json:"totalDuration"`
+	AverageDuration       int64    `json:"averageDuration"`
+	TotalAudioMutedTime   int64    `json:"totalAudioMutedTime"`
+	TotalVideoOffTime     int64    `json:"totalVideoOffTime"`
+	TotalScreenSharedTime int64    `json:"totalScreenSharedTime"`
+	FirstSession          api.Time `json:"firstSession"`
+	LastSession           api.Time `json:"lastSession"`
+}
+
+// userStats answers with a user's totals over the study's ended sessions, for that user and for the study's staff.
+func (s *Server) userStats(c echo.Context, caller membership.User) error {
+	ctx, studyID, userID := c.Request().Context(), pathID(c, "studyId"), pathID(c, "userId")
+	if err := s.Access.SelfOrStaff(ctx, studyID, caller.ID, userID); err != nil {
+		return err
+	}
+	if err := s.Access.EverMember(ctx, studyID, userID); err != nil {
+		return err
+	}
+	found, err := read(c, s.UserStats, func(ctx context.Context) (projections.UserSummary, int64, error) {
+		found, err := s.UserStats.Summary(ctx, studyID, userID)
+		return found, found.Position, err
+	})
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, echo.Map{"stats": userStats{
+		UserID:                userID,
+		TotalSessions:         found.Sessions,
+		TotalDuration:         domain.Seconds(found.Present),
+		AverageDuration:       averageSeconds(found.Present, found.Sessions),
+		TotalAudioMutedTime:   domain.Seconds(found.Muted),
+		TotalVideoOffTime:     domain.Seconds(found.CameraOff),
+		TotalScreenSharedTime: domain.Seconds(found.Sharing),
+		FirstSession:          api.Time(found.FirstJoinedAt),
+		LastSession:           api.Time(found.LastLeftAt),
+	}})
 }
