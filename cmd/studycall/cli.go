@@ -63,8 +63,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitOK
 	}
 	if err != nil {
-		var wrong *kong.ParseError
-		if errors.As(err, &wrong) {
+		if wrong, ok := errors.AsType[*kong.ParseError](err); ok {
 			parsed = wrong.Context
 		}
 		_, _ = fmt.Fprintf(stderr, "studycall: %s; see %s --help\n", withVariable(err.Error(), parsed), commandOf(parsed, args))
@@ -121,4 +120,26 @@ func rejectUnusedDataDir(command *kong.Context) error {
 		return usageErrorf("--data-dir is the directory of the embedded Postgres, and --database-url (DATABASE_URL) names another database: use one of them")
 	}
 	return nil
+}
+
+type logFlags struct {
+	LogFormat string `enum:"text,json" default:"text" env:"STUDYCALL_LOG_FORMAT" help:"Format of log lines: text or json."`
+	LogLevel  string `enum:"debug,info,warn,error" default:"info" env:"STUDYCALL_LOG_LEVEL" help:"Least level of log lines: debug, info, warn or error."`
+}
+
+func (f logFlags) logger(w io.Writer) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(f.LogLevel)) // one of the enum
+	if f.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: inSeconds}))
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
+}
+
+// inSeconds writes durations as numbers of seconds; slog would write nanoseconds.
+func inSeconds(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.Float64Value(a.Value.Duration().Seconds())
+	}
+	return a
 }

@@ -29,12 +29,12 @@ type databaseFlags struct {
 	DataDir     string `name:"data-dir" env:"STUDYCALL_DATA_DIR" placeholder:"DIR" help:"Data directory of the embedded Postgres; created by the first serve, migrate, seed or import. Not together with --database-url. Empty: a directory of the current user."`
 }
 
-// database is an open database, with its event log if openLog opened it.
+// database is an open database.
 type database struct {
 	*pgxpool.Pool
 	url    string
-	server *embedded.Server // nil if the database is not embedded
-	store  *eventstore.Store
+	server *embedded.Server  // nil if the database is not embedded
+	store  *eventstore.Store // nil until the log is open
 	log    *slog.Logger
 }
 
@@ -86,26 +86,16 @@ func (f databaseFlags) open(ctx context.Context, log *slog.Logger, how opening) 
 	return db, nil
 }
 
-// openCurrent opens the database for a command that works beside running servers: the schema must be current.
-func (f databaseFlags) openCurrent(ctx context.Context, log *slog.Logger, how opening) (*database, error) {
+// openLog opens the database and its log for a command that works beside running servers: the schema must be current.
+func (f databaseFlags) openLog(ctx context.Context, log *slog.Logger, how opening) (*database, error) {
 	db, err := f.open(ctx, log, how)
 	if err != nil {
 		return nil, err
 	}
-	if err := db.requireCurrentSchema(ctx); err != nil {
-		db.close()
-		return nil, err
+	if err = db.requireCurrentSchema(ctx); err == nil {
+		db.store, err = eventstore.Open(ctx, db.Pool, log)
 	}
-	return db, nil
-}
-
-// openLog is openCurrent with the event log.
-func (f databaseFlags) openLog(ctx context.Context, log *slog.Logger, how opening) (*database, error) {
-	db, err := f.openCurrent(ctx, log, how)
 	if err != nil {
-		return nil, err
-	}
-	if db.store, err = eventstore.Open(ctx, db.Pool, log); err != nil {
 		db.close()
 		return nil, err
 	}

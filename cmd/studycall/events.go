@@ -62,29 +62,33 @@ func (c *eventsCommand) Run(ctx context.Context, s *streams) error {
 	return err
 }
 
-// past prints the recorded events and returns the position from which follow continues.
-func (c *eventsCommand) past(
-	ctx context.Context, store *eventstore.Store, show func([]eventstore.Recorded) error,
-) (int64, error) {
+// past prints the recorded events and returns the position from which follow continues. With --study it reads the study's
+// stream, which has an index.
+func (c *eventsCommand) past(ctx context.Context, store *eventstore.Store, show func([]eventstore.Recorded) error) (int64, error) {
 	head, err := store.Head(ctx)
 	if err != nil {
 		return 0, err
 	}
-	last := max(head, c.After)
-	next, err := c.pages(ctx, store)
-	if err != nil {
-		return 0, err
+	last, position, version, stream := max(head, c.After), c.After, int64(0), eventstore.Stream(c.Study)
+	if c.Study != "" {
+		version, err = store.VersionAt(ctx, stream, c.After)
 	}
-	for {
-		events, err := next()
+	for err == nil {
+		var events []eventstore.Recorded
+		if c.Study == "" {
+			events, err = store.ReadAll(ctx, position, eventsPage)
+		} else {
+			events, err = store.ReadStreamPage(ctx, stream, version, eventsPage)
+		}
 		if err != nil || len(events) == 0 {
-			return last, err
+			break
 		}
-		if err := show(events); err != nil {
-			return last, err
-		}
-		last = max(last, events[len(events)-1].Position)
+		err = show(events)
+		newest := events[len(events)-1]
+		position, version = newest.Position, newest.Version
+		last = max(last, position)
 	}
+	return last, err
 }
 
 // follow prints new events until ctx ends.
@@ -98,28 +102,6 @@ func (c *eventsCommand) follow(ctx context.Context, tail *eventstore.Tail, show 
 			return err
 		}
 	}
-}
-
-// pages returns a function that reads the next page of events after --after; an empty page is the end. With --study it reads
-// the study's stream, which has an index.
-func (c *eventsCommand) pages(ctx context.Context, store *eventstore.Store) (func() ([]eventstore.Recorded, error), error) {
-	if c.Study == "" {
-		position := c.After
-		return func() ([]eventstore.Recorded, error) {
-			events, err := store.ReadAll(ctx, position, eventsPage)
-			if len(events) > 0 {
-				position = events[len(events)-1].Position
-			}
-			return events, err
-		}, nil
-	}
-	stream := eventstore.Stream(c.Study)
-	version, err := store.VersionAt(ctx, stream, c.After)
-	return func() ([]eventstore.Recorded, error) {
-		events, err := store.ReadStreamPage(ctx, stream, version, eventsPage)
-		version += int64(len(events))
-		return events, err
-	}, err
 }
 
 func (c *eventsCommand) print(out *bufio.Writer, e eventstore.Recorded) error {

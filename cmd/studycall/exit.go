@@ -37,7 +37,7 @@ func usageErrorf(format string, args ...any) error {
 
 // exitCode returns the exit code for the result of a command, and the error to print.
 func exitCode(ctx context.Context, err error) (int, error) {
-	var coded codedError
+	coded, isCoded := errors.AsType[codedError](err)
 	switch {
 	case err == nil:
 		return exitOK, nil
@@ -45,7 +45,7 @@ func exitCode(ctx context.Context, err error) (int, error) {
 		return exitInterrupted, err
 	case ctx.Err() != nil && errors.Is(err, context.Canceled): // commands that run until interrupted return nil
 		return exitInterrupted, errInterrupted
-	case errors.As(err, &coded):
+	case isCoded:
 		return coded.code, err
 	default:
 		return exitFailure, err

@@ -42,7 +42,7 @@ func (c *membersImportCommand) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return fmt.Errorf("nothing is imported from %s: %w", c.File, err)
 	}
-	db, err := c.openCurrent(ctx, s.log, mayCreate)
+	db, err := c.openLog(ctx, s.log, mayCreate)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,7 +13,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/feed"
 	"github.com/studycall/studycall/httpapi"
 	"github.com/studycall/studycall/membership"
@@ -33,18 +31,6 @@ const (
 	deregisterTimeout = 3 * time.Second
 )
 
-// timeouts bound the phases of a connection. None of them bounds a WebSocket, which takes the connection over.
-type timeouts struct {
-	headers time.Duration // reading the headers of a request
-	body    time.Duration // reading a request
-	answer  time.Duration // everything after the headers: waits for projections, and a slow client
-	idle    time.Duration // between two requests
-}
-
-func defaultTimeouts() timeouts {
-	return timeouts{headers: 10 * time.Second, body: 30 * time.Second, answer: time.Minute, idle: 2 * time.Minute}
-}
-
 // program is the service: all parts wired together.
 type program struct {
 	log      *slog.Logger
@@ -56,7 +42,6 @@ type program struct {
 
 	db      *database
 	members *membership.Source
-	store   *eventstore.Store
 	runner  *projections.Runner
 	live    *realtime.Server
 	feeds   *feed.Feeds
@@ -85,7 +70,7 @@ func newProgram(ctx context.Context, c serveCommand, log *slog.Logger) (*program
 		RecheckInterval: recheck,
 		Log:             log,
 	})
-	p.serve(cmp.Or(c.timeouts, defaultTimeouts()))
+	p.serve(c.tune)
 	if err := p.wire(ctx, c, callers); err != nil {
 		p.Close()
 		return nil, err
@@ -93,16 +78,20 @@ func newProgram(ctx context.Context, c serveCommand, log *slog.Logger) (*program
 	return p, nil
 }
 
-// serve starts the HTTP server. The edge answers that the service is starting until wire opens it.
-func (p *program) serve(limits timeouts) {
+// serve starts the HTTP server. The edge answers that the service is starting until wire opens it. No timeout bounds a
+// WebSocket, which takes the connection over.
+func (p *program) serve(tune func(*http.Server)) {
 	p.server = &http.Server{
 		Handler:           p.edge,
-		ReadHeaderTimeout: limits.headers,
-		ReadTimeout:       limits.body,
-		WriteTimeout:      limits.answer,
-		IdleTimeout:       limits.idle,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      time.Minute, // everything after the headers: waits for projections, and a slow client
+		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    headerLimit,
 		ErrorLog:          slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
+	}
+	if tune != nil {
+		tune(p.server)
 	}
 	go func() { p.served <- p.server.Serve(p.listener) }()
 }

@@ -24,7 +24,7 @@ type showCommand struct{}
 
 // Run prints the state of the projections.
 func (c *showCommand) Run(ctx context.Context, s *streams, shared *projectionsCommand) error {
-	db, err := shared.openCurrent(ctx, s.log, existing)
+	db, err := shared.openLog(ctx, s.log, existing)
 	if err != nil {
 		return err
 	}

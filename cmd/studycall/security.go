@@ -85,11 +85,7 @@ func (f signInFlags) authenticator(listen string) (auth.Authenticator, error) {
 	if err != nil {
 		return nil, usageErrorf("--nextauth-secret (NEXTAUTH_SECRET): %w", err)
 	}
-	nextAuth, err := auth.NewNextAuth(secrets, f.SessionCookie, time.Now)
-	if err != nil {
-		return nil, err
-	}
-	return nextAuth, nil
+	return auth.NewNextAuth(secrets, f.SessionCookie, time.Now)
 }
 
 // log writes how callers sign in, and the weaknesses of the configuration.

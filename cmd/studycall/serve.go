@@ -3,9 +3,12 @@ package main
 import (
 	"cmp"
 	"context"
+	"fmt"
+	"net/http"
 	"os"
 	"runtime/debug"
 	"time"
+	_ "time/tzdata" // for machines without time zone data
 )
 
 type serveCommand struct {
@@ -20,7 +23,7 @@ type serveCommand struct {
 	DisconnectGrace time.Duration `env:"STUDYCALL_DISCONNECT_GRACE" default:"20s" placeholder:"TIME" help:"How long a participant whose connection broke stays in the call (${default})."`
 	EmptyTimeout    time.Duration `env:"STUDYCALL_EMPTY_TIMEOUT" default:"5m" placeholder:"TIME" help:"How long a session without participants stays open, and a participant without a socket stays in the call (${default})."`
 
-	timeouts timeouts // set by tests only; zero: defaultTimeouts
+	tune func(*http.Server) // set by tests only
 }
 
 // gcPercent lets the heap grow to five times the live memory between collections, unless GOGC is set. With Go's default of
@@ -73,4 +76,40 @@ func (c *serveCommand) check() error {
 	}
 	_, err := c.authenticator(c.Listen)
 	return err
+}
+
+type migrateCommand struct {
+	databaseFlags `embed:""`
+}
+
+// Run applies the migrations.
+func (c *migrateCommand) Run(ctx context.Context, s *streams) error {
+	db, err := c.open(ctx, s.log, mayCreate)
+	if err != nil {
+		return err
+	}
+	defer db.close()
+	if err := db.migrate(ctx); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(s.out, "The database is up to date:", db.describe())
+	return err
+}
+
+// timeZone is a flag with the name of a time zone.
+type timeZone struct{ *time.Location }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (z *timeZone) UnmarshalText(text []byte) error {
+	location, err := time.LoadLocation(string(text))
+	if err != nil || len(text) == 0 || string(text) == "Local" {
+		return fmt.Errorf("%q is not a time zone like Asia/Seoul", text)
+	}
+	z.Location = location
+	return nil
+}
+
+// zoneFlags set the time zone of statistics.
+type zoneFlags struct {
+	StatsTimezone timeZone `env:"STUDYCALL_STATS_TIMEZONE" default:"Asia/Seoul" placeholder:"ZONE" help:"Time zone of the days in statistics (${default}). After a change, the next start rebuilds the tables."`
 }

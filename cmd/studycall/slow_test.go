@@ -88,22 +88,22 @@ func (s *rawConn) answer() (status int, body string) {
 func TestTimeoutsCloseSlowConnections(t *testing.T) {
 	t.Parallel()
 	database := "--database-url=" + postgrestest.NewURL(t)
-	serve := func(t *testing.T, which func(*timeouts) *time.Duration) string {
+	serve := func(t *testing.T, which func(*http.Server) *time.Duration) string {
 		t.Helper()
-		usual := defaultTimeouts()
-		if timeout := *which(&usual); timeout < time.Second || timeout > 5*time.Minute {
-			t.Errorf("the default is %v", timeout)
+		tune := func(s *http.Server) {
+			if timeout := *which(s); timeout < time.Second || timeout > 5*time.Minute {
+				t.Errorf("the default is %v", timeout)
+			}
+			s.ReadHeaderTimeout, s.ReadTimeout, s.WriteTimeout, s.IdleTimeout = time.Hour, time.Hour, time.Hour, time.Hour
+			*which(s) = shortTimeout
 		}
-		return serveInProcess(t, io.Discard, func(c *serveCommand) {
-			c.timeouts = timeouts{time.Hour, time.Hour, time.Hour, time.Hour}
-			*which(&c.timeouts) = shortTimeout
-		}, database)
+		return serveInProcess(t, io.Discard, func(c *serveCommand) { c.tune = tune }, database)
 	}
 	const started = "POST /api/my-studies/study-123/video-call/leave HTTP/1.1\r\nHost: localhost\r\n" + auth.DevHeader + ": user-456\r\n"
 
 	t.Run("headers that do not end", func(t *testing.T) {
 		t.Parallel()
-		address := serve(t, func(l *timeouts) *time.Duration { return &l.headers })
+		address := serve(t, func(l *http.Server) *time.Duration { return &l.ReadHeaderTimeout })
 		silent, dripping := dial(t, address), dial(t, address)
 		silent.send(started + "X-Slow: ")
 		dripping.send(started + "X-Slow: ")
@@ -113,7 +113,7 @@ func TestTimeoutsCloseSlowConnections(t *testing.T) {
 	})
 	t.Run("a body that does not end", func(t *testing.T) {
 		t.Parallel()
-		address := serve(t, func(l *timeouts) *time.Duration { return &l.body })
+		address := serve(t, func(l *http.Server) *time.Duration { return &l.ReadTimeout })
 		for _, body := range []string{"Content-Length: 1000000\r\n\r\n{", "Transfer-Encoding: chunked\r\n\r\nfffff\r\n{"} {
 			silent, dripping := dial(t, address), dial(t, address)
 			silent.send(started + body)
@@ -129,7 +129,7 @@ func TestTimeoutsCloseSlowConnections(t *testing.T) {
 	})
 	t.Run("no next request", func(t *testing.T) {
 		t.Parallel()
-		s := dial(t, serve(t, func(l *timeouts) *time.Duration { return &l.idle }))
+		s := dial(t, serve(t, func(l *http.Server) *time.Duration { return &l.IdleTimeout }))
 		s.send("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
 		if status, text := s.answer(); status != http.StatusOK {
 			t.Errorf("%d %s", status, text)
@@ -138,7 +138,7 @@ func TestTimeoutsCloseSlowConnections(t *testing.T) {
 	})
 	t.Run("answers that are not read", func(t *testing.T) {
 		t.Parallel()
-		s := dial(t, serve(t, func(l *timeouts) *time.Duration { return &l.answer }))
+		s := dial(t, serve(t, func(l *http.Server) *time.Duration { return &l.WriteTimeout }))
 		requests := strings.Repeat("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n", 1000)
 		for {
 			if _, err := io.WriteString(s, requests); errors.Is(err, os.ErrDeadlineExceeded) {

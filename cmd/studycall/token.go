@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -38,10 +39,7 @@ func (c *tokenCommand) Run(s *streams) error {
 	if err != nil {
 		return usageErrorf("--secret (NEXTAUTH_SECRET): %w", err)
 	}
-	name := c.SessionCookie
-	if name == "" {
-		name = auth.DefaultCookie
-	}
+	name := cmp.Or(c.SessionCookie, auth.DefaultCookie)
 	if err := auth.CheckCookieName(name); err != nil {
 		return usageErrorf("--session-cookie: %w", err)
 	}

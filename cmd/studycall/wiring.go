@@ -47,29 +47,29 @@ func (p *program) wire(ctx context.Context, c serveCommand, callers auth.Authent
 		return err
 	}
 	all := projections.All(c.StatsTimezone.Location)
-	rebuilder := projections.NewRebuilder(p.db.Pool, p.store, p.log, func(done, total int64) {
+	rebuilder := projections.NewRebuilder(p.db.Pool, p.db.store, p.log, func(done, total int64) {
 		p.log.Info("rebuilding", "events", done, "of", total)
 	})
 	if err := rebuilder.Prepare(ctx, all...); err != nil {
 		return err
 	}
-	p.runner = projections.NewRunner(p.store, p.log, all...)
+	p.runner = projections.NewRunner(p.db.store, p.log, all...)
 	shared := core{
 		members: members, callers: callers,
 		access: membership.NewAccess(members), recheck: membership.NewAccess(members.Younger(recheck)),
 	}
 	settings := commands.DefaultSettings()
 	settings.Capacity = c.CallCapacity
-	if shared.commands, err = commands.New(p.store, shared.access, settings, rand.Text); err != nil {
+	if shared.commands, err = commands.New(p.db.store, shared.access, settings, rand.Text); err != nil {
 		return err
 	}
-	shared.sessions = projections.NewSessionQueries(p.db.Pool, p.store)
+	shared.sessions = projections.NewSessionQueries(p.db.Pool, p.db.store)
 	shared.presence = presence.New(p.db.Pool, shared.commands, shared.sessions, presence.Settings{
 		ServerID: rand.Text(), Grace: c.DisconnectGrace, EmptyTimeout: c.EmptyTimeout, Beat: beat, Now: time.Now,
 	}, p.log)
 	p.live = p.newLive(c, shared)
 	p.release = append(p.release, p.deregister)
-	p.feeds = feed.New(feed.Config{Log: p.store, Observe: p.live.Observe, Logger: p.log})
+	p.feeds = feed.New(feed.Config{Log: p.db.store, Observe: p.live.Observe, Logger: p.log})
 	p.release = append(p.release, func() { p.closeFeeds(context.Background()) })
 	p.edge.Open(p.services(c, shared, all))
 	return nil
@@ -91,11 +91,8 @@ func (p *program) openStorage(ctx context.Context, c serveCommand, callers auth.
 	if err := p.seedExample(ctx, callers); err != nil {
 		return nil, err
 	}
-	if p.store, err = eventstore.Open(ctx, p.db.Pool, p.log); err != nil {
-		return nil, err
-	}
-	p.release = append(p.release, p.store.Close)
-	return members, nil
+	p.db.store, err = eventstore.Open(ctx, p.db.Pool, p.log)
+	return members, err
 }
 
 // seedExample creates the example study if sign-in is for development and no study exists.
@@ -134,9 +131,9 @@ func (p *program) services(c serveCommand, shared core, all []projections.Projec
 	return httpapi.Services{
 		Commands:   shared.commands,
 		Sessions:   shared.sessions,
-		History:    projections.NewHistoryQueries(p.db.Pool, p.store),
-		UserStats:  projections.NewUserStatsQueries(p.db.Pool, p.store),
-		StudyStats: projections.NewStudyStatsQueries(p.db.Pool, p.store, c.StatsTimezone.Location),
+		History:    projections.NewHistoryQueries(p.db.Pool, p.db.store),
+		UserStats:  projections.NewUserStatsQueries(p.db.Pool, p.db.store),
+		StudyStats: projections.NewStudyStatsQueries(p.db.Pool, p.db.store, c.StatsTimezone.Location),
 		Presence:   shared.presence,
 		Access:     shared.access,
 		Recheck:    shared.recheck,
