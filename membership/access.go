@@ -2,6 +2,10 @@ package membership
 
 import (
 	"context"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/studycall/studycall/domain"
 )
@@ -19,6 +23,31 @@ type Directory interface {
 // Place names a possible membership.
 type Place struct{ StudyID, UserID string }
 
+func (p Place) possible() bool { return PossibleID(p.StudyID) && PossibleID(p.UserID) }
+
+// User is a person with an account.
+type User struct {
+	ID    string
+	Name  string
+	Email string
+	// Avatar is a URL that a browser can load, or nil. It is never a data: URL.
+	Avatar *string
+	// Status is the account's status as the web app names it.
+	Status string
+}
+
+// Active reports whether the account may be used.
+func (u User) Active() bool { return u.Status == "ACTIVE" }
+
+// maxIDBytes is far more than the web app's ids have (cuid: 25 bytes), and few enough for any index.
+const maxIDBytes = 200
+
+// PossibleID reports whether a text from outside can be an id: 1 to 200 bytes of UTF-8 without control characters. Other texts are
+// never sent to the database, which refuses some of them with an error.
+func PossibleID(id string) bool {
+	return id != "" && len(id) <= maxIDBytes && utf8.ValidString(id) && strings.IndexFunc(id, unicode.IsControl) < 0
+}
+
 // Access decides who may do what. It caches nothing: the end of a membership takes effect with the next call. Safe for concurrent
 // use.
 type Access struct{ directory Directory }
@@ -30,51 +59,36 @@ func NewAccess(directory Directory) *Access { return &Access{directory} }
 // a user without a membership, any user of an unknown study. Other errors are the directory's.
 func (a *Access) ActiveMember(ctx context.Context, studyID, userID string) error {
 	membership, err := a.membership(ctx, studyID, userID)
-	if err != nil {
-		return err
-	}
-	if !membership.Active() {
+	if err == nil && !membership.Active() {
 		return domain.ErrNotStudyMember
 	}
-	return nil
+	return err
 }
 
 // ActiveMembers returns for each place whether its user is an active member of the study. The error is the directory's.
 func (a *Access) ActiveMembers(ctx context.Context, places []Place) (map[Place]bool, error) {
-	possible := make([]Place, 0, len(places))
-	for _, p := range places {
-		if PossibleID(p.StudyID) && PossibleID(p.UserID) {
-			possible = append(possible, p)
-		}
-	}
-	found, err := a.directory.Memberships(ctx, possible)
-	if err != nil {
-		return nil, err
-	}
-	active := make(map[Place]bool, len(places))
-	for _, p := range places {
-		active[p] = found[p].Active()
-	}
-	return active, nil
+	return active(ctx, places, Place.possible, a.directory.Memberships)
 }
 
 // ActiveAccounts returns for each user whether an active account exists. The error is the directory's.
 func (a *Access) ActiveAccounts(ctx context.Context, userIDs []string) (map[string]bool, error) {
-	possible := make([]string, 0, len(userIDs))
-	for _, id := range userIDs {
-		if PossibleID(id) {
-			possible = append(possible, id)
-		}
-	}
-	found, err := a.directory.Users(ctx, possible)
+	return active(ctx, userIDs, PossibleID, a.directory.Users)
+}
+
+// active returns for each key whether the directory has an active value. It looks up the possible keys only.
+func active[K comparable, V interface{ Active() bool }](
+	ctx context.Context, keys []K, possible func(K) bool, lookUp func(context.Context, []K) (map[K]V, error),
+) (map[K]bool, error) {
+	impossible := func(key K) bool { return !possible(key) }
+	found, err := lookUp(ctx, slices.DeleteFunc(slices.Clone(keys), impossible))
 	if err != nil {
 		return nil, err
 	}
-	active := make(map[string]bool, len(userIDs))
-	for _, id := range userIDs {
-		active[id] = found[id].Active()
+	result := make(map[K]bool, len(keys))
+	for _, key := range keys {
+		result[key] = found[key].Active()
 	}
-	return active, nil
+	return result, nil
 }
 
 // SelfOrStaff returns nil if the caller is the user, with or without a membership: people may see their own data, also after they
@@ -102,18 +116,15 @@ func (a *Access) SelfOrStaff(ctx context.Context, studyID, callerID, userID stri
 // Other errors are the directory's.
 func (a *Access) EverMember(ctx context.Context, studyID, userID string) error {
 	membership, err := a.membership(ctx, studyID, userID)
-	if err != nil {
-		return err
-	}
-	if membership == (domain.Membership{}) {
+	if err == nil && membership == (domain.Membership{}) {
 		return domain.ErrUserNotFound
 	}
-	return nil
+	return err
 }
 
 // membership returns the zero Membership for texts that cannot be ids.
 func (a *Access) membership(ctx context.Context, studyID, userID string) (domain.Membership, error) {
-	if !PossibleID(studyID) || !PossibleID(userID) {
+	if !(Place{studyID, userID}).possible() {
 		return domain.Membership{}, nil
 	}
 	return a.directory.Membership(ctx, studyID, userID)
@@ -126,12 +137,9 @@ func (a *Access) Account(ctx context.Context, userID string) (User, error) {
 		return User{}, domain.ErrUserNotFound
 	}
 	users, err := a.directory.Users(ctx, []string{userID})
-	if err != nil {
-		return User{}, err
-	}
 	user, found := users[userID]
-	if !found {
+	if err == nil && !found {
 		return User{}, domain.ErrUserNotFound
 	}
-	return user, nil
+	return user, err
 }

@@ -75,98 +75,95 @@ const (
 // with the number of its rows. Imports run one after the other. The error is an *ImportError if members refer to studies or users
 // that exist neither in the file nor in the database, otherwise the database's or ctx's.
 func (i *Import) Write(ctx context.Context, pool *pgxpool.Pool, done func(rows int)) (ImportResult, error) {
-	w := &importWriter{done: done}
-	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		w.tx = tx
-		if _, err := tx.Exec(ctx, lockStudiesSQL); err != nil { // two concurrent imports could deadlock on rows
+	var result ImportResult
+	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) (err error) {
+		if _, err = tx.Exec(ctx, lockStudiesSQL); err != nil { // two concurrent imports could deadlock on rows
 			return err
 		}
-		if err := inBatches(ctx, i.Users, w.users); err != nil {
+		if result.Users, err = upsert(ctx, tx, i.Users, done, importUsersSQL, userColumns); err != nil {
 			return err
 		}
-		if err := inBatches(ctx, i.Studies, w.studies); err != nil {
+		if result.Studies, err = upsert(ctx, tx, i.Studies, done, importStudiesSQL, studyColumns); err != nil {
 			return err
 		}
-		if err := inBatches(ctx, i.Members, w.members); err != nil {
+		if err = i.checkMembers(ctx, tx); err != nil {
 			return err
 		}
-		return w.mistakes.orNil()
+		result.Members, err = upsert(ctx, tx, i.Members, done, importMembersSQL, memberColumns)
+		return err
 	})
 	if err != nil {
 		return ImportResult{}, fmt.Errorf("import members: %w", err)
 	}
-	return w.result, nil
+	return result, nil
 }
 
-func inBatches[T any](ctx context.Context, rows []T, write func(context.Context, []T) error) error {
-	for batch := range slices.Chunk(rows, importBatch) {
-		if err := write(ctx, batch); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// importWriter writes batches of rows in a transaction.
-type importWriter struct {
-	tx       pgx.Tx
-	done     func(rows int)
-	result   ImportResult
-	checked  int // members in earlier batches
-	mistakes ImportError
-}
-
-func (w *importWriter) users(ctx context.Context, rows []User) error {
-	return w.write(ctx, &w.result.Users, len(rows), importUsersSQL,
+func userColumns(rows []User) []any {
+	return []any{
 		column(rows, func(u User) string { return u.ID }), column(rows, func(u User) string { return u.Name }),
 		column(rows, func(u User) string { return u.Email }), column(rows, func(u User) *string { return u.Avatar }),
-		column(rows, func(u User) string { return u.Status }))
+		column(rows, func(u User) string { return u.Status }),
+	}
 }
 
-func (w *importWriter) studies(ctx context.Context, rows []Study) error {
-	return w.write(ctx, &w.result.Studies, len(rows), importStudiesSQL,
-		column(rows, func(s Study) string { return s.ID }), column(rows, func(s Study) string { return s.Name }))
+func studyColumns(rows []Study) []any {
+	return []any{column(rows, func(s Study) string { return s.ID }), column(rows, func(s Study) string { return s.Name })}
 }
 
-// members only checks once a mistake is found, so that all mistakes are found. Write rolls back then.
-func (w *importWriter) members(ctx context.Context, rows []Member) error {
-	studies := column(rows, func(m Member) string { return m.StudyID })
-	users := column(rows, func(m Member) string { return m.UserID })
-	unknown, err := w.tx.Query(ctx, unknownIDsSQL, studies, users)
-	if err != nil {
-		return err
-	}
-	var n int
-	var noStudy, noUser bool
-	_, err = pgx.ForEachRow(unknown, []any{&n, &noStudy, &noUser}, func() error {
-		path := fmt.Sprintf("members[%d]", w.checked+n-1)
-		if noStudy {
-			w.mistakes.add(path+".studyId", "%s is neither in the file nor in the database", quoted(studies[n-1]))
-		}
-		if noUser {
-			w.mistakes.add(path+".userId", "%s is neither in the file nor in the database", quoted(users[n-1]))
-		}
-		return nil
-	})
-	w.checked += len(rows)
-	if err != nil || w.mistakes.Total > 0 {
-		return err
-	}
-	return w.write(ctx, &w.result.Members, len(rows), importMembersSQL, studies, users,
+func memberColumns(rows []Member) []any {
+	return append(placeColumns(rows),
 		column(rows, func(m Member) string { return string(m.Role) }), column(rows, func(m Member) string { return string(m.Status) }))
 }
 
-// write runs an insert and adds its effect to the table's result.
-func (w *importWriter) write(ctx context.Context, table *Imported, rows int, insert string, columns ...any) error {
-	var fresh, changed int64
-	if err := w.tx.QueryRow(ctx, "with written as ("+insert+countWrittenSQL, columns...).Scan(&fresh, &changed); err != nil {
-		return err
+func placeColumns(rows []Member) []any {
+	return []any{column(rows, func(m Member) string { return m.StudyID }), column(rows, func(m Member) string { return m.UserID })}
+}
+
+// checkMembers returns an *ImportError if studies or users of members do not exist.
+func (i *Import) checkMembers(ctx context.Context, tx pgx.Tx) error {
+	var mistakes ImportError
+	var n, checked int
+	var noStudy, noUser bool
+	for batch := range slices.Chunk(i.Members, importBatch) {
+		unknown, _ := tx.Query(ctx, unknownIDsSQL, placeColumns(batch)...) // ForEachRow returns the error
+		_, err := pgx.ForEachRow(unknown, []any{&n, &noStudy, &noUser}, func() error {
+			path, member := fmt.Sprintf("members[%d]", checked+n-1), batch[n-1]
+			if noStudy {
+				mistakes.add(path+".studyId", "%s is neither in the file nor in the database", quoted(member.StudyID))
+			}
+			if noUser {
+				mistakes.add(path+".userId", "%s is neither in the file nor in the database", quoted(member.UserID))
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		checked += len(batch)
 	}
-	table.New += fresh
-	table.Changed += changed
-	table.Same += int64(rows) - fresh - changed
-	w.done(rows)
+	if mistakes.Total > 0 {
+		return &mistakes
+	}
 	return nil
+}
+
+// upsert runs an insert for each batch of rows, and returns its effect.
+func upsert[T any](
+	ctx context.Context, tx pgx.Tx, rows []T, done func(rows int), insert string, columns func([]T) []any,
+) (Imported, error) {
+	result := Imported{Same: int64(len(rows))}
+	for batch := range slices.Chunk(rows, importBatch) {
+		var fresh, changed int64
+		err := tx.QueryRow(ctx, "with written as ("+insert+countWrittenSQL, columns(batch)...).Scan(&fresh, &changed)
+		if err != nil {
+			return Imported{}, err
+		}
+		result.New += fresh
+		result.Changed += changed
+		result.Same -= fresh + changed
+		done(len(batch))
+	}
+	return result, nil
 }
 
 // column returns one field of all rows.

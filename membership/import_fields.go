@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -15,7 +16,6 @@ const (
 	// maxTextBytes bounds names and addresses, and maxAvatarBytes a URL: more than the web app accepts.
 	maxTextBytes   = 1000
 	maxAvatarBytes = 2 << 10
-	maxStatusBytes = 50
 )
 
 // importList is a list of an import file.
@@ -61,7 +61,7 @@ func importLists() map[string]importList {
 // read returns the string in a JSON value, nil for null, and the mistake in it, "" if there is none.
 func (f field) read(raw json.RawMessage) (value *string, mistake string) {
 	err := json.Unmarshal(raw, &value)
-	if wrongType := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrongType) {
+	if wrongType, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return nil, "must be a string, not " + wrongType.Value
 	}
 	switch {
@@ -133,10 +133,11 @@ func isDataURL(avatar string) bool {
 	return len(avatar) >= len(scheme) && strings.EqualFold(avatar[:len(scheme)], scheme)
 }
 
-// statusRule accepts any word in capitals: the web app defines the statuses besides ACTIVE.
+// userStatus is any word in capitals: the web app defines the statuses besides ACTIVE.
+var userStatus = regexp.MustCompile(`^[A-Z_]{1,50}$`)
+
 func statusRule(status string) string {
-	other := func(r rune) bool { return r != '_' && (r < 'A' || r > 'Z') }
-	if status == "" || len(status) > maxStatusBytes || strings.IndexFunc(status, other) >= 0 {
+	if !userStatus.MatchString(status) {
 		return "is no status such as ACTIVE, SUSPENDED or DELETED"
 	}
 	return ""

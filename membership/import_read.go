@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -16,6 +17,8 @@ const (
 	// in memory together. A larger file can be split: imports add up.
 	maxImportBytes = 64 << 20
 	maxImportRows  = 1_000_000
+	// maxMistakes is the number of mistakes in an ImportError: a file of another kind has as many as rows.
+	maxMistakes = 10
 	// byteOrderMark is written before the text by some editors.
 	byteOrderMark = "\ufeff"
 )
@@ -41,11 +44,14 @@ func ReadImport(r io.Reader) (*Import, error) {
 		return nil, fmt.Errorf("read the import file: %w", err)
 	}
 	var f importFile
+	wrong := &f.mistakes
 	if err := f.read(bytes.TrimPrefix(text, []byte(byteOrderMark))); err != nil {
-		f.mistakes.addFirst(err.Error())
+		// First, because the others may be consequences of it.
+		wrong.Total++
+		wrong.Mistakes = slices.Insert(wrong.Mistakes, 0, err.Error())[:min(len(wrong.Mistakes)+1, maxMistakes)]
 	}
-	if err := f.mistakes.orNil(); err != nil {
-		return nil, err
+	if wrong.Total > 0 {
+		return nil, wrong
 	}
 	return &f.rows, nil
 }
@@ -97,7 +103,7 @@ func checkText(text []byte) error {
 		return errors.New("the file is not UTF-8")
 	}
 	err := json.Unmarshal(text, &validJSON{})
-	if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		before := text[:max(0, syntax.Offset-1)]
 		line, column := 1+bytes.Count(before, []byte("\n")), len(before)-bytes.LastIndexByte(before, '\n')
 		return fmt.Errorf("line %d, column %d: %w", line, column, err)
@@ -183,4 +189,41 @@ func (f *importFile) readRow(path string, raw []byte, fields []field) []*string 
 // names lists the fields' names.
 func names(fields []field) string {
 	return strings.Join(column(fields, func(f field) string { return f.name }), ", ")
+}
+
+// ImportError lists the mistakes in an import file.
+type ImportError struct {
+	// Mistakes are the first ten: "members[3].role: " and what is wrong.
+	Mistakes []string
+	// Total is the number of all mistakes.
+	Total int
+}
+
+// Error returns the mistakes, each on a line of its own if there are several.
+func (e *ImportError) Error() string {
+	if e.Total == 1 {
+		return e.Mistakes[0]
+	}
+	text := fmt.Sprintf("%d mistakes\n  %s", e.Total, strings.Join(e.Mistakes, "\n  "))
+	if more := e.Total - len(e.Mistakes); more > 0 {
+		text += fmt.Sprintf("\n  and %d more", more)
+	}
+	return text
+}
+
+// add appends a mistake at a path in the file.
+func (e *ImportError) add(path, format string, args ...any) {
+	e.Total++
+	if len(e.Mistakes) < maxMistakes {
+		e.Mistakes = append(e.Mistakes, path+": "+fmt.Sprintf(format, args...))
+	}
+}
+
+// quoted returns a text of the file for a message, cut to 60 characters.
+func quoted(text string) string {
+	const longest = 60
+	if runes := []rune(text); len(runes) > longest {
+		return strconv.Quote(string(runes[:longest])) + "…"
+	}
+	return strconv.Quote(text)
 }

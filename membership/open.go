@@ -40,20 +40,14 @@ func Open(ctx context.Context, pool *pgxpool.Pool, webAppsURL string) (*Source, 
 		return openWebApp(ctx, webAppsURL)
 	}
 	exists, err := HasWebApp(ctx, pool)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if !exists {
+	case exists:
+		return (&Source{Description: "the web app's tables in our own database", close: func() {}}).checked(ctx, pool)
+	default:
 		return &Source{Directory: NewTables(pool), Ours: true, Description: "our own tables", close: func() {}}, nil
 	}
-	app := NewWebApp(pool)
-	doubts, err := app.Check(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return &Source{
-		Directory: app, Description: "the web app's tables in our own database", Doubts: doubts, close: func() {},
-	}, nil
 }
 
 func openWebApp(ctx context.Context, webAppsURL string) (*Source, error) {
@@ -69,16 +63,22 @@ func openWebApp(ctx context.Context, webAppsURL string) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the web app's database (--membership-url): %w", err)
 	}
+	source := &Source{
+		Description: "the web app's " + describe(pool) + ", schema " + parsed.Schema + ", read-only",
+		Ignored:     parsed.Ignored, close: pool.Close,
+	}
+	return source.checked(ctx, pool)
+}
+
+// checked makes the web app's tables the source's directory if they can be read. Otherwise it closes the source.
+func (s *Source) checked(ctx context.Context, pool *pgxpool.Pool) (_ *Source, err error) {
 	app := NewWebApp(pool)
-	doubts, err := app.Check(ctx)
-	if err != nil {
-		pool.Close()
+	if s.Doubts, err = app.Check(ctx); err != nil {
+		s.close()
 		return nil, err
 	}
-	return &Source{
-		Directory: app, Description: "the web app's " + describe(pool) + ", schema " + parsed.Schema + ", read-only",
-		Doubts: doubts, Ignored: parsed.Ignored, close: pool.Close,
-	}, nil
+	s.Directory = app
+	return s, nil
 }
 
 // readOnly makes Postgres refuse every write.
@@ -89,11 +89,9 @@ func readOnly(config *pgxpool.Config) {
 // Close closes the connections that Open made.
 func (s *Source) Close() { s.close() }
 
-const hasWebAppSQL = `select to_regclass('"StudyMember"') is not null`
-
 // HasWebApp reports whether the database has the web app's tables, which Open then uses. The error is the database's.
 func HasWebApp(ctx context.Context, pool *pgxpool.Pool) (exists bool, err error) {
-	if err := pool.QueryRow(ctx, hasWebAppSQL).Scan(&exists); err != nil {
+	if err := pool.QueryRow(ctx, `select to_regclass('"StudyMember"') is not null`).Scan(&exists); err != nil {
 		return false, fmt.Errorf("look for the web app's tables: %w", err)
 	}
 	return exists, nil
