@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -37,7 +39,9 @@ func WithApplicationName(name string) Option {
 
 // WithSchema sets the only schema in the search path (default Schema, whatever the URL or the role has).
 func WithSchema(schema string) Option {
-	return func(config *pgxpool.Config) { config.ConnConfig.RuntimeParams["search_path"] = quoted(schema) }
+	return func(config *pgxpool.Config) {
+		config.ConnConfig.RuntimeParams["search_path"] = pgx.Identifier{schema}.Sanitize()
+	}
 }
 
 // Connect opens a pool on the database that url names, with or without Prisma's parameters, and checks the server's version.
@@ -105,8 +109,7 @@ func poolConfig(url string, options []Option) (*pgxpool.Config, error) {
 	// After taking a lock, the event store reads what others committed: each statement needs its own snapshot.
 	config.ConnConfig.RuntimeParams["default_transaction_isolation"] = "read committed"
 	// A search path of the role or the URL would split the tables over two schemas.
-	config.ConnConfig.RuntimeParams["search_path"] = quoted(Schema)
-	for _, option := range options {
+	for _, option := range append([]Option{WithSchema(Schema)}, options...) {
 		option(config)
 	}
 	return config, nil
@@ -121,5 +124,14 @@ func checkVersion(ctx context.Context, pool *pgxpool.Pool) error {
 	if major := number / 10000; major < oldestMajor {
 		return fmt.Errorf("the server is Postgres %d; studycall needs %d or newer: upgrade it or name another one in the database URL", major, oldestMajor)
 	}
+	return nil
+}
+
+// scanTimesAsUTC makes timestamptz columns scan as UTC instead of the machine's time zone, because business times are compared with ==
+// and printed.
+func scanTimesAsUTC(_ context.Context, conn *pgx.Conn) error {
+	conn.TypeMap().RegisterType(&pgtype.Type{
+		Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
+	})
 	return nil
 }

@@ -37,8 +37,8 @@ var attempt = regexp.MustCompile(`^(\S+ \([^)]*\): )?((dial|server|hostname reso
 // reasons returns the reasons of a failed connection, each once, in one line. The driver reports each attempt on a line of its own,
 // and makes two if TLS is optional, which mostly fail alike.
 func reasons(err error) string {
-	var refused *pgconn.ConnectError
-	if !errors.As(err, &refused) {
+	refused, ok := errors.AsType[*pgconn.ConnectError](err)
+	if !ok {
 		return err.Error()
 	}
 	var each []string

@@ -27,11 +27,11 @@ func Migrate(ctx context.Context, pool *pgxpool.Pool, files fs.FS) ([]string, er
 		return nil, err
 	}
 	defer func() { _ = provider.Close() }() // does not close the pool
-	if err := refuseNewer(ctx, pool, provider); err != nil {
+	if _, err := newestKnown(ctx, pool, provider); err != nil {
 		return nil, err
 	}
 	results, err := provider.Up(ctx)
-	if partial := (*goose.PartialError)(nil); errors.As(err, &partial) {
+	if partial, ok := errors.AsType[*goose.PartialError](err); ok {
 		results = partial.Applied
 	}
 	var applied []string
@@ -42,7 +42,8 @@ func Migrate(ctx context.Context, pool *pgxpool.Pool, files fs.FS) ([]string, er
 		return applied, fmt.Errorf("migrating the database: %w", err)
 	}
 	// Again, because a newer server may have migrated during the wait for the lock.
-	return applied, refuseNewer(ctx, pool, provider)
+	_, err = newestKnown(ctx, pool, provider)
+	return applied, err
 }
 
 // PendingMigrations returns the names of the pending migrations in files, in order, and changes nothing. A database that a newer
@@ -53,10 +54,7 @@ func PendingMigrations(ctx context.Context, pool *pgxpool.Pool, files fs.FS) ([]
 		return nil, err
 	}
 	defer func() { _ = provider.Close() }()
-	if err := refuseNewer(ctx, pool, provider); err != nil {
-		return nil, err
-	}
-	newest, err := newestApplied(ctx, pool)
+	newest, err := newestKnown(ctx, pool, provider)
 	if err != nil {
 		return nil, err
 	}
@@ -83,20 +81,21 @@ func newProvider(pool *pgxpool.Pool, files fs.FS) (*goose.Provider, error) {
 	return provider, nil
 }
 
-func refuseNewer(ctx context.Context, pool *pgxpool.Pool, provider *goose.Provider) error {
+// newestKnown returns the version of the newest applied migration, and ErrNewerSchema if the provider lacks it.
+func newestKnown(ctx context.Context, pool *pgxpool.Pool, provider *goose.Provider) (int64, error) {
 	applied, err := newestApplied(ctx, pool)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	var known int64
 	for _, source := range provider.ListSources() {
 		known = max(known, source.Version)
 	}
 	if applied > known {
-		return fmt.Errorf("%w: it has migration %04d and this program has them up to %04d; run the newer program, or restore a backup from before it",
+		return 0, fmt.Errorf("%w: it has migration %04d and this program has them up to %04d; run the newer program, or restore a backup from before it",
 			ErrNewerSchema, applied, known)
 	}
-	return nil
+	return applied, nil
 }
 
 // newestApplied reads goose's table, because goose's own function creates it.

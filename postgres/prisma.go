@@ -1,14 +1,13 @@
 package postgres
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // Schema is the schema of the tables if a URL names none. It is Prisma's default, too.
@@ -25,9 +24,6 @@ type PrismaURL struct {
 	Ignored []string
 }
 
-// errNoPostgres refuses other URLs, such as one of Prisma's own proxy.
-var errNoPostgres = errors.New("it must be one like postgres://user:password@host:5432/database")
-
 // errPooler refuses PgBouncer in transaction mode, where no setting outlives a transaction.
 var errPooler = errors.New("it has pgbouncer=true: give the URL of the database behind it, Prisma's directUrl")
 
@@ -41,16 +37,14 @@ func ParsePrismaURL(text string) (PrismaURL, error) {
 	case err != nil || u.Scheme == "":
 		return PrismaURL{Address: text, Schema: Schema}, nil //nolint:nilerr // the driver has the better message
 	case u.Scheme != "postgres" && u.Scheme != "postgresql":
-		return PrismaURL{}, fmt.Errorf("%w, not %s://…", errNoPostgres, u.Scheme)
+		// Also one of Prisma's own proxy.
+		return PrismaURL{}, fmt.Errorf("it must be one like postgres://user:password@host:5432/database, not %s://…", u.Scheme)
 	}
 	values := u.Query()
 	if values.Get("pgbouncer") == "true" {
 		return PrismaURL{}, errPooler
 	}
-	parsed := PrismaURL{Schema: Schema}
-	if schema := values.Get("schema"); schema != "" {
-		parsed.Schema = schema
-	}
+	parsed := PrismaURL{Schema: cmp.Or(values.Get("schema"), Schema)}
 	if n, err := strconv.ParseInt(values.Get("connection_limit"), 10, 32); err == nil && n > 0 && !values.Has("pool_max_conns") {
 		values.Set("pool_max_conns", strconv.FormatInt(n, 10))
 	}
@@ -82,6 +76,3 @@ func ParsePrismaURL(text string) (PrismaURL, error) {
 	parsed.Address = u.String()
 	return parsed, nil
 }
-
-// quoted returns a schema as a search path.
-func quoted(schema string) string { return pgx.Identifier{schema}.Sanitize() }

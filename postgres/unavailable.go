@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -28,65 +29,39 @@ func Unavailable(err error) bool {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return true
 	}
-	if connectErr := (*pgconn.ConnectError)(nil); errors.As(err, &connectErr) {
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return true
 	}
-	if serverErr := (*pgconn.PgError)(nil); errors.As(err, &serverErr) {
+	if serverErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return unavailableState(serverErr.Code)
 	}
-	return brokenConnection(err)
+	_, network := errors.AsType[net.Error](err)
+	return network || slices.ContainsFunc([]error{
+		io.EOF, io.ErrUnexpectedEOF, net.ErrClosed,
+		syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.ECONNABORTED, syscall.EPIPE, syscall.ETIMEDOUT,
+		pgconn.ErrConnClosed, puddle.ErrClosedPool, sql.ErrConnDone, driver.ErrBadConn,
+	}, func(broken error) bool { return errors.Is(err, broken) })
 }
 
 // Blocked reports whether the server ended a statement because of a timeout, a lock or a conflict with another transaction. A
 // reader may succeed later; a writer must decide the conflict first. It is false for an error that is Unavailable.
 func Blocked(err error) bool {
-	serverErr := (*pgconn.PgError)(nil)
-	if !errors.As(err, &serverErr) {
-		return false
-	}
-	switch serverErr.Code {
-	case "57014", // a statement took longer than statement_timeout, or was cancelled
+	serverErr, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && slices.Contains([]string{
+		"57014",          // a statement took longer than statement_timeout, or was cancelled
 		"55P03",          // a lock was not free within lock_timeout, usually because of a migration
-		"40001", "40P01": // a conflict with what is being written, or replayed on a standby
-		return true
-	default:
-		return false
-	}
+		"40001", "40P01", // a conflict with what is being written, or replayed on a standby
+	}, serverErr.Code)
 }
 
 // unavailableState reports whether the server's error code says that the server, and not the statement, is the reason.
 func unavailableState(code string) bool {
-	switch code {
-	case "25006": // read-only: after a failover, the connection is still to the old primary
-		return true
-	case "25P03": // idle in a transaction for too long: the connection was ended
-		return true
-	case "57014": // see Blocked
-		return false
-	}
-	for _, class := range []string{
-		"08",  // the connection broke
-		"53",  // out of connections, memory or disk
-		"57P", // the server stops, crashed or starts, or the connection was ended
-		"58",  // the system below the server failed
-	} {
-		if strings.HasPrefix(code, class) {
-			return true
-		}
-	}
-	return false
-}
-
-func brokenConnection(err error) bool {
-	for _, known := range []error{
-		io.EOF, io.ErrUnexpectedEOF, net.ErrClosed,
-		syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.ECONNABORTED, syscall.EPIPE, syscall.ETIMEDOUT,
-		pgconn.ErrConnClosed, puddle.ErrClosedPool, sql.ErrConnDone, driver.ErrBadConn,
-	} {
-		if errors.Is(err, known) {
-			return true
-		}
-	}
-	var netErr net.Error
-	return errors.As(err, &netErr)
+	return slices.ContainsFunc([]string{
+		"25006", // read-only: after a failover, the connection is still to the old primary
+		"25P03", // idle in a transaction for too long: the connection was ended
+		"08",    // the connection broke
+		"53",    // out of connections, memory or disk
+		"57P",   // the server stops, crashed or starts, or the connection was ended
+		"58",    // the system below the server failed
+	}, func(start string) bool { return strings.HasPrefix(code, start) })
 }

@@ -3,7 +3,6 @@ package postgrestest
 import (
 	"context"
 	"log/slog"
-	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -29,10 +28,16 @@ func Cluster(tb testing.TB, options ...string) *Server {
 	all := settings()
 	all["max_connections"] = "100"
 	all["shared_buffers"] = "32MB"
-	maps.Copy(all, parse(tb, options))
+	for _, option := range options {
+		name, value, found := strings.Cut(option, "=")
+		if !found {
+			tb.Fatalf("the setting %q is not name=value", option)
+		}
+		all[name] = value
+	}
 	parent := tempDir()
-	if all["fsync"] == "on" {
-		parent = diskDir()
+	if all["fsync"] == "on" { // a test that measures durability needs a disk
+		parent = enterable(os.TempDir())
 	}
 	// Not t.TempDir(): as root, its folders are closed to the user that Postgres runs as.
 	dir, err := os.MkdirTemp(parent, "studycall-cluster-") //nolint:usetesting // see above
@@ -49,12 +54,9 @@ func Cluster(tb testing.TB, options ...string) *Server {
 			tb.Fatalf("opening the cluster's folder to Postgres: %v", err)
 		}
 	}
-	running, err := theServer.get() // its binaries may have been downloaded, which is needed once only
-	if err != nil {
-		tb.Fatalf("starting the shared test server: %v", err)
-	}
 	s := &Server{options: embedded.Options{
-		Dir: dir, BinDir: running.server.BinDir(), Settings: all, Logger: slog.New(slog.NewTextHandler(tb.Output(), nil)),
+		Dir: dir, Settings: all, Logger: slog.New(slog.NewTextHandler(tb.Output(), nil)),
+		BinDir: start(tb).server.BinDir(), // they may have been downloaded, which is needed once only
 	}}
 	if err := s.Start(tb.Context()); err != nil {
 		tb.Fatalf("starting a cluster: %v", err)
@@ -88,17 +90,4 @@ func (s *Server) Crash(ctx context.Context) error {
 		return err
 	}
 	return s.Close(ctx)
-}
-
-func parse(tb testing.TB, options []string) map[string]string {
-	tb.Helper()
-	result := map[string]string{}
-	for _, option := range options {
-		name, value, found := strings.Cut(option, "=")
-		if !found {
-			tb.Fatalf("the setting %q is not name=value", option)
-		}
-		result[name] = value
-	}
-	return result
 }

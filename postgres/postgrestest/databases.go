@@ -2,16 +2,21 @@ package postgrestest
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/studycall/studycall/migrations"
+	"github.com/studycall/studycall/postgres"
 )
 
 // A test's database is named test_<pid>_<Unix seconds>_<number>. By the pid and the time, a later run finds abandoned databases.
@@ -29,13 +34,9 @@ func newName() string {
 
 // leftOver reports whether the process that made the database has ended.
 func leftOver(name string, now time.Time) bool {
-	parts := strings.Split(strings.TrimPrefix(name, namePrefix), "_")
-	if !strings.HasPrefix(name, namePrefix) || len(parts) != 3 {
-		return false
-	}
-	pid, pidErr := strconv.Atoi(parts[0])
-	created, timeErr := strconv.ParseInt(parts[1], 10, 64)
-	if pidErr != nil || timeErr != nil {
+	var pid, number int
+	var created int64
+	if _, err := fmt.Sscanf(name, namePrefix+"%d_%d_%d", &pid, &created, &number); err != nil {
 		return false
 	}
 	return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) || now.Sub(time.Unix(created, 0)) > oldest
@@ -56,13 +57,76 @@ func (s *shared) drop(ctx context.Context, name string) error {
 	return err
 }
 
+func quote(name string) string { return pgx.Identifier{name}.Sanitize() }
+
+const templatePrefix = "template_"
+
+// templateLock is the advisory lock for making templates and dropping databases of earlier runs.
+const templateLock = 7_402_261
+
+// templateFor names the template after the contents of the migrations, so that an edited migration has a new template.
+func templateFor(files fs.FS) (string, error) {
+	sum := sha256.New()
+	err := fs.WalkDir(files, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(files, path)
+		_, _ = fmt.Fprintf(sum, "%s\n%d\n%s", path, len(text), text) // a hash never fails
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("reading the migrations: %w", err)
+	}
+	return templatePrefix + hex.EncodeToString(sum.Sum(nil)[:8]), nil
+}
+
+// prepareTemplate makes a migrated database to copy, if this version of the migrations has none yet. Any number of processes may
+// call it at once.
+func (s *shared) prepareTemplate(ctx context.Context) (err error) {
+	if s.template, err = templateFor(migrations.Files); err != nil {
+		return err
+	}
+	if err := s.holdTemplate(ctx); err != nil {
+		return fmt.Errorf("marking the template as used: %w", err)
+	}
+	return s.underLock(ctx, func(conn *pgx.Conn) error {
+		if err := s.sweep(ctx, conn); err != nil {
+			return err
+		}
+		var exists bool
+		if err := conn.QueryRow(ctx, "select exists (select from pg_database where datname = $1)", s.template).Scan(&exists); err != nil {
+			return fmt.Errorf("looking for the template: %w", err)
+		}
+		if exists {
+			return nil
+		}
+		if err := s.makeTemplate(ctx, conn); err != nil {
+			return fmt.Errorf("creating the template: %w", err)
+		}
+		return nil
+	})
+}
+
+// holdTemplate marks the template as used while this process runs, so that tests with other migrations, which may run at the same
+// time, do not drop it.
+func (s *shared) holdTemplate(ctx context.Context) error {
+	conn, err := s.admin.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := conn.Exec(ctx, "select pg_advisory_lock_shared($1, hashtext($2))", templateLock, s.template); err != nil {
+		conn.Release()
+		return err
+	}
+	s.holding = conn
+	return nil
+}
+
 // sweep drops the databases of killed runs, and the templates of other versions of the migrations. The caller holds the template
 // lock, so that no other process sweeps.
 func (s *shared) sweep(ctx context.Context, conn *pgx.Conn) error {
-	rows, err := conn.Query(ctx, "select datname from pg_database where datname like 'test\\_%' or datname like 'template\\_%'")
-	if err != nil {
-		return fmt.Errorf("listing databases: %w", err)
-	}
+	rows, _ := conn.Query(ctx, "select datname from pg_database where datname like 'test\\_%' or datname like 'template\\_%'")
 	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
 		return fmt.Errorf("listing databases: %w", err)
@@ -72,7 +136,7 @@ func (s *shared) sweep(ctx context.Context, conn *pgx.Conn) error {
 		switch {
 		case leftOver(name, time.Now()):
 			err = s.drop(ctx, name)
-		case staleTemplate(name, s.templateName):
+		case strings.HasPrefix(name, templatePrefix) && name != s.template:
 			err = s.dropTemplate(ctx, conn, name)
 		}
 		if err != nil {
@@ -82,4 +146,54 @@ func (s *shared) sweep(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-func quote(name string) string { return pgx.Identifier{name}.Sanitize() }
+// dropTemplate drops a template unless some test process uses it.
+func (s *shared) dropTemplate(ctx context.Context, conn *pgx.Conn, name string) error {
+	var unused bool
+	err := conn.QueryRow(ctx, "select pg_try_advisory_lock($1, hashtext($2))", templateLock, name).Scan(&unused)
+	if err != nil || !unused {
+		return err
+	}
+	err = s.drop(ctx, name)
+	_, unlockErr := conn.Exec(ctx, "select pg_advisory_unlock($1, hashtext($2))", templateLock, name)
+	return errors.Join(err, unlockErr)
+}
+
+// underLock runs do while no other process makes or drops templates.
+func (s *shared) underLock(ctx context.Context, do func(*pgx.Conn) error) (err error) {
+	conn, err := s.admin.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("preparing the template: %w", err)
+	}
+	defer conn.Release()
+	if _, err := conn.Exec(ctx, "select pg_advisory_lock($1)", templateLock); err != nil {
+		return fmt.Errorf("locking the template: %w", err)
+	}
+	defer func() {
+		if _, unlockErr := conn.Exec(context.WithoutCancel(ctx), "select pg_advisory_unlock($1)", templateLock); unlockErr != nil {
+			err = errors.Join(err, fmt.Errorf("unlocking the template: %w", unlockErr))
+		}
+	}()
+	return do(conn.Conn())
+}
+
+// makeTemplate migrates under another name first, so that a template is always complete.
+func (s *shared) makeTemplate(ctx context.Context, conn *pgx.Conn) error {
+	fresh := newName()
+	if err := s.create(ctx, fresh, "template0"); err != nil {
+		return err
+	}
+	pool, err := postgres.Connect(ctx, s.url(fresh))
+	if err != nil {
+		return err
+	}
+	_, err = postgres.Migrate(ctx, pool, migrations.Files)
+	pool.Close() // a database in use cannot be copied
+	if err != nil {
+		return err
+	}
+	if _, err := conn.Exec(ctx, "alter database "+quote(fresh)+" rename to "+quote(s.template)); err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, "alter database "+quote(s.template)+" allow_connections false")
+	return err
+}

@@ -1,10 +1,17 @@
 package postgrestest
 
 import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"go.uber.org/goleak"
 
 	"github.com/studycall/studycall/postgres"
 )
@@ -12,6 +19,38 @@ import (
 // patience bounds each step. It is long, because with the race detector and all packages at once on few cores, a step may wait for
 // long.
 const patience = 2 * time.Minute
+
+// mostParallel bounds the parallel tests of a package: each has connection pools, and go test runs as many packages at once as there
+// are cores.
+const mostParallel = 4
+
+// Main runs a package's tests, leaves the shared server (its last user stops it), fails the package if goroutines are left, and exits.
+// A package's TestMain calls it.
+func Main(m *testing.M) {
+	goleak.VerifyTestMain(releasing{m},
+		// Waits for the server that this process started, which other test processes may still use.
+		goleak.IgnoreAnyFunction("github.com/studycall/studycall/postgres/embedded.reap"))
+}
+
+// releasing leaves the shared server between the tests and the check for goroutines.
+type releasing struct{ m *testing.M }
+
+func (r releasing) Run() int {
+	if runtime.GOMAXPROCS(0) > mostParallel {
+		if err := flag.Set("test.parallel", strconv.Itoa(mostParallel)); err != nil {
+			panic(err) // testing has that flag
+		}
+	}
+	code := r.m.Run() // which parses the command line
+	if opened == nil {
+		return code
+	}
+	if err := opened.close(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, "releasing the shared test server:", err)
+		return max(code, 1)
+	}
+	return code
+}
 
 // New returns a pool (of at most 10 connections) on a fresh, migrated database of this test alone. After the test and its cleanups,
 // the pool is closed and the database dropped. Safe for parallel tests.
@@ -29,23 +68,19 @@ func New(tb testing.TB) *pgxpool.Pool {
 // with the test. Safe for parallel tests.
 func NewURL(tb testing.TB) string {
 	tb.Helper()
-	return create(tb, (*shared).template)
+	return create(tb, start(tb).template)
 }
 
 // Empty is NewURL without migrations. Safe for parallel tests.
 func Empty(tb testing.TB) string {
 	tb.Helper()
-	return create(tb, func(*shared) string { return "template0" })
+	return create(tb, "template0")
 }
 
-func create(tb testing.TB, template func(*shared) string) string {
+func create(tb testing.TB, template string) string {
 	tb.Helper()
-	server, err := theServer.get()
-	if err != nil {
-		tb.Fatalf("starting the shared test server: %v", err)
-	}
-	name := newName()
-	if err := server.create(tb.Context(), name, template(server)); err != nil {
+	server, name := start(tb), newName()
+	if err := server.create(tb.Context(), name, template); err != nil {
 		tb.Fatalf("creating the test's database: %v", err)
 	}
 	tb.Cleanup(func() {
@@ -54,4 +89,14 @@ func create(tb testing.TB, template func(*shared) string) string {
 		}
 	})
 	return server.url(name)
+}
+
+// start returns the shared server.
+func start(tb testing.TB) *shared {
+	tb.Helper()
+	server, err := theServer()
+	if err != nil {
+		tb.Fatalf("starting the shared test server: %v", err)
+	}
+	return server
 }

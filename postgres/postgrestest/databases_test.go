@@ -53,7 +53,7 @@ func TestLeftOverRecognisesDatabasesOfEndedProcesses(t *testing.T) {
 
 func TestDatabasesOfEarlierRunsAreDropped(t *testing.T) {
 	t.Parallel()
-	server, err := theServer.get()
+	server, err := theServer()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func TestDatabasesOfEarlierRunsAreDropped(t *testing.T) {
 	}
 	// When another test process starts
 	another := &shared{server: server.server, admin: server.admin}
-	if _, err := prepareTemplate(t.Context(), another); err != nil {
+	if err := another.prepareTemplate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	another.holding.Release()
@@ -81,16 +81,16 @@ func TestDatabasesOfEarlierRunsAreDropped(t *testing.T) {
 
 func TestATemplateInUseIsNotDropped(t *testing.T) {
 	t.Parallel()
-	server, err := theServer.get()
+	server, err := theServer()
 	if err != nil {
 		t.Fatal(err)
 	}
 	// Given another test process with other migrations, and so another template
-	other := &shared{server: server.server, admin: server.admin, templateName: fmt.Sprintf("template_used_%d", os.Getpid())}
+	other := &shared{server: server.server, admin: server.admin, template: fmt.Sprintf("template_used_%d", os.Getpid())}
 	if err := other.holdTemplate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := other.create(t.Context(), other.templateName, "template0"); err != nil {
+	if err := other.create(t.Context(), other.template, "template0"); err != nil {
 		t.Fatal(err)
 	}
 	dropped := func() (dropped bool) {
@@ -99,7 +99,7 @@ func TestATemplateInUseIsNotDropped(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = server.admin.QueryRow(t.Context(), "select not exists (select from pg_database where datname = $1)", other.templateName).Scan(&dropped)
+		err = server.admin.QueryRow(t.Context(), "select not exists (select from pg_database where datname = $1)", other.template).Scan(&dropped)
 		if err != nil {
 			t.Fatal(err)
 		}
