@@ -24,14 +24,14 @@ type account struct {
 	other bool
 }
 
-// serverAccount is this process's own user. For root it is the owner of the data or of the directory, otherwise the user
-// postgres or nobody.
-func serverAccount(dir directory) (account, error) {
-	if os.Geteuid() != 0 {
-		return newDataAccount()
+// serverAccount is this process's own user. For root it is the owner of one of the folders, of which the first is the data's,
+// otherwise the user postgres or nobody.
+func serverAccount(folders ...string) (account, error) {
+	if uid := os.Geteuid(); uid != 0 {
+		return account{owner: owner{uid: uid, gid: os.Getegid()}, name: strconv.Itoa(uid)}, nil
 	}
-	for _, path := range []string{dir.data(), dir.root} {
-		found, err := ownerOf(path)
+	for i, folder := range folders {
+		found, err := ownerOf(folder)
 		if err != nil || found.uid == 0 {
 			continue
 		}
@@ -40,17 +40,9 @@ func serverAccount(dir directory) (account, error) {
 			return knownAccount(known)
 		}
 		// A uid without a name can run a server, but not initdb.
-		if path == dir.data() {
+		if i == 0 {
 			return account{owner: found, name: strconv.Itoa(found.uid), other: true}, nil
 		}
-	}
-	return newDataAccount()
-}
-
-// newDataAccount is the account for a directory that does not exist yet.
-func newDataAccount() (account, error) {
-	if os.Geteuid() != 0 {
-		return account{owner: owner{uid: os.Geteuid(), gid: os.Getegid()}, name: strconv.Itoa(os.Geteuid())}, nil
 	}
 	for _, name := range []string{"postgres", "_postgres", "nobody"} {
 		if known, err := user.Lookup(name); err == nil {
@@ -138,10 +130,7 @@ func ownerOf(path string) (owner, error) {
 	if err != nil {
 		return owner{}, fmt.Errorf("reading the owner of %s: %w", path, err)
 	}
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return owner{}, fmt.Errorf("the owner of %s is not known on this system", path)
-	}
+	stat := info.Sys().(*syscall.Stat_t) //nolint:errcheck,forcetypeassert // as on every Unix
 	return owner{uid: int(stat.Uid), gid: int(stat.Gid)}, nil
 }
 
@@ -151,17 +140,6 @@ func (o owner) chown(path string) error {
 		return nil
 	}
 	if err := os.Lchown(path, o.uid, o.gid); err != nil {
-		return fmt.Errorf("changing the owner: %w", err)
-	}
-	return nil
-}
-
-// chownFile is chown for an open file.
-func (o owner) chownFile(file *os.File) error {
-	if os.Geteuid() != 0 {
-		return nil
-	}
-	if err := file.Chown(o.uid, o.gid); err != nil {
 		return fmt.Errorf("changing the owner: %w", err)
 	}
 	return nil

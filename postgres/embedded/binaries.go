@@ -1,8 +1,8 @@
 package embedded
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -34,7 +34,7 @@ type search struct {
 // InstalledMajor returns the Postgres major version with which Open would create data: the best one on this machine, 0 if
 // there is none (Open would then download one).
 func InstalledMajor(ctx context.Context) (int, error) {
-	account, err := newDataAccount()
+	account, err := serverAccount()
 	if err != nil {
 		return 0, err
 	}
@@ -74,9 +74,7 @@ func (s *Server) findBinaries(ctx context.Context, options Options, major int) (
 // choose returns the first binaries of the major version. For new data (0) it returns the first of a supported version,
 // otherwise the first of a newer one.
 func choose(installed []binaries, major int) (binaries, bool) {
-	at := slices.IndexFunc(installed, func(b binaries) bool {
-		return b.major == major || major == 0 && b.major >= oldestMajor && b.major <= newestMajor
-	})
+	at := slices.IndexFunc(installed, func(b binaries) bool { return b.major == major || major == 0 && b.major <= newestMajor })
 	if at < 0 && major == 0 {
 		at = slices.IndexFunc(installed, func(b binaries) bool { return b.major > newestMajor })
 	}
@@ -95,12 +93,9 @@ func missingError(dir directory, installed []binaries, major int, cause error) e
 	for i, each := range installed {
 		found[i] = fmt.Sprintf("%d (%s)", each.major, each.dir)
 	}
-	if len(found) == 0 {
-		found = []string{"none"}
-	}
 	return fmt.Errorf("the data in %s was made by Postgres %d, and this machine has %s; install that version (apt-get install "+
 		"postgresql-%d, brew install postgresql@%d), or choose another --data-dir, or give --database-url: %w",
-		dir.root, major, strings.Join(found, ", "), major, major, cause)
+		dir.root, major, cmp.Or(strings.Join(found, ", "), "none"), major, major, cause)
 }
 
 // installed returns the usable binaries in the folders, each once.
@@ -120,7 +115,7 @@ func (a account) installed(ctx context.Context, folders []string) []binaries {
 	return result
 }
 
-var majorVersion = regexp.MustCompile(`\) (\d+)`)
+var majorVersion = regexp.MustCompile(`\) (\d{1,9})`)
 
 // inspect runs the binary as the account, so that one which the account cannot run is not used.
 func (a account) inspect(ctx context.Context, folder string) (binaries, error) {
@@ -135,12 +130,9 @@ func (a account) inspect(ctx context.Context, folder string) (binaries, error) {
 	if match == nil {
 		return binaries{}, fmt.Errorf("postgres --version says %q", output)
 	}
-	major, err := strconv.Atoi(string(match[1]))
-	if err != nil {
-		return binaries{}, fmt.Errorf("postgres --version says %q: %w", output, err)
-	}
+	major, _ := strconv.Atoi(string(match[1]))
 	if major < oldestMajor {
-		return binaries{}, errors.New("this Postgres is older than " + strconv.Itoa(oldestMajor))
+		return binaries{}, fmt.Errorf("this Postgres is older than %d", oldestMajor)
 	}
 	return binaries{dir: folder, major: major}, nil
 }

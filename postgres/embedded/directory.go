@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -35,16 +36,34 @@ func (d directory) lockFile(name string) string    { return filepath.Join(d.root
 func (d directory) pidFile() string                { return filepath.Join(d.data(), "postmaster.pid") }
 func (d directory) download(version string) string { return filepath.Join(d.root, "postgres-"+version) }
 
+// DefaultDir returns the data directory that is used when none is named: /var/lib/studycall for root, otherwise a folder for
+// application data below the user's home. It fails if there is no home.
+func DefaultDir() (string, error) {
+	if os.Geteuid() == 0 {
+		return "/var/lib/studycall", nil
+	}
+	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "studycall"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("finding the default data directory (choose one with --data-dir): %w", err)
+	}
+	if runtime.GOOS == "darwin" {
+		return filepath.Join(home, "Library", "Application Support", "studycall"), nil
+	}
+	return filepath.Join(home, ".local", "share", "studycall"), nil
+}
+
 // findDirectory makes path absolute and free of links, so that every process uses the same one.
 func findDirectory(path string) (directory, error) {
+	var err error
 	if path == "" {
-		var err error
 		if path, err = DefaultDir(); err != nil {
 			return directory{}, err
 		}
 	}
-	path, err := filepath.Abs(path)
-	if err != nil {
+	if path, err = filepath.Abs(path); err != nil {
 		return directory{}, fmt.Errorf("finding the data directory: %w", err)
 	}
 	if resolved, err := filepath.EvalSymlinks(path); err == nil {
@@ -127,18 +146,17 @@ func mkdirAll(path string, mode fs.FileMode) error {
 // major returns the Postgres major version that made the data, 0 if there is none yet.
 func (d directory) major() (int, error) {
 	text, err := os.ReadFile(filepath.Join(d.data(), "PG_VERSION"))
-	switch {
-	case err == nil:
+	if err == nil {
 		major, err := strconv.Atoi(strings.TrimSpace(string(text)))
 		if err != nil {
 			return 0, fmt.Errorf("reading the version of the data in %s: %w", d.data(), err)
 		}
 		return major, nil
-	case !errors.Is(err, fs.ErrNotExist):
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
 		return 0, fmt.Errorf("reading the version of the data: %w", err)
 	}
-	entries, err := os.ReadDir(d.data())
-	if err == nil && len(entries) > 0 {
+	if entries, err := os.ReadDir(d.data()); err == nil && len(entries) > 0 {
 		return 0, fmt.Errorf("%s holds files but no Postgres data (no PG_VERSION); move it away or choose another --data-dir", d.data())
 	}
 	return 0, nil
@@ -172,13 +190,6 @@ func (d directory) socketDir(account account) (string, error) {
 		return "", fmt.Errorf("closing the socket's folder to others: %w", err)
 	}
 	return path, account.chown(path)
-}
-
-// removeSocketDir removes an empty socket folder below /tmp.
-func (d directory) removeSocketDir(path string) {
-	if !strings.HasPrefix(path, d.root) {
-		_ = os.Remove(path)
-	}
 }
 
 func socketFile(socketDir string) string {

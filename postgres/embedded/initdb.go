@@ -41,7 +41,7 @@ func (s *Server) createData(ctx context.Context) (err error) {
 		return fmt.Errorf("creating the database: %w", context.Cause(ctx))
 	}
 	if err != nil {
-		return fmt.Errorf("creating the database with initdb: %w:\n%s", err, lastLines(output, 20))
+		return fmt.Errorf("creating the database with initdb: %w:\n%s", err, lastLines(output))
 	}
 	if err := os.Rename(fresh, s.dir.data()); err != nil {
 		return fmt.Errorf("creating the database: %w", err)

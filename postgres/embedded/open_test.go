@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"os/user"
@@ -175,13 +174,5 @@ func TestTheServerDoesNotInheritOurEnvironment(t *testing.T) {
 		if name, _, _ := strings.Cut(each, "="); !slices.Contains(allowed, name) {
 			t.Errorf("the server inherits %s", each)
 		}
-	}
-}
-
-func TestInUseErrorNamesTheProcessAndTheRemedy(t *testing.T) {
-	t.Parallel()
-	err := fmt.Errorf("opening: %w", &InUseError{Dir: "/d", PID: 7})
-	if !errors.Is(err, ErrInUse) || err.Error() != "opening: data directory /d is in use by process 7; stop it or choose another --data-dir" {
-		t.Errorf("got %q", err)
 	}
 }

@@ -5,19 +5,62 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
+	"os"
+	"strconv"
+	"strings"
 	"time"
 
+	"github.com/gofrs/flock"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"golang.org/x/sys/unix"
 )
 
 const (
+	// lockPoll is the interval between two attempts at a taken lock.
+	lockPoll = 20 * time.Millisecond
 	// supervisePoll is how often a user of the server checks that it runs.
 	supervisePoll = 500 * time.Millisecond
 	// restartPause is the time between two restarts, so that a server that crashes at once does not spin.
 	restartPause = 5 * time.Second
+	// slowAfter is how long a step may take before a line says that it is under way.
+	slowAfter = 2 * time.Second
 	// orphansLimit is how long the backends of a crashed server may take to end.
 	orphansLimit = 20 * time.Second
 )
+
+// lock returns the lock on a file of the directory, created when it is first taken. The kernel releases it when the process
+// ends. The file is opened close-on-exec, so that the server that we start does not hold it.
+func (d directory) lock(name string) *flock.Flock {
+	// O_NOFOLLOW: as root we write in a directory that may belong to another account.
+	return flock.New(d.lockFile(name), flock.SetFlag(os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW), flock.SetPermissions(0o600))
+}
+
+// takeExclusive claims the directory for this process and writes the process id into the lock.
+func (s *Server) takeExclusive() error {
+	taken, err := s.serving.TryLock()
+	if err != nil {
+		return fmt.Errorf("locking %s: %w", s.serving.Path(), err)
+	}
+	if !taken {
+		holder := "another process" // which has not written its id yet
+		text, _ := os.ReadFile(s.serving.Path())
+		if pid, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil {
+			holder = fmt.Sprintf("process %d", pid)
+		}
+		return fmt.Errorf("data directory %s is in use by %s; stop it or choose another --data-dir", s.dir.root, holder)
+	}
+	if err := overwrite(s.serving.Path(), strconv.Itoa(os.Getpid())+"\n"); err != nil {
+		return fmt.Errorf("writing to the lock: %w", err)
+	}
+	return s.files.chown(s.serving.Path())
+}
+
+// releaseLocks releases the locks that this process holds.
+func (s *Server) releaseLocks() error {
+	return errors.Join(s.users.Unlock(), s.starting.Unlock(), s.serving.Unlock())
+}
 
 // underStartLock runs do while no other process starts or stops the server.
 func (s *Server) underStartLock(ctx context.Context, do func() error) (err error) {
@@ -119,12 +162,18 @@ func accepts(ctx context.Context, socketDir string) bool {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, databaseURL(socketDir, "postgres"))
-	if err != nil {
-		const tooManyConnections = "53300"
-		return sqlState(err) == tooManyConnections
+	if err == nil {
+		_ = conn.Close(ctx)
+		return true
 	}
-	_ = conn.Close(ctx)
-	return true
+	serverErr, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && serverErr.Code == "53300" // too many connections
+}
+
+// logIfSlow logs the text unless done is called within slowAfter.
+func logIfSlow(logger *slog.Logger, text string, args ...any) (done func()) {
+	timer := time.AfterFunc(slowAfter, func() { logger.Info(text, args...) })
+	return func() { timer.Stop() }
 }
 
 func sleep(ctx context.Context, pause time.Duration) error {

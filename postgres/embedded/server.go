@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -14,6 +15,27 @@ import (
 	"github.com/gofrs/flock"
 	"golang.org/x/sys/unix"
 )
+
+// Options select the server to open. Every zero value has a meaning. Open does not change them.
+type Options struct {
+	// Dir is the data directory, created on first use and reused after; empty means DefaultDir.
+	Dir string
+	// Exclusive claims the directory among the processes that ask for the same (the serving program): a second one gets an
+	// error. Processes that do not ask are not affected.
+	Exclusive bool
+	// Existing opens only a directory that has data, and creates none.
+	Existing bool
+	// Settings are Postgres settings, name to value. They override ours, except the socket and the log. They apply when this
+	// process starts the server; a running server keeps its own. With "fsync" set to "off", initdb skips its syncs as well.
+	Settings map[string]string
+	// BinDir is the folder of the Postgres binaries; empty means to search the machine, then to download them.
+	BinDir string
+	// Logger receives slow steps and errors in the background; nil means slog.Default().
+	Logger *slog.Logger
+
+	// search is where binaries come from; nil means this machine, then the public repository. Tests have their own.
+	search *search
+}
 
 // Server is an embedded Postgres that this process uses, alone or with others. Safe for concurrent use.
 //
@@ -39,9 +61,8 @@ type Server struct {
 // Open makes sure that the server of the data directory runs, creating the data if there is none, and joins its users. From
 // then on, each user restarts a server that dies. The caller calls Close.
 //
-// It fails with an InUseError if options.Exclusive is set and another process has the directory, and with ErrNotOurs or
-// ErrNoData for a directory that it leaves unchanged. The other errors name the remedy: missing binaries, data of another
-// Postgres version, a folder that the server's account cannot enter, or a server that does not start (with the last lines
+// It fails with ErrNotOurs or ErrNoData for a directory that it leaves unchanged. The other errors name the remedy: another process
+// has the directory and options.Exclusive is set, missing binaries, data of another Postgres version, a folder that the server's account cannot enter, or a server that does not start (with the last lines
 // of its log). ctx bounds the opening, not the life of the server.
 func Open(ctx context.Context, options Options) (_ *Server, err error) {
 	s := &Server{settings: maps.Clone(options.Settings), logger: options.Logger, supervised: make(chan struct{})}
@@ -78,7 +99,7 @@ func (s *Server) openDirectory(ctx context.Context, options Options) (err error)
 	if err := s.dir.check(options.Existing); err != nil {
 		return err
 	}
-	if s.account, err = serverAccount(s.dir); err != nil {
+	if s.account, err = serverAccount(s.dir.data(), s.dir.root); err != nil {
 		return err
 	}
 	if err := s.account.checkAccess(ctx, s.dir.root); err != nil {
@@ -145,7 +166,9 @@ func (s *Server) leave(ctx context.Context) error {
 	if pid := s.PID(); pid != 0 {
 		err = stopProcess(ctx, pid, unix.SIGINT)
 	}
-	s.dir.removeSocketDir(s.socketDir)
+	if !strings.HasPrefix(s.socketDir, s.dir.root) { // a folder below /tmp
+		_ = os.Remove(s.socketDir)
+	}
 	s.logger.Debug("embedded Postgres stopped", "dir", s.dir.root)
 	return err
 }

@@ -1,10 +1,13 @@
 package embedded
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -13,23 +16,25 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"golang.org/x/sys/unix"
 )
+
+// maxLog is the size above which a start renames the server's log to postgres.log.1, replacing the one before.
+const maxLog = 16 << 20
 
 // errMemoryInUse is a start that failed because backends of a crashed server are still alive.
 var errMemoryInUse = errors.New("backends of the crashed server are still running")
 
 // start starts a new server and returns when it is ready. If ctx ends first, it stops the server.
 func (s *Server) start(ctx context.Context) error {
-	log, err := openLog(s.dir, s.files)
+	log, begin, err := s.openLog()
 	if err != nil {
 		return err
 	}
-	defer func() { _ = log.file.Close() }() // the server has its own handle
+	defer func() { _ = log.Close() }() // the server has its own handle
 	// Without ctx's cancellation, because the server outlives the process that opened it.
 	cmd := s.account.command(context.WithoutCancel(ctx), s.dir.root, filepath.Join(s.binaries.dir, "postgres"), s.arguments()...)
-	cmd.Stdout, cmd.Stderr = log.file, log.file
+	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("starting %s: %w", cmd.Path, err)
 	}
@@ -42,7 +47,7 @@ func (s *Server) start(ctx context.Context) error {
 		}
 		select {
 		case <-exited:
-			return startError(s.dir, log.tail())
+			return s.startError(io.NewSectionReader(log, begin, 1<<20))
 		case <-time.After(processPoll):
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastResort)
@@ -59,12 +64,44 @@ func reap(cmd *exec.Cmd, exited chan<- struct{}) {
 	close(exited)
 }
 
-func startError(dir directory, tail string) error {
-	err := fmt.Errorf("the server ended while starting; the end of its log %s:\n%s", dir.log(), tail)
-	if strings.Contains(tail, "pre-existing shared memory block") {
+// startError is a failed start whose part of the server's log is given.
+func (s *Server) startError(log io.Reader) error {
+	text, err := io.ReadAll(log)
+	if err != nil {
+		text = []byte(err.Error())
+	}
+	err = fmt.Errorf("the server ended while starting; the end of its log %s:\n%s", s.dir.log(), lastLines(text))
+	if bytes.Contains(text, []byte("pre-existing shared memory block")) {
 		err = fmt.Errorf("%w: %w", errMemoryInUse, err)
 	}
 	return err
+}
+
+func lastLines(text []byte) []byte {
+	lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
+	return bytes.Join(lines[max(0, len(lines)-20):], []byte("\n"))
+}
+
+// openLog opens the server's log. What this start writes begins at the offset.
+func (s *Server) openLog() (file *os.File, begin int64, err error) {
+	path := s.dir.log()
+	if info, err := os.Lstat(path); err == nil && info.Size() > maxLog {
+		if err := os.Rename(path, path+".1"); err != nil {
+			return nil, 0, fmt.Errorf("renaming the server's log: %w", err)
+		}
+	}
+	file, err = os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE|unix.O_NOFOLLOW, 0o600) //nolint:gosec // our own data directory
+	if err != nil {
+		return nil, 0, fmt.Errorf("opening the server's log: %w", err)
+	}
+	begin, err = file.Seek(0, io.SeekEnd)
+	if err == nil {
+		err = s.files.chown(path)
+	}
+	if err != nil {
+		return nil, 0, errors.Join(fmt.Errorf("opening the server's log: %w", err), file.Close())
+	}
+	return file, begin, nil
 }
 
 // arguments returns the server's command line: our defaults, then Options.Settings, then the settings of the socket and
@@ -115,11 +152,4 @@ func (s *Server) prepareDatabase(ctx context.Context) error {
 		return fmt.Errorf("creating the database studycall: %w", err)
 	}
 	return nil
-}
-
-func sqlState(err error) string {
-	if serverErr := (*pgconn.PgError)(nil); errors.As(err, &serverErr) {
-		return serverErr.Code
-	}
-	return ""
 }
