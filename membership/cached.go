@@ -76,10 +76,7 @@ func NewCached(directory Directory, settings CacheSettings) (*Cached, error) {
 			m, err := directory.Membership(ctx, places[0].StudyID, places[0].UserID)
 			return map[Place]domain.Membership{places[0]: m}, err
 		})
-	if err != nil {
-		return nil, err
-	}
-	users, err := newLookups(settings, outage, settings.Users, func(User) bool { return true },
+	users, usersErr := newLookups(settings, outage, settings.Users, func(User) bool { return true },
 		func(ctx context.Context, ids []string) (map[string]User, error) {
 			found, err := directory.Users(ctx, ids)
 			for id, user := range found {
@@ -87,7 +84,7 @@ func NewCached(directory Directory, settings CacheSettings) (*Cached, error) {
 			}
 			return found, err
 		})
-	if err != nil {
+	if err = errors.Join(err, usersErr); err != nil {
 		return nil, err
 	}
 	return &Cached{memberships, users, settings.Fresh}, nil

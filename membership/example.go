@@ -12,8 +12,6 @@ import (
 // transaction.
 const lockStudiesSQL = `lock table studies in share row exclusive mode`
 
-const anyStudySQL = `select exists (select from studies)`
-
 const exampleSQL = `
 	with people as (
 		insert into users (id, name, email, avatar, status)
@@ -36,7 +34,7 @@ func SeedExample(ctx context.Context, pool *pgxpool.Pool) (seeded bool, err erro
 			return err
 		}
 		var exists bool
-		if err := tx.QueryRow(ctx, anyStudySQL).Scan(&exists); err != nil || exists {
+		if err := tx.QueryRow(ctx, `select exists (select from studies)`).Scan(&exists); err != nil || exists {
 			return err
 		}
 		_, err := tx.Exec(ctx, exampleSQL)

@@ -65,3 +65,89 @@ func execute(call *domain.Call, commands []timedCommand) []domain.Event {
 	}
 	return result
 }
+
+// attend adds one user's commands in a session. The anchor joins at once and stays to the end, so that the session has its length.
+func (p *plan) attend(user string, length time.Duration, anchor bool) {
+	id := p.id()
+	from, to := p.presence(length, anchor)
+	for {
+		until, dropped := to, false
+		if !anchor && p.percent(20) && to-from > 10*time.Minute {
+			until, dropped = p.between(from+3*time.Minute, to-3*time.Minute), true
+		}
+		p.add(from, domain.JoinSession{
+			SessionID: p.sessionID, ParticipantID: id, UserID: user, Capacity: maxAttendees, At: p.start.Add(from),
+		})
+		p.stint(user, from, until)
+		p.leave(user, until, dropped || p.percent(8))
+		if !dropped {
+			return
+		}
+		// A reconnect within the grace time would be no leave.
+		from = until + p.between(grace+5*time.Second, 3*time.Minute)
+		if from > to-time.Minute || p.percent(10) {
+			return
+		}
+	}
+}
+
+// presence returns when a user joins and leaves, without broken connections in between. Some join late, some leave early.
+func (p *plan) presence(length time.Duration, anchor bool) (from, to time.Duration) {
+	if anchor {
+		return p.between(time.Second, 30*time.Second), length
+	}
+	from, to = p.between(5*time.Second, 5*time.Minute), length-p.between(0, 90*time.Second)
+	if p.percent(25) {
+		from = p.between(length/4, length*2/5)
+	}
+	if p.percent(20) {
+		to = p.between(length/2, length*19/20)
+	}
+	return from, to
+}
+
+// stint adds what a user does in the call: about half begin muted and unmute to speak, some turn the camera off for a while, some
+// share the screen.
+func (p *plan) stint(user string, from, to time.Duration) {
+	p.toggle(from, to, 55, 42*time.Minute, func(on bool, at time.Time) domain.Command {
+		return domain.SetToggle{SessionID: p.sessionID, UserID: user, Toggle: domain.Muted, On: on, At: at}
+	})
+	p.toggle(from, to, 25, 80*time.Minute, func(on bool, at time.Time) domain.Command {
+		return domain.SetToggle{SessionID: p.sessionID, UserID: user, Toggle: domain.CameraOff, On: on, At: at}
+	})
+	if p.percent(75) || to-from < 2*time.Minute {
+		return
+	}
+	share := func(on bool, after time.Duration) {
+		p.add(after, domain.SetToggle{SessionID: p.sessionID, UserID: user, Toggle: domain.Sharing, On: on, At: p.start.Add(after)})
+	}
+	began := p.between(from+time.Minute, to)
+	share(true, began)
+	if ended := began + p.between(2*time.Minute, 25*time.Minute); ended < to {
+		share(false, ended)
+	}
+}
+
+// toggle turns something on and off in turn. It turns it on at once with a probability of percentAtOnce. Each state lasts half to one
+// and a half times the usual time.
+func (p *plan) toggle(
+	from, to time.Duration, percentAtOnce int, usual time.Duration, set func(on bool, at time.Time) domain.Command,
+) {
+	next := from + p.between(usual/2, usual*3/2)
+	if p.percent(percentAtOnce) {
+		next = from + p.between(time.Second, 10*time.Second)
+	}
+	for on := true; next < to; on = !on {
+		p.add(next, set(on, p.start.Add(next)))
+		next += p.between(usual/2, usual*3/2)
+	}
+}
+
+// leave adds a leave by a click, or by a broken connection, which is recorded after the grace time.
+func (p *plan) leave(user string, after time.Duration, broken bool) {
+	reason, recorded := domain.Left, after
+	if broken {
+		reason, recorded = domain.Disconnected, after+grace
+	}
+	p.add(recorded, domain.LeaveSession{SessionID: p.sessionID, UserID: user, Reason: reason, At: p.start.Add(after)})
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"testing"
 )
 
@@ -15,10 +16,7 @@ func Example(body func(tb testing.TB)) {
 	tb := &exampleTB{ctx: ctx}
 	defer func() {
 		cancel()
-		for len(tb.cleanups) > 0 {
-			last := len(tb.cleanups) - 1
-			cleanup := tb.cleanups[last]
-			tb.cleanups = tb.cleanups[:last]
+		for _, cleanup := range slices.Backward(tb.cleanups) {
 			cleanup()
 		}
 	}()
