@@ -71,6 +71,10 @@ const (
 		order by m.n`
 )
 
+// lockStudiesSQL waits for other writers of studies, an import or another server's example, and keeps them out until the end of the
+// transaction.
+const lockStudiesSQL = `lock table studies in share row exclusive mode`
+
 // Write upserts the rows into our own tables, in one transaction, and does not touch other rows. It calls done after each batch
 // with the number of its rows. Imports run one after the other. The error is an *ImportError if members refer to studies or users
 // that exist neither in the file nor in the database, otherwise the database's or ctx's.
@@ -111,12 +115,10 @@ func studyColumns(rows []Study) []any {
 }
 
 func memberColumns(rows []Member) []any {
-	return append(placeColumns(rows),
-		column(rows, func(m Member) string { return string(m.Role) }), column(rows, func(m Member) string { return string(m.Status) }))
-}
-
-func placeColumns(rows []Member) []any {
-	return []any{column(rows, func(m Member) string { return m.StudyID }), column(rows, func(m Member) string { return m.UserID })}
+	return []any{
+		column(rows, func(m Member) string { return m.StudyID }), column(rows, func(m Member) string { return m.UserID }),
+		column(rows, func(m Member) string { return string(m.Role) }), column(rows, func(m Member) string { return string(m.Status) }),
+	}
 }
 
 // checkMembers returns an *ImportError if studies or users of members do not exist.
@@ -125,7 +127,7 @@ func (i *Import) checkMembers(ctx context.Context, tx pgx.Tx) error {
 	var n, checked int
 	var noStudy, noUser bool
 	for batch := range slices.Chunk(i.Members, importBatch) {
-		unknown, _ := tx.Query(ctx, unknownIDsSQL, placeColumns(batch)...) // ForEachRow returns the error
+		unknown, _ := tx.Query(ctx, unknownIDsSQL, memberColumns(batch)[:2]...) // ForEachRow returns the error
 		_, err := pgx.ForEachRow(unknown, []any{&n, &noStudy, &noUser}, func() error {
 			path, member := fmt.Sprintf("members[%d]", checked+n-1), batch[n-1]
 			if noStudy {
@@ -173,4 +175,39 @@ func column[T, V any](rows []T, field func(T) V) []V {
 		values[i] = field(row)
 	}
 	return values
+}
+
+const exampleSQL = `
+	with people as (
+		insert into users (id, name, email, avatar, status)
+		select id, name, id || '@example.com', 'https://example.com/avatars/' || id || '.png', 'ACTIVE'
+		from (values ('user-456', '김철수'), ('user-100', '박민수'), ('user-789', '이영희'), ('user-900', '최지우'),
+		             ('user-555', '정수빈')) as person (id, name)
+		on conflict (id) do nothing
+	), study as (
+		insert into studies (id, name) values ('study-123', '알고리즘 스터디')
+	)
+	insert into study_members (study_id, user_id, role, status)
+	values ('study-123', 'user-456', 'OWNER', 'ACTIVE'), ('study-123', 'user-100', 'ADMIN', 'ACTIVE'),
+	       ('study-123', 'user-789', 'MEMBER', 'ACTIVE'), ('study-123', 'user-900', 'MEMBER', 'LEFT')`
+
+// SeedExample inserts an example study and its members, for trying out, if there is no study yet, and reports whether it did. Of
+// several concurrent servers, one inserts. The error is the database's.
+func SeedExample(ctx context.Context, pool *pgxpool.Pool) (seeded bool, err error) {
+	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, lockStudiesSQL); err != nil {
+			return err
+		}
+		var exists bool
+		if err := tx.QueryRow(ctx, `select exists (select from studies)`).Scan(&exists); err != nil || exists {
+			return err
+		}
+		_, err := tx.Exec(ctx, exampleSQL)
+		seeded = err == nil
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("seed the example study: %w", err)
+	}
+	return seeded, nil
 }

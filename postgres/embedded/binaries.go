@@ -75,13 +75,14 @@ func (s *Server) findBinaries(ctx context.Context, options Options, major int) (
 // otherwise the first of a newer one.
 func choose(installed []binaries, major int) (binaries, bool) {
 	at := slices.IndexFunc(installed, func(b binaries) bool { return b.major == major || major == 0 && b.major <= newestMajor })
-	if at < 0 && major == 0 {
-		at = slices.IndexFunc(installed, func(b binaries) bool { return b.major > newestMajor })
-	}
-	if at < 0 {
+	switch {
+	case at >= 0:
+		return installed[at], true
+	case major == 0 && len(installed) > 0:
+		return installed[0], true
+	default:
 		return binaries{}, false
 	}
-	return installed[at], true
 }
 
 func missingError(dir directory, installed []binaries, major int, cause error) error {

@@ -26,20 +26,15 @@ func alive(pid int) bool {
 	if pid <= 0 {
 		return false
 	}
-	if err := unix.Kill(pid, 0); err != nil && !errors.Is(err, unix.EPERM) {
-		return false
-	}
-	return !zombie(pid)
+	err := unix.Kill(pid, 0)
+	return (err == nil || errors.Is(err, unix.EPERM)) && !zombie(pid)
 }
 
 // zombie reports whether the process has ended but its parent has not waited for it. In a container whose first process does
 // not wait for orphans, a dead server stays a zombie for ever. It is false without /proc: outside Linux containers, the first
 // process waits for every orphan.
 func zombie(pid int) bool {
-	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
-		return false
-	}
+	stat, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	// "pid (name) state ...", where the name may contain anything.
 	_, state, found := bytes.Cut(stat[max(bytes.LastIndexByte(stat, ')'), 0):], []byte(") "))
 	return found && len(state) > 0 && (state[0] == 'Z' || state[0] == 'X')

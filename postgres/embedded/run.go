@@ -83,7 +83,6 @@ func (s *Server) underStartLock(ctx context.Context, do func() error) (err error
 // supervise restarts the server when it has died, until ctx ends. Every user does this: the first that takes the start lock
 // starts the server, and the others find it running.
 func (s *Server) supervise(ctx context.Context) {
-	defer close(s.supervised)
 	pause := supervisePoll
 	for sleep(ctx, pause) == nil {
 		pause = supervisePoll
@@ -177,10 +176,8 @@ func logIfSlow(logger *slog.Logger, text string, args ...any) (done func()) {
 }
 
 func sleep(ctx context.Context, pause time.Duration) error {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(pause):
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/gofrs/flock"
@@ -54,18 +55,19 @@ type Server struct {
 	users, starting, serving *flock.Flock
 
 	closed     atomic.Bool
-	cancel     context.CancelFunc
-	supervised chan struct{} // closed when the supervisor has ended
+	cancel     context.CancelFunc // ends the supervisor
+	supervisor sync.WaitGroup
 }
 
 // Open makes sure that the server of the data directory runs, creating the data if there is none, and joins its users. From
 // then on, each user restarts a server that dies. The caller calls Close.
 //
-// It fails with ErrNotOurs or ErrNoData for a directory that it leaves unchanged. The other errors name the remedy: another process
-// has the directory and options.Exclusive is set, missing binaries, data of another Postgres version, a folder that the server's account cannot enter, or a server that does not start (with the last lines
-// of its log). ctx bounds the opening, not the life of the server.
+// It fails with ErrNotOurs or ErrNoData for a directory that it leaves unchanged. The other errors name the remedy: another
+// process has the directory and options.Exclusive is set, missing binaries, data of another Postgres version, a folder that the
+// server's account cannot enter, or a server that does not start (with the last lines of its log). ctx bounds the opening, not
+// the life of the server.
 func Open(ctx context.Context, options Options) (_ *Server, err error) {
-	s := &Server{settings: maps.Clone(options.Settings), logger: options.Logger, supervised: make(chan struct{})}
+	s := &Server{settings: maps.Clone(options.Settings), logger: options.Logger}
 	if s.logger == nil {
 		s.logger = slog.Default()
 	}
@@ -88,7 +90,7 @@ func Open(ctx context.Context, options Options) (_ *Server, err error) {
 	// The supervisor outlives the context of Open.
 	supervision, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.cancel = cancel
-	go s.supervise(supervision)
+	s.supervisor.Go(func() { s.supervise(supervision) })
 	return s, nil
 }
 
@@ -180,13 +182,16 @@ func (s *Server) Close(ctx context.Context) error {
 		return nil
 	}
 	s.cancel()
-	<-s.supervised
+	s.supervisor.Wait()
 	err := s.underStartLock(ctx, func() error { return s.leave(ctx) })
 	return errors.Join(err, s.releaseLocks())
 }
 
 // URL returns the connection URL of the database studycall, for pgx and libpq alike. It stays the same across restarts.
-func (s *Server) URL() string { return databaseURL(s.socketDir, "studycall") }
+func (s *Server) URL() string { return s.DatabaseURL("studycall") }
+
+// DatabaseURL returns the connection URL of another database of the server.
+func (s *Server) DatabaseURL(name string) string { return databaseURL(s.socketDir, name) }
 
 func databaseURL(socketDir, database string) string {
 	// The URL names everything, so that PGHOST, PGPORT and the like in the environment have no effect.

@@ -66,11 +66,8 @@ func reap(cmd *exec.Cmd, exited chan<- struct{}) {
 
 // startError is a failed start whose part of the server's log is given.
 func (s *Server) startError(log io.Reader) error {
-	text, err := io.ReadAll(log)
-	if err != nil {
-		text = []byte(err.Error())
-	}
-	err = fmt.Errorf("the server ended while starting; the end of its log %s:\n%s", s.dir.log(), lastLines(text))
+	text, _ := io.ReadAll(log) // as far as it can be read
+	err := fmt.Errorf("the server ended while starting; the end of its log %s:\n%s", s.dir.log(), lastLines(text))
 	if bytes.Contains(text, []byte("pre-existing shared memory block")) {
 		err = fmt.Errorf("%w: %w", errMemoryInUse, err)
 	}

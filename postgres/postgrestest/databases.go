@@ -90,18 +90,16 @@ func (s *shared) prepareTemplate(ctx context.Context) (err error) {
 	if err := s.holdTemplate(ctx); err != nil {
 		return fmt.Errorf("marking the template as used: %w", err)
 	}
-	return s.underLock(ctx, func(conn *pgx.Conn) error {
-		if err := s.sweep(ctx, conn); err != nil {
+	return s.underLock(ctx, func(tx pgx.Tx) error {
+		if err := s.sweep(ctx, tx); err != nil {
 			return err
 		}
 		var exists bool
-		if err := conn.QueryRow(ctx, "select exists (select from pg_database where datname = $1)", s.template).Scan(&exists); err != nil {
-			return fmt.Errorf("looking for the template: %w", err)
+		err := tx.QueryRow(ctx, "select exists (select from pg_database where datname = $1)", s.template).Scan(&exists)
+		if err == nil && !exists {
+			err = s.makeTemplate(ctx, tx)
 		}
-		if exists {
-			return nil
-		}
-		if err := s.makeTemplate(ctx, conn); err != nil {
+		if err != nil {
 			return fmt.Errorf("creating the template: %w", err)
 		}
 		return nil
@@ -125,8 +123,8 @@ func (s *shared) holdTemplate(ctx context.Context) error {
 
 // sweep drops the databases of killed runs, and the templates of other versions of the migrations. The caller holds the template
 // lock, so that no other process sweeps.
-func (s *shared) sweep(ctx context.Context, conn *pgx.Conn) error {
-	rows, _ := conn.Query(ctx, "select datname from pg_database where datname like 'test\\_%' or datname like 'template\\_%'")
+func (s *shared) sweep(ctx context.Context, tx pgx.Tx) error {
+	rows, _ := tx.Query(ctx, "select datname from pg_database where datname like 'test\\_%' or datname like 'template\\_%'")
 	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
 		return fmt.Errorf("listing databases: %w", err)
@@ -137,7 +135,7 @@ func (s *shared) sweep(ctx context.Context, conn *pgx.Conn) error {
 		case leftOver(name, time.Now()):
 			err = s.drop(ctx, name)
 		case strings.HasPrefix(name, templatePrefix) && name != s.template:
-			err = s.dropTemplate(ctx, conn, name)
+			err = s.dropTemplate(ctx, tx, name)
 		}
 		if err != nil {
 			return fmt.Errorf("dropping the left-over database %s: %w", name, err)
@@ -147,42 +145,32 @@ func (s *shared) sweep(ctx context.Context, conn *pgx.Conn) error {
 }
 
 // dropTemplate drops a template unless some test process uses it.
-func (s *shared) dropTemplate(ctx context.Context, conn *pgx.Conn, name string) error {
+func (s *shared) dropTemplate(ctx context.Context, tx pgx.Tx, name string) error {
 	var unused bool
-	err := conn.QueryRow(ctx, "select pg_try_advisory_lock($1, hashtext($2))", templateLock, name).Scan(&unused)
+	err := tx.QueryRow(ctx, "select pg_try_advisory_xact_lock($1, hashtext($2))", templateLock, name).Scan(&unused)
 	if err != nil || !unused {
 		return err
 	}
-	err = s.drop(ctx, name)
-	_, unlockErr := conn.Exec(ctx, "select pg_advisory_unlock($1, hashtext($2))", templateLock, name)
-	return errors.Join(err, unlockErr)
+	return s.drop(ctx, name)
 }
 
 // underLock runs do while no other process makes or drops templates.
-func (s *shared) underLock(ctx context.Context, do func(*pgx.Conn) error) (err error) {
-	conn, err := s.admin.Acquire(ctx)
-	if err != nil {
-		return fmt.Errorf("preparing the template: %w", err)
-	}
-	defer conn.Release()
-	if _, err := conn.Exec(ctx, "select pg_advisory_lock($1)", templateLock); err != nil {
-		return fmt.Errorf("locking the template: %w", err)
-	}
-	defer func() {
-		if _, unlockErr := conn.Exec(context.WithoutCancel(ctx), "select pg_advisory_unlock($1)", templateLock); unlockErr != nil {
-			err = errors.Join(err, fmt.Errorf("unlocking the template: %w", unlockErr))
+func (s *shared) underLock(ctx context.Context, do func(pgx.Tx) error) error {
+	return pgx.BeginFunc(ctx, s.admin, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", templateLock); err != nil {
+			return fmt.Errorf("locking the template: %w", err)
 		}
-	}()
-	return do(conn.Conn())
+		return do(tx)
+	})
 }
 
 // makeTemplate migrates under another name first, so that a template is always complete.
-func (s *shared) makeTemplate(ctx context.Context, conn *pgx.Conn) error {
+func (s *shared) makeTemplate(ctx context.Context, tx pgx.Tx) error {
 	fresh := newName()
 	if err := s.create(ctx, fresh, "template0"); err != nil {
 		return err
 	}
-	pool, err := postgres.Connect(ctx, s.url(fresh))
+	pool, err := postgres.Connect(ctx, s.server.DatabaseURL(fresh))
 	if err != nil {
 		return err
 	}
@@ -191,9 +179,9 @@ func (s *shared) makeTemplate(ctx context.Context, conn *pgx.Conn) error {
 	if err != nil {
 		return err
 	}
-	if _, err := conn.Exec(ctx, "alter database "+quote(fresh)+" rename to "+quote(s.template)); err != nil {
+	if _, err := tx.Exec(ctx, "alter database "+quote(fresh)+" rename to "+quote(s.template)); err != nil {
 		return err
 	}
-	_, err = conn.Exec(ctx, "alter database "+quote(s.template)+" allow_connections false")
+	_, err = tx.Exec(ctx, "alter database "+quote(s.template)+" allow_connections false")
 	return err
 }

@@ -95,7 +95,7 @@ func TestATemplateInUseIsNotDropped(t *testing.T) {
 	}
 	dropped := func() (dropped bool) {
 		// When this process sweeps
-		err := server.underLock(t.Context(), func(conn *pgx.Conn) error { return server.sweep(t.Context(), conn) })
+		err := server.underLock(t.Context(), func(tx pgx.Tx) error { return server.sweep(t.Context(), tx) })
 		if err != nil {
 			t.Fatal(err)
 		}
