@@ -69,11 +69,10 @@ const (
 		left join users u on u.id = m.user_id
 		where s.id is null or u.id is null
 		order by m.n`
+	// lockStudiesSQL waits for other writers of studies, an import or another server's example, and keeps them out until the end of
+	// the transaction.
+	lockStudiesSQL = `lock table studies in share row exclusive mode`
 )
-
-// lockStudiesSQL waits for other writers of studies, an import or another server's example, and keeps them out until the end of the
-// transaction.
-const lockStudiesSQL = `lock table studies in share row exclusive mode`
 
 // Write upserts the rows into our own tables, in one transaction, and does not touch other rows. It calls done after each batch
 // with the number of its rows. Imports run one after the other. The error is an *ImportError if members refer to studies or users

@@ -54,10 +54,7 @@ func session(r random, call *domain.Call, s slot, users []string) []domain.Event
 func execute(call *domain.Call, commands []timedCommand) []domain.Event {
 	result := make([]domain.Event, 0, len(commands)+1)
 	for _, c := range commands {
-		events, err := call.Decide(c.command)
-		if err != nil {
-			continue
-		}
+		events, _ := call.Decide(c.command)
 		for _, event := range events {
 			call.Evolve(event)
 		}
