@@ -106,38 +106,33 @@ func (p *plan) presence(length time.Duration, anchor bool) (from, to time.Durati
 // stint adds what a user does in the call: about half begin muted and unmute to speak, some turn the camera off for a while, some
 // share the screen.
 func (p *plan) stint(user string, from, to time.Duration) {
-	p.toggle(from, to, 55, 42*time.Minute, func(on bool, at time.Time) domain.Command {
-		return domain.SetToggle{SessionID: p.sessionID, UserID: user, Toggle: domain.Muted, On: on, At: at}
-	})
-	p.toggle(from, to, 25, 80*time.Minute, func(on bool, at time.Time) domain.Command {
-		return domain.SetToggle{SessionID: p.sessionID, UserID: user, Toggle: domain.CameraOff, On: on, At: at}
-	})
+	p.toggle(user, domain.Muted, from, to, 55, 42*time.Minute)
+	p.toggle(user, domain.CameraOff, from, to, 25, 80*time.Minute)
 	if p.percent(75) || to-from < 2*time.Minute {
 		return
 	}
-	share := func(on bool, after time.Duration) {
-		p.add(after, domain.SetToggle{SessionID: p.sessionID, UserID: user, Toggle: domain.Sharing, On: on, At: p.start.Add(after)})
-	}
 	began := p.between(from+time.Minute, to)
-	share(true, began)
+	p.set(user, domain.Sharing, true, began)
 	if ended := began + p.between(2*time.Minute, 25*time.Minute); ended < to {
-		share(false, ended)
+		p.set(user, domain.Sharing, false, ended)
 	}
 }
 
 // toggle turns something on and off in turn. It turns it on at once with a probability of percentAtOnce. Each state lasts half to one
 // and a half times the usual time.
-func (p *plan) toggle(
-	from, to time.Duration, percentAtOnce int, usual time.Duration, set func(on bool, at time.Time) domain.Command,
-) {
+func (p *plan) toggle(user string, toggle domain.Toggle, from, to time.Duration, percentAtOnce int, usual time.Duration) {
 	next := from + p.between(usual/2, usual*3/2)
 	if p.percent(percentAtOnce) {
 		next = from + p.between(time.Second, 10*time.Second)
 	}
 	for on := true; next < to; on = !on {
-		p.add(next, set(on, p.start.Add(next)))
+		p.set(user, toggle, on, next)
 		next += p.between(usual/2, usual*3/2)
 	}
+}
+
+func (p *plan) set(user string, toggle domain.Toggle, on bool, after time.Duration) {
+	p.add(after, domain.SetToggle{SessionID: p.sessionID, UserID: user, Toggle: toggle, On: on, At: p.start.Add(after)})
 }
 
 // leave adds a leave by a click, or by a broken connection, which is recorded after the grace time.
