@@ -15,19 +15,22 @@
 //   - Join over a socket: start the session if none is open, write the lease and commit it, then issue the command. If the
 //     session ended in between, start over. A refused join deletes its lease. If the outcome is unknown, the lease counts as
 //     lost: a client that tries again in time is still in the call.
-//   - Join over REST: write the lease and issue the command in one transaction. A refused join leaves the leases unchanged.
-//   - Leave over a socket: delete the lease, then issue the command unless another connection is left, in one transaction.
+//   - Join over REST: write the lease, issue the command, commit the lease. A refused join leaves the leases unchanged.
+//   - Leave over a socket: delete the lease, issue the command unless another connection is left, commit the deletion.
 //   - Leave over REST: issue the command, then delete all leases that are not newer than the leave. The sockets' servers find
 //     their leases missing and take the sockets out of the room: see Registry.Leases.
-//   - Remove: delete all leases and issue the command, in one transaction.
+//   - Remove: delete all leases, issue the command, commit the deletion.
 //   - Lose: mark the lease as lost. No command follows. The sweep issues it when the lease lapses.
+//
+// A command's event commits in a transaction of the log, before the transaction that holds the lock and changes the leases. After
+// a crash in between, reconcileCalls adds a missing lease, and the sweep deletes one that is left.
 //
 // # The participant's lock
 //
-// Leave over a socket, Remove and the sweep end a stint under the participant's lock, a Postgres advisory lock, in one
-// transaction with the leases that they delete. A join writes its lease under the same lock before it issues its command. So a
-// join that meets a sweep waits until the leave is recorded, and then begins a new stint; a sweep that comes after the lease
-// finds it and ends nothing. Row locks would not do: a participant without a lease has no row to lock.
+// Leave over a socket, Remove and the sweep end a stint under the participant's lock, a Postgres advisory lock. The transaction
+// that holds it deletes the leases. A join writes its lease under the same lock before it issues its command. So a join that
+// meets a sweep waits until the leave is recorded, and then begins a new stint; a sweep that comes after the lease finds it and
+// ends nothing. Row locks would not do: a participant without a lease has no row to lock.
 //
 // A leave counts another lease as a connection until that lease lapses, even if its server was killed. If no connection follows,
 // the user has left at the time of the leave all the same.

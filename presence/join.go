@@ -124,7 +124,7 @@ const insertRESTSQL = `
 	on conflict (study_id, user_id, socket_id) do update
 	set session_id = excluded.session_id, lost_at = excluded.lost_at, lapses_at = excluded.lapses_at`
 
-// joinREST writes or renews the REST lease and issues the command in one transaction.
+// joinREST issues the command while a transaction holds the lock and the uncommitted lease. The event commits first.
 func (r *Registry) joinREST(ctx context.Context, j Join) (joined commands.Joined, err error) {
 	err = r.underLock(ctx, j.StudyID, j.UserID, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, insertRESTSQL, j.StudyID, j.UserID, j.SessionID, j.At,

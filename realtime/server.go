@@ -84,15 +84,15 @@ type Config struct {
 type Server struct {
 	Config
 
-	handlers map[string]handler // by event
-	clients  set[*client]
-	rooms    *rooms
-	lobbies  *lobbies
-	queue    *recording.Queue
-	tail     *tail
-	socketIO *socketio.Server
-	plain    *websocket.Server
-	draining atomic.Bool
+	handlers  map[string]handler // by event
+	clients   set[*client]
+	rooms     *rooms
+	lobbies   *lobbies
+	queue     *recording.Queue
+	announcer *announcer
+	socketIO  *socketio.Server
+	plain     *websocket.Server
+	draining  atomic.Bool
 
 	// ctx is the parent of the connections' contexts. Close ends it.
 	//nolint:containedctx // the lifetime of the server
@@ -110,7 +110,7 @@ func New(config Config) *Server {
 		queue: recording.New(recording.Config{Retryable: retryable, Final: final, Log: config.Log}),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.handlers, s.tail = s.newHandlers(), newTail(s)
+	s.handlers, s.announcer = s.newHandlers(), newAnnouncer(s)
 	s.socketIO = socketio.NewServer(socketio.Config{
 		PingInterval: config.PingInterval, PingTimeout: config.PingTimeout, ConnectTimeout: config.ConnectTimeout,
 		KeepHeaders: []string{auth.DevHeader}, Codes: closecode.Codes(), Admit: s.admit,
@@ -127,7 +127,7 @@ func New(config Config) *Server {
 func (s *Server) ServeSocketIO(w http.ResponseWriter, r *http.Request) { s.socketIO.ServeHTTP(w, r) }
 
 // Observe takes every new event of the log, in order, from one goroutine. It does not block.
-func (s *Server) Observe(event eventstore.Recorded) { s.tail.observe(event) }
+func (s *Server) Observe(event eventstore.Recorded) { s.announcer.observe(event) }
 
 const (
 	// closeTimeout bounds the closing of the sockets in Drain. A client that reads nothing takes all of it.
@@ -154,7 +154,7 @@ func (s *Server) Run(ctx context.Context) {
 	loops.Go(func() { s.every(ctx, s.recheckUsers) })
 	loops.Go(func() { s.every(ctx, s.reconcileLeases) })
 	loops.Go(func() { s.every(ctx, s.refreshRemotePeers) })
-	loops.Go(func() { s.tail.run(ctx) })
+	loops.Go(func() { s.announcer.run(ctx) })
 	loops.Wait()
 }
 
@@ -189,7 +189,7 @@ func (s *Server) closeAll(ctx context.Context) error {
 	return errors.Join(socketIO, plain)
 }
 
-// Close ends the server, after Drain and Run. It drops the records that are not written: other servers find the leases.
+// Close ends the server, after Drain and Run. Toggles that are not written are lost; other servers record the leaves.
 func (s *Server) Close(ctx context.Context) error {
 	s.draining.Store(true)
 	err := s.closeAll(ctx)

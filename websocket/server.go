@@ -46,7 +46,7 @@ func (c Config) withDefaults() Config {
 
 var (
 	// ErrClosed says that the server accepts no connections any more, or that the connection has ended.
-	ErrClosed = errors.New("the server accepts no more connections")
+	ErrClosed = errors.New("the connection or the server is closed")
 	// ErrHeaders refuses a request for which HeadersTooLarge is true.
 	ErrHeaders = errors.New("the request's headers are too large")
 )

@@ -142,7 +142,7 @@ func (p *program) drain(ctx context.Context, stopLive func()) error {
 	var feeds sync.WaitGroup
 	feeds.Go(func() { p.closeFeeds(sockets) })
 	if err := p.live.Drain(sockets); err != nil {
-		p.log.Warn("could not record all changes in calls: other servers will record them by the leases", "error", err)
+		p.log.Warn("toggles that were not written are lost; other servers record the leaves from the leases", "error", err)
 	}
 	feeds.Wait()
 	stopLive()

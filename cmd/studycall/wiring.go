@@ -22,7 +22,7 @@ import (
 )
 
 const (
-	// beat is how often a server renews its lease. When a server is killed, its participants count as connected until the last
+	// beat is the interval of a server's heartbeat. When a server is killed, its participants count as connected until the last
 	// beat. Attendance must be right to the second.
 	beat = time.Second / 2
 	// recheck is how often a server checks whether connected users may still be in their calls.
