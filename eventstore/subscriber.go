@@ -77,7 +77,7 @@ func (s *Store) Handle(apply Apply) message.NoPublishHandlerFunc {
 	}
 }
 
-// This file adapts a slice to the interfaces of watermill-sql. Its types hold no state and decide nothing. watermill-sql expects
+// The rest of this file adapts a slice to the interfaces of watermill-sql. Its types hold no state and decide nothing. watermill-sql expects
 // adapters that build queries and a transaction that runs them. A slice has its own queries, so the adapters build none, and
 // the transaction takes each call as the next step of the slice.
 //
