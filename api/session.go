@@ -1,6 +1,11 @@
 package api
 
-import "github.com/studycall/studycall/domain"
+import (
+	"time"
+
+	"github.com/studycall/studycall/domain"
+	"github.com/studycall/studycall/membership"
+)
 
 // Session holds the fields with which every answer about a session begins.
 type Session struct {
@@ -77,4 +82,55 @@ func NewParticipant(sessionID string, p domain.Participant, people People) Parti
 		shape.Duration = new(p.Present.Seconds())
 	}
 	return shape
+}
+
+// Person is a user as REST shows users. The name of a deleted user is null.
+type Person struct {
+	ID     string  `json:"id"`
+	Name   *string `json:"name"`
+	Avatar *string `json:"avatar"`
+}
+
+// PersonWithEmail is a user as the sockets show users to each other.
+type PersonWithEmail struct {
+	ID     string  `json:"id"`
+	Name   *string `json:"name"`
+	Email  *string `json:"email"`
+	Avatar *string `json:"avatar"`
+}
+
+// NewPersonWithEmail shapes the user with the id. The zero User is a deleted user.
+func NewPersonWithEmail(id string, user membership.User) PersonWithEmail {
+	return PersonWithEmail{ID: id, Name: nullable(user.Name), Email: nullable(user.Email), Avatar: user.Avatar}
+}
+
+// People are the users that an answer names, by id. Deleted users are missing.
+type People map[string]membership.User
+
+// Person shapes the user with the id.
+func (p People) Person(id string) Person {
+	return Person{ID: id, Name: nullable(p[id].Name), Avatar: p[id].Avatar}
+}
+
+// nullable returns nil for the empty string.
+func nullable(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
+
+// Time is a time in the form in which clients get it: UTC with exactly three decimals, such as 2025-11-19T10:30:00.000Z.
+// The zero Time is null in JSON.
+type Time time.Time
+
+// String formats the time.
+func (t Time) String() string { return time.Time(t).UTC().Format("2006-01-02T15:04:05.000Z") }
+
+// MarshalJSON implements json.Marshaler.
+func (t Time) MarshalJSON() ([]byte, error) {
+	if time.Time(t).IsZero() {
+		return []byte("null"), nil
+	}
+	return []byte(`"` + t.String() + `"`), nil
 }

@@ -12,14 +12,9 @@ const DevHeader = "X-User-Id"
 
 // Dev believes any user id that the caller sends in the X-User-Id header. It is for development on one's own machine only: the
 // program must not use it on a listener that other machines reach. A listener on loopback is not enough, so Dev refuses requests
-//
-//   - for another host name than the machine's own. A hostile page may let its own host name resolve to 127.0.0.1. For the
-//     browser, the page then has the same origin as this service, and may send any header (DNS rebinding). The Host header
-//     shows it;
-//   - that came through a proxy, as Forwarded (RFC 7239) or X-Forwarded-… show, because the service is then reachable from other
-//     machines.
-//
-// It may be used concurrently.
+// for another host name than the machine's own: a hostile page whose host name resolves to 127.0.0.1 has, for the browser, the
+// same origin as this service, and may send any header (DNS rebinding). Dev also refuses requests that came through a proxy, as
+// Forwarded (RFC 7239) or X-Forwarded-… show: other machines then reach the service. It may be used concurrently.
 type Dev struct{}
 
 // Authenticate returns the id in the header, whether or not such a user exists. The error wraps ErrUnauthenticated.

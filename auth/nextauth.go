@@ -5,18 +5,13 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
 
 // DefaultCookie is the name of the session cookie of next-auth 4 on a site without HTTPS, and of the web app on any.
 const DefaultCookie = "next-auth.session-token"
-
-// knownCookies returns the names of the packages' session cookies, in the order in which they are tried. A cookie of Auth.js 5 is
-// newer than one of next-auth 4, and a cookie with the prefix __Secure- cannot have been set over plain HTTP.
-func knownCookies() []string {
-	return []string{"__Secure-authjs.session-token", "authjs.session-token", "__Secure-" + DefaultCookie, DefaultCookie}
-}
 
 // NextAuth accepts the session tokens of the web app's NextAuth: next-auth 4 and Auth.js 5 (@auth/core 0.41). They are encrypted
 // with keys derived from a secret that both sides know. It may be used concurrently.
@@ -36,12 +31,15 @@ func NewNextAuth(secrets []string, cookie string, now func() time.Time) (*NextAu
 	if len(secrets) == 0 || slices.Contains(secrets, "") {
 		return nil, ErrNoSecret
 	}
-	n := &NextAuth{cookies: knownCookies(), now: now}
+	// In the order in which they are tried. A cookie of Auth.js 5 is newer than one of next-auth 4, and a cookie with the prefix
+	// __Secure- cannot have been set over plain HTTP.
+	known := []string{"__Secure-authjs.session-token", "authjs.session-token", "__Secure-" + DefaultCookie, DefaultCookie}
+	n := &NextAuth{cookies: known, now: now}
 	if cookie != "" {
 		if err := CheckCookieName(cookie); err != nil {
 			return nil, err
 		}
-		others := slices.DeleteFunc(n.cookies, func(known string) bool { return known == cookie })
+		others := slices.DeleteFunc(known, func(name string) bool { return name == cookie })
 		n.cookies = append([]string{cookie}, others...)
 	}
 	for _, secret := range secrets {
@@ -130,4 +128,86 @@ func Bearer(header http.Header) string {
 		return ""
 	}
 	return strings.Trim(token, " ")
+}
+
+const (
+	// maxCookies bounds the cookies of a request, in bytes. Node, on which the web app runs, reads 16 KiB of headers.
+	maxCookies = 32 << 10
+	// maxChunks bounds the cookies that hold one token. The packages fill each with some 3900 bytes.
+	maxChunks = 32
+)
+
+// jar holds the cookies of a request that belong to one name of the session cookie.
+type jar struct {
+	name   string
+	whole  string   // the cookie with the exact name
+	chunks []string // the cookies with the suffixes .0, .1, …; "" for a missing one
+}
+
+// fill sorts the cookies of a request's Cookie headers into the jars, in one pass. Of two cookies with one name the first counts,
+// as in the packages, because browsers send the more specific one first. An empty cookie does not count. Values are taken
+// literally, without a pair of quotes around them (RFC 6265, section 4.1.1), which next-auth 4's parser removes too. They are not
+// percent-decoded, because no encoder changes the characters of a token.
+func fill(jars []jar, headers []string) error {
+	size := 0
+	for _, header := range headers {
+		size += len(header)
+	}
+	if size > maxCookies {
+		return errManyCookies
+	}
+	for _, header := range headers {
+		for pair := range strings.SplitSeq(header, ";") {
+			name, value, found := strings.Cut(pair, "=")
+			if !found {
+				continue
+			}
+			name, value = strings.Trim(name, " \t"), unquote(strings.Trim(value, " \t"))
+			for i := range jars {
+				if suffix, ours := strings.CutPrefix(name, jars[i].name); ours {
+					jars[i].put(suffix, value)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// put stores the cookie with the suffix after the jar's name, if it belongs to the session.
+func (j *jar) put(suffix, value string) {
+	if suffix == "" {
+		if j.whole == "" {
+			j.whole = value
+		}
+		return
+	}
+	number, dotted := strings.CutPrefix(suffix, ".")
+	i, err := strconv.Atoi(number)
+	// The packages write a number in one form. Any other suffix belongs to another cookie.
+	if !dotted || value == "" || err != nil || i < 0 || i >= maxChunks || strconv.Itoa(i) != number {
+		return
+	}
+	for len(j.chunks) <= i {
+		j.chunks = append(j.chunks, "")
+	}
+	if j.chunks[i] == "" {
+		j.chunks[i] = value
+	}
+}
+
+// joined returns the token in the chunks; "" if there are none.
+func (j *jar) joined() (string, error) {
+	for _, chunk := range j.chunks {
+		if chunk == "" {
+			return "", errBrokenChunks
+		}
+	}
+	return strings.Join(j.chunks, ""), nil
+}
+
+func unquote(value string) string {
+	if len(value) >= 2 && value[0] == '"' && value[len(value)-1] == '"' {
+		return value[1 : len(value)-1]
+	}
+	return value
 }

@@ -46,20 +46,13 @@ func checkOrigin(origin string) error {
 		return fmt.Errorf("%q: browsers send a host in ASCII (xn--…)", origin)
 	}
 	host := strings.ToLower(u.Host)
-	if port := u.Port(); port == "" || port == defaultPort(u.Scheme) {
+	if port := u.Port(); port == "" || port == map[string]string{"http": "80", "https": "443"}[u.Scheme] {
 		host = strings.TrimSuffix(host, ":"+port)
 	}
 	if sent := u.Scheme + "://" + host; sent != origin {
 		return fmt.Errorf("%q is not as browsers send it: write %s", origin, sent)
 	}
 	return nil
-}
-
-func defaultPort(scheme string) string {
-	if scheme == "https" {
-		return "443"
-	}
-	return "80"
 }
 
 // Listed reports whether the value of an Origin header is on the list.
@@ -77,17 +70,13 @@ func (o *Origins) Listed(origin string) bool { return o != nil && o.listed[origi
 // a page causes, since 2020 also for forms. So such a request comes from a program, which has no other user's cookies.
 func (o *Origins) Trust(r *http.Request) bool {
 	if sites := r.Header["Sec-Fetch-Site"]; len(sites) > 0 {
-		return every(sites, ownSite) || o.every(r, "Origin")
+		own := []string{"same-origin", "same-site", "none"} // none is the user's own doing
+		return every(sites, func(site string) bool { return slices.Contains(own, site) }) || o.every(r, "Origin")
 	}
 	if len(r.Header["Origin"]) > 0 {
 		return o.every(r, "Origin")
 	}
 	return len(r.Header["Referer"]) == 0 || o.every(r, "Referer")
-}
-
-// ownSite reports whether a value of Sec-Fetch-Site excludes other sites. The value none is the user's own doing.
-func ownSite(value string) bool {
-	return value == "same-origin" || value == "same-site" || value == "none"
 }
 
 // every reports whether the header is present and each of its values is a listed origin or, unless there is a Sec-Fetch-Site, has

@@ -19,9 +19,6 @@ import (
 	"github.com/studycall/studycall/websocket"
 )
 
-// recheckTimeout bounds one check of all subscribers.
-const recheckTimeout = 10 * time.Second
-
 // socketIO answers a request of Engine.IO.
 func (s *Server) socketIO(c echo.Context) error {
 	s.Sockets.ServeSocketIO(c.Response().Writer, c.Request())
@@ -86,7 +83,7 @@ func (s *Server) RecheckFeeds(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		bounded, cancel := context.WithTimeout(ctx, recheckTimeout)
+		bounded, cancel := context.WithTimeout(ctx, 10*time.Second)
 		if err := s.recheckFeeds(bounded); err != nil && ctx.Err() == nil {
 			s.Log.LogAttrs(ctx, slog.LevelDebug, "the subscribers of feeds could not be rechecked", slog.Any("error", err))
 		}

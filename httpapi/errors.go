@@ -104,13 +104,9 @@ func statusOf(code domain.Code) int {
 func (s *Server) fail(c echo.Context, err error) {
 	status, known := toClient(err)
 	s.logFailure(c, status, err)
-	if !c.Response().Committed {
-		answerFailure(c, status, known)
+	if c.Response().Committed {
+		return
 	}
-}
-
-// answerFailure answers a failed request.
-func answerFailure(c echo.Context, status int, known *domain.Error) {
 	header := c.Response().Header()
 	answer := api.NewError(known, language.Speak(header, c.Request()))
 	wait := answer.Details[retryAfterDetail]
@@ -139,7 +135,7 @@ func (s *Server) logFailure(c echo.Context, status int, err error) {
 		slog.Any("error", err), slog.String("method", c.Request().Method), slog.String("route", c.Path()),
 		slog.String("requestId", c.Response().Header().Get(echo.HeaderXRequestID)),
 	}
-	if p := (panicked{}); errors.As(err, &p) {
+	if p, ok := errors.AsType[panicked](err); ok {
 		attrs = append(attrs, slog.String("stack", string(p.Stack)))
 	}
 	s.Log.LogAttrs(ctx, level, "request failed", attrs...)

@@ -32,11 +32,13 @@ func (s *Server) handle(next echo.HandlerFunc) echo.HandlerFunc {
 		began, r, request, header := time.Now(), s.routeOf(c), c.Request(), c.Response().Header()
 		header.Set(echo.HeaderXRequestID, requestID(request))
 		apiHeaders(header)
-		if secure(request, s.Security.Proxies) {
-			header.Set("Strict-Transport-Security", strictTransport)
+		if secure(request, s.Security.Proxies) { // over plain HTTP, browsers ignore it, and the operator may have no certificate
+			// One year, for this host alone, because its subdomains may be other services.
+			header.Set("Strict-Transport-Security", "max-age=31536000")
 		}
 		preflight := s.cors(header, request)
-		err := s.limitAddress(r, request)
+		// Before anything is done for the request, so that the limit also bounds the guessing of tokens.
+		err := limited("address", r.limit(request).take(household(clientAddress(request, s.Security.Proxies)), s.Now()))
 		switch {
 		case err != nil:
 		case preflight:

@@ -19,8 +19,6 @@ const (
 	minEventPosition = "Min-Event-Position"
 	// freshTimeout bounds the wait for the event that Min-Event-Position names.
 	freshTimeout = 2 * time.Second
-	// freshPause is the pause before a query is repeated because its answer was too old.
-	freshPause = 20 * time.Millisecond
 )
 
 // showPosition sets the header Event-Position: the last event that the answer rests on.
@@ -46,12 +44,12 @@ func read[T any](c echo.Context, tables waiter, query func(context.Context) (T, 
 		defer cancel()
 		for position < least && err == nil {
 			if position >= 0 {
-				err = pause(ctx)
+				select {
+				case <-time.After(20 * time.Millisecond):
+				case <-ctx.Done(): // WaitFor or the query returns its error
+				}
 			}
-			if err == nil {
-				err = tables.WaitFor(ctx, least)
-			}
-			if err == nil {
+			if err = tables.WaitFor(ctx, least); err == nil {
 				result, position, err = query(ctx)
 			}
 		}
@@ -65,16 +63,6 @@ func read[T any](c echo.Context, tables waiter, query func(context.Context) (T, 
 		showPosition(c, position)
 	}
 	return result, err
-}
-
-// pause waits before a query is repeated.
-func pause(ctx context.Context) error {
-	select {
-	case <-time.After(freshPause):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // leastPosition returns the position in Min-Event-Position, or -1 without the header.

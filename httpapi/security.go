@@ -26,11 +26,6 @@ type Security struct {
 	PerUser, PerAddress pacing.Rate
 }
 
-// strictTransport is the value of Strict-Transport-Security: one year, for this host alone, because its subdomains may be other
-// services. It is sent only where the client is known to use TLS: browsers ignore it over plain HTTP, and the operator may have
-// no certificate.
-const strictTransport = "max-age=31536000"
-
 // apiHeaders sets the security headers of answers that are no pages: a browser does nothing with them but hand them to the
 // page that asked.
 //

@@ -43,8 +43,9 @@ func (s *Server) studyStats(c echo.Context, studyID string, _ membership.User) e
 	if query.err != nil {
 		return query.err
 	}
+	days := map[string]int{"week": 7, "month": 30, "year": 365, "all": projections.AllDays}[period] // today included
 	found, err := read(c, s.StudyStats, func(ctx context.Context) (projections.StudySummary, int64, error) {
-		found, err := s.StudyStats.Summary(ctx, studyID, daysOf(period), s.Now())
+		found, err := s.StudyStats.Summary(ctx, studyID, days, s.Now())
 		return found, found.Position, err
 	})
 	if err != nil {
@@ -70,20 +71,6 @@ func (s *Server) studyStats(c echo.Context, studyID string, _ membership.User) e
 		stats.SessionsPerDay = append(stats.SessionsPerDay, dayCount{d.Day.Format(time.DateOnly), d.Sessions})
 	}
 	return c.JSON(http.StatusOK, echo.Map{"stats": stats})
-}
-
-// daysOf returns the number of days in a period, today included.
-func daysOf(period string) int {
-	switch period {
-	case "week":
-		return 7
-	case "month":
-		return 30
-	case "year":
-		return 365
-	default:
-		return projections.AllDays
-	}
 }
 
 // averageToTenths returns sum/n with one decimal, half rounded up; 0 if n is 0. Integer arithmetic keeps it exact.

@@ -48,9 +48,8 @@ func (b *bareServer) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer func() { _ = conn.Close() }()
-	room := b.room(r.URL.Query().Get("room"))
 	c := &bareConn{conn: conn}
-	room.enter(seat, c)
+	room := b.enter(r.URL.Query().Get("room"), seat, c)
 	c.write([]byte(welcome))
 	for {
 		_, message, err := conn.ReadMessage()
@@ -61,19 +60,18 @@ func (b *bareServer) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (b *bareServer) room(id string) *bareRoom {
+func (b *bareServer) enter(id string, seat int, c *bareConn) *bareRoom {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.rooms[id] == nil {
-		b.rooms[id] = &bareRoom{seats: map[int]*bareConn{}}
+	room := b.rooms[id]
+	if room == nil {
+		room = &bareRoom{seats: map[int]*bareConn{}}
+		b.rooms[id] = room
 	}
-	return b.rooms[id]
-}
-
-func (r *bareRoom) enter(seat int, c *bareConn) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.seats[seat] = c
+	room.mu.Lock()
+	defer room.mu.Unlock()
+	room.seats[seat] = c
+	return room
 }
 
 func (r *bareRoom) relay(message []byte, from *bareConn) {

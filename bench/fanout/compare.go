@@ -109,7 +109,7 @@ func (s *side) connect(ctx context.Context, shape Shape) error {
 		}
 		memory[i] = used.Memory
 	}
-	connections := int64(shape.Connections())
+	connections := int64(shape.Rooms * shape.Peers)
 	s.opened, s.joined = (memory[1]-memory[0])/connections, (memory[2]-memory[0])/connections
 	return nil
 }

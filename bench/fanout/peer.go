@@ -69,10 +69,8 @@ func (p *peer) upgrade(address, path string) error {
 	return nil
 }
 
-// setDeadline sets until when expected messages must have come.
-func (p *peer) setDeadline(at time.Time) {
-	_ = p.conn.SetReadDeadline(at) // fails when the connection is closed, and then the next read fails as well
-}
+// setDeadline sets until when expected messages must have come. It fails only if the connection is closed; reads fail then too.
+func (p *peer) setDeadline(at time.Time) { _ = p.conn.SetReadDeadline(at) }
 
 // send sends a text, which the caller may reuse.
 func (p *peer) send(text []byte) error {
@@ -118,8 +116,8 @@ func (p *peer) await(prefix string) ([]byte, error) {
 	}
 }
 
-// appendFrame appends a text frame of a client, shorter than 64 KiB. Its mask is zero, which saves the client work and costs a server the same as any
-// mask.
+// appendFrame appends a text frame of a client, shorter than 64 KiB. Its mask is zero, which saves the client work and costs a
+// server the same as any mask.
 func appendFrame(to []byte, text []byte) []byte {
 	if len(text) < 126 {
 		to = append(to, textFrame, maskBit|byte(len(text))) //nolint:gosec // less than 126

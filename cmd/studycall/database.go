@@ -16,12 +16,8 @@ import (
 	"github.com/studycall/studycall/postgres/embedded"
 )
 
-const (
-	// stopTimeout bounds the stop of the embedded Postgres.
-	stopTimeout = 30 * time.Second
-	// minConns is the smallest pool: a handler that holds a participant's lock on one connection needs another for the command.
-	minConns = 4
-)
+// minConns is the smallest pool: a handler that holds a participant's lock on one connection needs another for the command.
+const minConns = 4
 
 // databaseFlags select the database.
 type databaseFlags struct {
@@ -144,7 +140,7 @@ func (db *database) close() {
 	if db.server == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	if err := db.server.Close(ctx); err != nil {
 		db.log.Error("could not stop the embedded Postgres", "error", err)

@@ -95,10 +95,10 @@ func (c *eventsCommand) past(ctx context.Context, store *eventstore.Store, show 
 func (c *eventsCommand) follow(ctx context.Context, tail *eventstore.Tail, show func([]eventstore.Recorded) error) error {
 	for {
 		events, err := tail.Next(ctx)
-		if err != nil {
-			return err
+		if err == nil {
+			err = show(events)
 		}
-		if err := show(events); err != nil {
+		if err != nil {
 			return err
 		}
 	}

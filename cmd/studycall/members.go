@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -79,10 +80,7 @@ func (db *database) warnOfWebApp(ctx context.Context, consequence string) error 
 
 func (c *membersImportCommand) read() (*membership.Import, error) {
 	if c.File == "-" {
-		if c.stdin == nil {
-			c.stdin = os.Stdin
-		}
-		return membership.ReadImport(c.stdin)
+		return membership.ReadImport(cmp.Or[io.Reader](c.stdin, os.Stdin))
 	}
 	file, err := os.Open(c.File)
 	if err != nil {

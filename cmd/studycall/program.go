@@ -27,8 +27,6 @@ const (
 	// drainTimeout bounds, after SIGTERM, first the end of the sockets and their records, and then the requests in progress. It
 	// is longer than the edge gives any request.
 	drainTimeout = 20 * time.Second
-	// deregisterTimeout bounds the removal of this server's name from the database at the end.
-	deregisterTimeout = 3 * time.Second
 )
 
 // program is the service: all parts wired together.
@@ -172,7 +170,7 @@ func (p *program) Close() {
 
 // deregister removes this server's name from the database.
 func (p *program) deregister() {
-	ctx, cancel := context.WithTimeout(context.Background(), deregisterTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
 	if err := p.live.Close(ctx); err != nil {
 		p.log.Debug("could not remove this server's name: another server will, once the name has expired", "error", err)

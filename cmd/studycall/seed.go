@@ -16,9 +16,6 @@ import (
 	"github.com/studycall/studycall/seed"
 )
 
-// earliestUntil is the first year for --until.
-const earliestUntil = 2000
-
 type seedCommand struct {
 	databaseFlags `embed:""`
 	Studies       int      `env:"STUDYCALL_STUDIES" default:"10" placeholder:"N" help:"Number of studies (${default})."`
@@ -59,8 +56,8 @@ func (c *seedCommand) past(now time.Time) (seed.Past, error) {
 			return seed.Past{}, fmt.Errorf("--until %q is not a date like 2025-11-20", c.Until)
 		}
 	}
-	if until.Year() < earliestUntil {
-		return seed.Past{}, fmt.Errorf("--until must not be before %d-01-01", earliestUntil)
+	if until.Year() < 2000 {
+		return seed.Past{}, errors.New("--until must not be before 2000-01-01")
 	}
 	if until.After(today) {
 		return seed.Past{}, fmt.Errorf("--until must not be after today, %s", today.Format(time.DateOnly))
@@ -152,11 +149,8 @@ func (s *seeder) append(ctx context.Context) error {
 
 // appendStudy appends one study's sessions, a few at a time, so that only those are in memory.
 func (s *seeder) appendStudy(ctx context.Context, study seed.Study) error {
-	var (
-		version  int64
-		sessions int64
-		pending  []domain.Event
-	)
+	var version, sessions int64
+	var pending []domain.Event
 	flush := func() error {
 		if err := ctx.Err(); err != nil {
 			return err
