@@ -130,7 +130,7 @@ func ownerOf(path string) (owner, error) {
 	if err != nil {
 		return owner{}, fmt.Errorf("reading the owner of %s: %w", path, err)
 	}
-	stat := info.Sys().(*syscall.Stat_t) //nolint:errcheck,forcetypeassert // as on every Unix
+	stat := info.Sys().(*syscall.Stat_t) //nolint:forcetypeassert // as on every Unix
 	return owner{uid: int(stat.Uid), gid: int(stat.Gid)}, nil
 }
 

@@ -41,12 +41,14 @@ func zombie(pid int) bool {
 }
 
 // commandLine returns the arguments of the process, joined by spaces.
+//
+//nolint:contextcheck,nolintlint // ps ends by itself; the callers are reported otherwise
 func commandLine(pid int) (string, error) {
 	args, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
 	if err == nil {
 		return strings.ReplaceAll(strings.TrimRight(string(args), "\x00"), "\x00", " "), nil
 	}
-	args, err = exec.CommandContext(context.Background(), "ps", "-ww", "-o", "args=", "-p", strconv.Itoa(pid)).Output()
+	args, err = exec.CommandContext(context.Background(), "ps", "-ww", "-o", "args=", "-p", strconv.Itoa(pid)).Output() //nolint:gosec // a number
 	return strings.TrimSpace(string(args)), err
 }
 
