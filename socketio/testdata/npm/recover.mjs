@@ -13,7 +13,14 @@ const socket = io(url, {
   reconnectionDelayMax: 100,
   randomizationFactor: 0,
 });
-socket.on("connect", () => print({ connected: socket.id, recovered: socket.recovered === true }));
+socket.on("connect", async () => {
+  const { recovered, io: { engine } } = socket;
+  if (transports === "default" && engine.transport.name === "polling") {
+    // A client whose connection is cut during an upgrade notices it by the ping timeout alone, after 85 s.
+    await new Promise((resolve) => engine.once("upgrade", resolve));
+  }
+  print({ connected: socket.id, recovered: recovered === true });
+});
 socket.on("disconnect", (reason) => print({ disconnected: reason }));
 socket.on("n", (n) => print({ n }));
 
