@@ -60,8 +60,5 @@ const deregisterSQL = `delete from servers where server_id = $1
 
 // Deregister deletes this server. Call it after LoseAll, when Run has returned.
 func (r *Registry) Deregister(ctx context.Context) error {
-	if _, err := r.pool.Exec(ctx, deregisterSQL, r.settings.ServerID); err != nil {
-		return fmt.Errorf("delete this server: %w", err)
-	}
-	return nil
+	return execute(ctx, r.pool, "delete this server", deregisterSQL, r.settings.ServerID)
 }

@@ -47,9 +47,13 @@ func (r *Registry) joinSocket(ctx context.Context, j Join) (joined commands.Join
 		}
 	}()
 	for attempt := 1; ; attempt++ {
-		sessionID, err := r.openSession(ctx, j)
-		if err != nil {
-			return commands.Joined{}, err
+		sessionID := j.SessionID
+		if sessionID == "" {
+			started, err := r.commands.StartSession(ctx, commands.StartSession{StudyID: j.StudyID, UserID: j.UserID, At: j.At})
+			if err != nil {
+				return commands.Joined{}, err
+			}
+			sessionID = started.SessionID
 		}
 		leased = true
 		if err := r.writeLease(ctx, j.Lease, sessionID, j.At); err != nil {
@@ -62,15 +66,6 @@ func (r *Registry) joinSocket(ctx context.Context, j Join) (joined commands.Join
 	}
 }
 
-// openSession returns the session to join. It starts one if the request names none and none is open.
-func (r *Registry) openSession(ctx context.Context, j Join) (string, error) {
-	if j.SessionID != "" {
-		return j.SessionID, nil
-	}
-	started, err := r.commands.StartSession(ctx, commands.StartSession{StudyID: j.StudyID, UserID: j.UserID, At: j.At})
-	return started.SessionID, err
-}
-
 func (r *Registry) joinSession(ctx context.Context, j Join, sessionID string) (commands.Joined, error) {
 	return r.commands.JoinSession(ctx, commands.JoinSession{
 		StudyID: j.StudyID, SessionID: sessionID, UserID: j.UserID, At: j.At,
@@ -81,7 +76,9 @@ func (r *Registry) joinSession(ctx context.Context, j Join, sessionID string) (c
 // other error the user may be in the call, so the lease counts as lost now.
 func (r *Registry) undo(l Lease, err error) func(context.Context) error {
 	if errors.As(err, new(*domain.Error)) {
-		return func(ctx context.Context) error { return r.deleteLease(ctx, l) }
+		return func(ctx context.Context) error {
+			return execute(ctx, r.pool, "delete the lease of a refused join", deleteSQL, l.StudyID, l.UserID, l.SocketID)
+		}
 	}
 	now := r.settings.Now()
 	return func(ctx context.Context) error { return r.Lose(ctx, l, now) }
@@ -127,10 +124,10 @@ const insertRESTSQL = `
 // joinREST issues the command while a transaction holds the lock and the uncommitted lease. The event commits first.
 func (r *Registry) joinREST(ctx context.Context, j Join) (joined commands.Joined, err error) {
 	err = r.underLock(ctx, j.StudyID, j.UserID, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, insertRESTSQL, j.StudyID, j.UserID, j.SessionID, j.At,
+		err := execute(ctx, tx, "write the lease of a join over REST", insertRESTSQL, j.StudyID, j.UserID, j.SessionID, j.At,
 			microseconds(r.settings.EmptyTimeout), microseconds(r.settings.Grace))
 		if err != nil {
-			return fmt.Errorf("write the lease of a join over REST: %w", err)
+			return err
 		}
 		joined, err = r.joinSession(ctx, j, j.SessionID)
 		return err

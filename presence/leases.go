@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
 const hasLeaseSQL = `select exists (select from connections where study_id = $1 and user_id = $2 and socket_id = $3)`
@@ -29,18 +27,13 @@ func (r *Registry) Leases(ctx context.Context) (leases map[Lease]struct{}, presu
 		return nil, false, err
 	}
 	revivedAt := r.revived()
-	rows, err := r.pool.Query(ctx, ownSQL, r.settings.ServerID)
+	own, err := collect[Lease](ctx, r.pool, "read this server's leases", ownSQL, r.settings.ServerID)
 	if err != nil {
-		return nil, false, fmt.Errorf("read this server's leases: %w", err)
+		return nil, false, err
 	}
 	leases = map[Lease]struct{}{}
-	var l Lease
-	_, err = pgx.ForEachRow(rows, []any{&l.StudyID, &l.UserID, &l.SocketID}, func() error {
+	for _, l := range own {
 		leases[l] = struct{}{}
-		return nil
-	})
-	if err != nil {
-		return nil, false, fmt.Errorf("read this server's leases: %w", err)
 	}
 	r.clearRevived(revivedAt)
 	return leases, !revivedAt.IsZero(), nil
@@ -76,16 +69,6 @@ type Peer struct {
 
 // RemotePeers returns the sockets that other servers have in the calls of some studies, in the order in which they joined.
 func (r *Registry) RemotePeers(ctx context.Context, studyIDs []string) ([]Peer, error) {
-	rows, err := r.pool.Query(ctx, remotePeersSQL, studyIDs, r.settings.ServerID, microseconds(r.settings.Grace))
-	if err != nil {
-		return nil, fmt.Errorf("read other servers' leases: %w", err)
-	}
-	peers, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p Peer, err error) {
-		err = row.Scan(&p.StudyID, &p.UserID, &p.SocketID, &p.LastSeen)
-		return p, err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read other servers' leases: %w", err)
-	}
-	return peers, nil
+	return collect[Peer](ctx, r.pool, "read other servers' leases",
+		remotePeersSQL, studyIDs, r.settings.ServerID, microseconds(r.settings.Grace))
 }

@@ -29,8 +29,9 @@ func (r *Registry) Leave(ctx context.Context, l Leave) (position int64, err erro
 		return r.leaveREST(ctx, l)
 	}
 	err = r.underLock(ctx, l.StudyID, l.UserID, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, deleteOwnAndLostSQL, l.StudyID, l.UserID, l.SocketID); err != nil {
-			return fmt.Errorf("delete the lease of a socket: %w", err)
+		err := execute(ctx, tx, "delete the lease of a socket", deleteOwnAndLostSQL, l.StudyID, l.UserID, l.SocketID)
+		if err != nil {
+			return err
 		}
 		// Another connection keeps the user in the call. If it turns out to be dead, the user was last seen now.
 		connected, err := tx.Exec(ctx, touchConnectedSQL, l.StudyID, l.UserID, l.At)
@@ -63,17 +64,14 @@ func (r *Registry) leaveREST(ctx context.Context, l Leave) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if _, err := r.pool.Exec(ctx, deleteNotNewerSQL, l.StudyID, l.UserID, l.At); err != nil {
-		return 0, fmt.Errorf("delete the leases of a leave over REST: %w", err)
-	}
-	return position, nil
+	return position, execute(ctx, r.pool, "delete the leases of a leave over REST", deleteNotNewerSQL, l.StudyID, l.UserID, l.At)
 }
 
 // Remove takes a user who may no longer be in the study out of its call, by all connections: SocketID is ignored.
 func (r *Registry) Remove(ctx context.Context, l Leave) error {
 	return r.underLock(ctx, l.StudyID, l.UserID, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, deleteAllSQL, l.StudyID, l.UserID); err != nil {
-			return fmt.Errorf("delete the leases of a user: %w", err)
+		if err := execute(ctx, tx, "delete the leases of a user", deleteAllSQL, l.StudyID, l.UserID); err != nil {
+			return err
 		}
 		_, err := r.endStint(ctx, l, domain.Removed)
 		return err
@@ -95,14 +93,6 @@ func (r *Registry) leaveSession(ctx context.Context, l Leave, reason domain.Leav
 	})
 }
 
-// deleteLease deletes a lease whose join was refused.
-func (r *Registry) deleteLease(ctx context.Context, l Lease) error {
-	if _, err := r.pool.Exec(ctx, deleteSQL, l.StudyID, l.UserID, l.SocketID); err != nil {
-		return fmt.Errorf("delete the lease of a refused join: %w", err)
-	}
-	return nil
-}
-
 const (
 	loseSQL = `update connections set lost_at = greatest($4, seen_at),
 			lapses_at = clock_timestamp() + $5 * interval '1 microsecond'
@@ -114,19 +104,11 @@ const (
 
 // Lose marks the lease of a socket whose connection broke at the given time, which is not in the future, as lost.
 func (r *Registry) Lose(ctx context.Context, l Lease, at time.Time) error {
-	_, err := r.pool.Exec(ctx, loseSQL, l.StudyID, l.UserID, l.SocketID, at,
-		microseconds(r.settings.Grace-r.settings.Now().Sub(at)))
-	if err != nil {
-		return fmt.Errorf("mark a lease as lost: %w", err)
-	}
-	return nil
+	left := microseconds(r.settings.Grace - r.settings.Now().Sub(at))
+	return execute(ctx, r.pool, "mark a lease as lost", loseSQL, l.StudyID, l.UserID, l.SocketID, at, left)
 }
 
 // LoseAll is Lose for all of this server's sockets.
 func (r *Registry) LoseAll(ctx context.Context, at time.Time) error {
-	_, err := r.pool.Exec(ctx, loseAllSQL, r.settings.ServerID, at, microseconds(r.settings.Grace))
-	if err != nil {
-		return fmt.Errorf("mark this server's leases as lost: %w", err)
-	}
-	return nil
+	return execute(ctx, r.pool, "mark this server's leases as lost", loseAllSQL, r.settings.ServerID, at, microseconds(r.settings.Grace))
 }

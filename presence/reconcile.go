@@ -43,11 +43,9 @@ func (r *Registry) reconcileCalls(ctx context.Context) error {
 			}
 		}
 	}
-	_, err = r.pool.Exec(ctx, insertMissingSQL, studies, users, sessions, lastSeen, microseconds(r.settings.EmptyTimeout))
-	if err != nil {
-		failures = append(failures, fmt.Errorf("write leases for participants without one: %w", err))
-	}
-	return errors.Join(failures...)
+	err = execute(ctx, r.pool, "write leases for participants without one", insertMissingSQL, studies, users, sessions, lastSeen,
+		microseconds(r.settings.EmptyTimeout))
+	return errors.Join(append(failures, err)...)
 }
 
 func (r *Registry) expire(ctx context.Context, studyID, sessionID string, at time.Time) error {

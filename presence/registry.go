@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/studycall/studycall/commands"
@@ -91,8 +92,8 @@ const tryLockSQL = `select pg_try_advisory_xact_lock(hashtextextended($1 || E'\n
 // underLock waits for the participant's lock and runs do in a transaction that holds it.
 func (r *Registry) underLock(ctx context.Context, studyID, userID string, do func(pgx.Tx) error) error {
 	return r.transaction(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, lockSQL, studyID, userID); err != nil {
-			return fmt.Errorf("lock the participant: %w", err)
+		if err := execute(ctx, tx, "lock the participant", lockSQL, studyID, userID); err != nil {
+			return err
 		}
 		return do(tx)
 	})
@@ -112,6 +113,30 @@ func (r *Registry) withSlot(ctx context.Context, do func() error) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// database is the pool or a transaction.
+type database interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+// execute executes a statement. purpose describes it in an error.
+func execute(ctx context.Context, db database, purpose, sql string, args ...any) error {
+	if _, err := db.Exec(ctx, sql, args...); err != nil {
+		return fmt.Errorf("%s: %w", purpose, err)
+	}
+	return nil
+}
+
+// collect returns the rows of a query. The columns are the fields of T in order. purpose describes the query in an error.
+func collect[T any](ctx context.Context, db database, purpose, sql string, args ...any) ([]T, error) {
+	rows, _ := db.Query(ctx, sql, args...) // CollectRows returns the error
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[T])
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", purpose, err)
+	}
+	return all, nil
 }
 
 // microseconds converts a duration to the parameter of an interval.

@@ -36,16 +36,10 @@ func (r *Registry) sweep(ctx context.Context) error {
 	if !r.maySweep() {
 		return nil
 	}
-	rows, err := r.pool.Query(ctx, lapsedSQL, microseconds(r.settings.Grace), sweepLimit, r.settings.ServerID)
+	lapsed, err := collect[struct{ StudyID, UserID string }](ctx, r.pool, "read the lapsed leases",
+		lapsedSQL, microseconds(r.settings.Grace), sweepLimit, r.settings.ServerID)
 	if err != nil {
-		return fmt.Errorf("read the lapsed leases: %w", err)
-	}
-	lapsed, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (l Lease, err error) {
-		err = row.Scan(&l.StudyID, &l.UserID)
-		return l, err
-	})
-	if err != nil {
-		return fmt.Errorf("read the lapsed leases: %w", err)
+		return err
 	}
 	var group errgroup.Group
 	group.SetLimit(cap(r.slots))
@@ -57,18 +51,15 @@ func (r *Registry) sweep(ctx context.Context) error {
 		})
 	}
 	_ = group.Wait()
-	if _, err := r.pool.Exec(ctx, deadServersSQL, microseconds(r.settings.Grace)); err != nil {
-		failures = append(failures, fmt.Errorf("delete dead servers: %w", err))
-	}
-	return errors.Join(failures...)
+	err = execute(ctx, r.pool, "delete dead servers", deadServersSQL, microseconds(r.settings.Grace))
+	return errors.Join(append(failures, err)...)
 }
 
 // leaseRow is a lease as the sweep reads it.
 type leaseRow struct {
-	socketID, sessionID string
-	kind                string
-	lastSeen            time.Time // business time
-	lapsed, connected   bool
+	SocketID, SessionID, Kind string
+	LastSeen                  time.Time // business time
+	Lapsed, Connected         bool
 }
 
 // A lease may be newer than the last heartbeat of a server that was killed since. A lease without a server (which is not deleted
@@ -95,16 +86,10 @@ func (r *Registry) sweepParticipant(ctx context.Context, studyID, userID string)
 			return nil
 		}
 		// A statement of its own sees what was committed before the lock was free.
-		rows, err := tx.Query(ctx, leasesSQL, studyID, userID, microseconds(r.settings.Grace), r.settings.ServerID)
+		leases, err := collect[leaseRow](ctx, tx, "read the participant's leases",
+			leasesSQL, studyID, userID, microseconds(r.settings.Grace), r.settings.ServerID)
 		if err != nil {
-			return fmt.Errorf("read the participant's leases: %w", err)
-		}
-		leases, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (l leaseRow, err error) {
-			err = row.Scan(&l.socketID, &l.sessionID, &l.kind, &l.lastSeen, &l.lapsed, &l.connected)
-			return l, err
-		})
-		if err != nil {
-			return fmt.Errorf("read the participant's leases: %w", err)
+			return err
 		}
 		return r.deleteLapsed(ctx, tx, studyID, userID, leases)
 	})
@@ -114,16 +99,16 @@ const deleteLapsedSQL = `delete from connections where study_id = $1 and user_id
 
 // deleteLapsed deletes a participant's lapsed leases. It first ends the stint if all leases have lapsed. While a lost lease has
 // not lapsed and no socket is connected, all leases stay: the latest of them says when the participant was last seen. The leases
-// are sorted by lastSeen.
+// are sorted by LastSeen.
 func (r *Registry) deleteLapsed(ctx context.Context, tx pgx.Tx, studyID, userID string, leases []leaseRow) error {
 	var lapsed []string
 	var lastSeen time.Time // of the lapsed leases
 	connected := false
 	for _, l := range leases {
-		if l.lapsed {
-			lapsed, lastSeen = append(lapsed, l.socketID), l.lastSeen
+		if l.Lapsed {
+			lapsed, lastSeen = append(lapsed, l.SocketID), l.LastSeen
 		} else {
-			connected = connected || l.connected
+			connected = connected || l.Connected
 		}
 	}
 	if len(lapsed) == 0 || len(lapsed) < len(leases) && !connected {
@@ -134,13 +119,10 @@ func (r *Registry) deleteLapsed(ctx context.Context, tx pgx.Tx, studyID, userID 
 			return err
 		}
 	}
-	if _, err := tx.Exec(ctx, deleteLapsedSQL, studyID, userID, lapsed); err != nil {
-		return fmt.Errorf("delete lapsed leases: %w", err)
+	if err := execute(ctx, tx, "delete lapsed leases", deleteLapsedSQL, studyID, userID, lapsed); err != nil {
+		return err
 	}
-	if _, err := tx.Exec(ctx, touchConnectedSQL, studyID, userID, lastSeen); err != nil {
-		return fmt.Errorf("update when the participant was last seen: %w", err)
-	}
-	return nil
+	return execute(ctx, tx, "update when the participant was last seen", touchConnectedSQL, studyID, userID, lastSeen)
 }
 
 // endLapsed ends the stint in each session of the leases, all of which have lapsed. There are several sessions if one ended and
@@ -148,16 +130,16 @@ func (r *Registry) deleteLapsed(ctx context.Context, tx pgx.Tx, studyID, userID 
 func (r *Registry) endLapsed(ctx context.Context, studyID, userID string, leases []leaseRow) error {
 	last := leases[len(leases)-1]
 	reason := domain.Disconnected
-	if last.kind == "rest" {
+	if last.Kind == "rest" {
 		reason = domain.Expired
 	}
 	ended := map[string]bool{}
 	for _, l := range leases {
-		if ended[l.sessionID] {
+		if ended[l.SessionID] {
 			continue
 		}
-		ended[l.sessionID] = true
-		leave := Leave{Lease: Lease{StudyID: studyID, UserID: userID}, SessionID: l.sessionID, At: last.lastSeen}
+		ended[l.SessionID] = true
+		leave := Leave{Lease: Lease{StudyID: studyID, UserID: userID}, SessionID: l.SessionID, At: last.LastSeen}
 		if _, err := r.endStint(ctx, leave, reason); err != nil {
 			return fmt.Errorf("end the stint of user %q in study %q: %w", userID, studyID, err)
 		}

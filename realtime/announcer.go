@@ -19,36 +19,15 @@ const (
 
 // announcer queues new events that feed.Feeds passes to it, from any server, and announces calls.
 type announcer struct {
-	server   *Server
-	handlers map[string]eventHandler // by stored event type
-	waiting  chan eventstore.Recorded
-}
-
-// eventHandler handles one event of a study.
-type eventHandler func(ctx context.Context, studyID string, event domain.Event)
-
-func newAnnouncer(s *Server) *announcer {
-	a := &announcer{server: s, waiting: make(chan eventstore.Recorded, announcerLimit)}
-	a.handlers = map[string]eventHandler{
-		"SessionStarted": handles(a.sessionStarted),
-		"SessionEnded":   handles(a.sessionEnded),
-	}
-	return a
-}
-
-// handles makes the eventHandler of one event type.
-func handles[E domain.Event](do func(ctx context.Context, studyID string, event E)) eventHandler {
-	return func(ctx context.Context, studyID string, event domain.Event) {
-		if e, ok := event.(E); ok {
-			do(ctx, studyID, e)
-		}
-	}
+	server  *Server
+	waiting chan eventstore.Recorded
 }
 
 // observe queues a new event of the log if a client of this server is concerned. It does not block. If too many calls start or end
 // at once, events are dropped: the web app then finds the call when it queries the status.
 func (a *announcer) observe(event eventstore.Recorded) {
-	if a.handlers[event.Type] == nil || !a.server.lobbies.has(event.Study()) {
+	announced := event.Type == "SessionStarted" || event.Type == "SessionEnded"
+	if !announced || len(a.server.lobbies.clients(event.Study())) == 0 {
 		return
 	}
 	select {
@@ -66,9 +45,13 @@ func (a *announcer) run(ctx context.Context) {
 			event, err := recorded.Event()
 			if err != nil {
 				a.server.Log.LogAttrs(ctx, slog.LevelWarn, "a call is not announced", slog.Any("error", err))
-				continue
 			}
-			a.handlers[recorded.Type](ctx, recorded.Study(), event)
+			switch e := event.(type) {
+			case domain.SessionStarted:
+				a.sessionStarted(ctx, recorded.Study(), e)
+			case domain.SessionEnded:
+				a.announce(recorded.Study(), eventEnded, videoEnded{recorded.Study(), e.SessionID})
+			}
 		case <-ctx.Done():
 			return
 		}
@@ -82,17 +65,12 @@ func (a *announcer) sessionStarted(ctx context.Context, studyID string, e domain
 	users, err := a.server.Users.Users(ctx, []string{e.StartedBy})
 	if err != nil {
 		a.server.Log.LogAttrs(ctx, slog.LevelDebug, "could not look up who started a call", slog.Any("error", err))
-		users = nil
 	}
 	session := domain.Session{ID: e.SessionID, StartedBy: e.StartedBy, StartedAt: e.At}
 	a.announce(studyID, eventStarted, videoStarted{studyID, api.NewStartedSession(studyID, session, users)})
 }
 
-// sessionEnded announces the end of a call to the study's lobby.
-func (a *announcer) sessionEnded(_ context.Context, studyID string, e domain.SessionEnded) {
-	a.announce(studyID, eventEnded, videoEnded{studyID, e.SessionID})
-}
-
+// announce sends an event to the study's lobby.
 func (a *announcer) announce(studyID, event string, data any) {
 	m := newMessage(event, data)
 	for _, c := range a.server.lobbies.clients(studyID) {

@@ -92,13 +92,6 @@ func (ls *lobbies) clients(studyID string) []*client {
 	return nil
 }
 
-// has reports whether a study has a subscriber.
-func (ls *lobbies) has(studyID string) bool {
-	ls.mu.Lock()
-	defer ls.mu.Unlock()
-	return ls.byID[studyID] != nil
-}
-
 // ids returns the studies with subscribers.
 func (ls *lobbies) ids() []string {
 	ls.mu.Lock()

@@ -42,41 +42,33 @@ func (s *Server) recheckUsers(ctx context.Context) error {
 }
 
 func (s *Server) recheckMembers(ctx context.Context) error {
-	rooms, studyIDs := s.rooms.list(), s.lobbies.ids()
-	places := map[membership.Place]bool{}
-	for _, r := range rooms {
+	removals := map[membership.Place][]func(){} // what takes the user out
+	for _, r := range s.rooms.list() {
 		for _, m := range r.list() {
-			places[membership.Place{StudyID: r.studyID, UserID: m.client.user.ID}] = true
+			place := membership.Place{StudyID: r.studyID, UserID: m.client.user.ID}
+			removals[place] = append(removals[place], func() {
+				s.refuse(m.client, domain.ErrNotStudyMember, nil)
+				s.remove(m.client, r, s.Now())
+			})
 		}
 	}
-	for _, studyID := range studyIDs {
+	for _, studyID := range s.lobbies.ids() {
 		for _, c := range s.lobbies.clients(studyID) {
-			places[membership.Place{StudyID: studyID, UserID: c.user.ID}] = true
+			place := membership.Place{StudyID: studyID, UserID: c.user.ID}
+			removals[place] = append(removals[place], func() { s.lobbies.leave(c, studyID, s.Now()) })
 		}
 	}
-	if len(places) == 0 {
+	if len(removals) == 0 {
 		return nil
 	}
-	active, err := s.Recheck.ActiveMembers(ctx, slices.Collect(maps.Keys(places)))
+	active, err := s.Recheck.ActiveMembers(ctx, slices.Collect(maps.Keys(removals)))
 	if err != nil {
 		return err
 	}
-	removed := func(studyID, userID string) bool {
-		isActive, known := active[membership.Place{StudyID: studyID, UserID: userID}]
-		return known && !isActive
-	}
-	for _, r := range rooms {
-		for _, m := range r.list() {
-			if removed(r.studyID, m.client.user.ID) {
-				s.refuse(m.client, domain.ErrNotStudyMember, nil)
-				s.remove(m.client, r, s.Now())
-			}
-		}
-	}
-	for _, studyID := range studyIDs {
-		for _, c := range s.lobbies.clients(studyID) {
-			if removed(studyID, c.user.ID) {
-				s.lobbies.leave(c, studyID, s.Now())
+	for place, remove := range removals {
+		if isActive, known := active[place]; known && !isActive {
+			for _, do := range remove {
+				do()
 			}
 		}
 	}
@@ -97,13 +89,12 @@ func (s *Server) recheckAccounts(ctx context.Context) error {
 		return err
 	}
 	for _, c := range clients {
-		if active[c.user.ID] {
-			continue
+		if !active[c.user.ID] {
+			for _, r := range c.rooms.list() {
+				s.remove(c, r, s.Now())
+			}
+			s.hangUp(c, closecode.Removed)
 		}
-		for _, r := range c.rooms.list() {
-			s.remove(c, r, s.Now())
-		}
-		s.hangUp(c, closecode.Removed)
 	}
 	return nil
 }

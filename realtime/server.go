@@ -110,7 +110,7 @@ func New(config Config) *Server {
 		queue: recording.New(recording.Config{Retryable: retryable, Final: final, Log: config.Log}),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.handlers, s.announcer = s.newHandlers(), newAnnouncer(s)
+	s.handlers, s.announcer = s.newHandlers(), &announcer{s, make(chan eventstore.Recorded, announcerLimit)}
 	s.socketIO = socketio.NewServer(socketio.Config{
 		PingInterval: config.PingInterval, PingTimeout: config.PingTimeout, ConnectTimeout: config.ConnectTimeout,
 		KeepHeaders: []string{auth.DevHeader}, Codes: closecode.Codes(), Admit: s.admit,
