@@ -5,8 +5,8 @@
 // # Files
 //
 // handle.go lists what clients may send. A handler (handle_*.go) parses a message, calls one method of the room, and records. What
-// changes a room is in room*.go alone, and no other file takes a room's lock. announcer.go lists the events of the log that the server
-// handles. recheck.go and reconcile.go repeat the checks of connected users, leases and remote peers.
+// changes a room is in room*.go alone, and no other file takes a room's lock. announcer.go handles the new events of the log.
+// permissions.go and reconcile.go repeat the checks of connected users, leases and remote peers.
 //
 // # Transports
 //

@@ -54,18 +54,13 @@ func (s *Server) joinRoom(ctx context.Context, c *client, data json.RawMessage, 
 
 // parseJoin parses the study and its room.
 func parseJoin(data json.RawMessage) (studyID, roomID string, err error) {
-	values, err := fields(data, "studyId", "roomId")
-	if err != nil {
-		return "", "", err
-	}
-	if studyID, err = parseStudyID(values[0]); err != nil {
-		return "", "", err
-	}
-	roomID, err = rawjson.String(values[1])
+	in := parse(data, "studyId", "roomId")
+	studyID = in.study()
+	roomID, err = rawjson.String(in.raw("roomId"))
 	if err != nil || roomID != domain.RoomID(studyID) {
-		return "", "", api.Invalid("roomId", "must be the study's room, study-{studyId}-main")
+		in.refuse("roomId", "must be the study's room, study-{studyId}-main")
 	}
-	return studyID, roomID, nil
+	return studyID, roomID, in.err
 }
 
 // join joins the call and then enters the room.

@@ -13,9 +13,10 @@ import (
 // leaveRoom takes a client out of a room, and its user out of the call if no other connection is left. A client that is not in the
 // room gets no error.
 func (s *Server) leaveRoom(_ context.Context, c *client, data json.RawMessage, ack answer) error {
-	roomID, err := parseRoom(data)
-	if err != nil {
-		return err
+	in := parse(data, "roomId")
+	roomID := in.room()
+	if in.err != nil {
+		return in.err
 	}
 	at := s.Now()
 	m := s.takeOut(c, c.room(roomID), at)

@@ -27,9 +27,10 @@ func (s *Server) toggled(f domain.Toggle, flag string) handler {
 // of this server, the room refuses the share at once; otherwise the command does.
 func (s *Server) shared(on bool) handler {
 	return func(_ context.Context, c *client, data json.RawMessage, ack answer) error {
-		roomID, err := parseRoom(data)
-		if err != nil {
-			return err
+		in := parse(data, "roomId")
+		roomID := in.room()
+		if in.err != nil {
+			return in.err
 		}
 		return s.toggle(c, roomID, domain.Sharing, on, ack)
 	}

@@ -1,6 +1,9 @@
 package realtime
 
 import (
+	"context"
+	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -23,7 +26,30 @@ type lobby struct {
 	outbox  outbox         // under the lock of lobbies
 }
 
+// lobbyLimit is how many lobbies one socket may be in.
+const lobbyLimit = 64
+
 func newLobbies() *lobbies { return &lobbies{byID: map[string]*lobby{}} }
+
+// joinLobby subscribes a client to a study's presence, and to the starts and ends of its calls.
+func (s *Server) joinLobby(ctx context.Context, c *client, data json.RawMessage, ack answer) error {
+	in := parse(data, "studyId")
+	studyID := in.study()
+	if in.err != nil {
+		return in.err
+	}
+	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
+	defer cancel()
+	if err := s.Access.ActiveMember(ctx, studyID, c.user.ID); err != nil {
+		return err
+	}
+	if len(c.lobbies.list()) >= lobbyLimit {
+		return api.Invalid("studyId", fmt.Sprintf("must be one of at most %d studies", lobbyLimit))
+	}
+	s.lobbies.join(c, studyID, s.Now())
+	acknowledge(c, ack, nil)
+	return nil
+}
 
 // join subscribes a client, and sends it how many users are subscribed. The first socket of a user is published to the others.
 func (ls *lobbies) join(c *client, studyID string, at time.Time) {

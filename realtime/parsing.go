@@ -3,6 +3,7 @@ package realtime
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/studycall/studycall/api"
 	"github.com/studycall/studycall/membership"
@@ -16,65 +17,66 @@ const (
 	roomIDLimit = 256
 )
 
-// fields returns the raw values of the named fields of a message's data, in the order of the names; nil for a missing field. Other
-// fields are ignored. If a name repeats, the last value counts, as in JavaScript.
-func fields(data json.RawMessage, names ...string) ([]json.RawMessage, error) {
-	values := make([]json.RawMessage, len(names))
+// input is the data of a message, and the first mistake in it.
+type input struct {
+	names  []string
+	values []json.RawMessage
+	err    error
+}
+
+// parse finds the named fields of a message's data. It ignores other fields. If a name repeats, the last value counts, as in
+// JavaScript.
+func parse(data json.RawMessage, names ...string) *input {
+	in := &input{names: names, values: make([]json.RawMessage, len(names))}
 	err := rawjson.Object(data, func(name string, value json.RawMessage) {
-		for i := range names {
-			if name == names[i] {
-				values[i] = value
-			}
+		if i := slices.Index(names, name); i >= 0 {
+			in.values[i] = value
 		}
 	})
 	if err != nil {
-		return nil, api.Invalid("data", "must be an object")
+		in.refuse("data", "must be an object")
 	}
-	return values, nil
+	return in
 }
 
-// text parses the string of 1 to limit bytes in a field.
-func text(field string, value json.RawMessage, limit int) (string, error) {
-	content, err := rawjson.String(value)
+// refuse notes a mistake, unless there is an earlier one.
+func (in *input) refuse(field, rule string) {
+	if in.err == nil {
+		in.err = api.Invalid(field, rule)
+	}
+}
+
+// raw returns the value of a field; nil if it is missing.
+func (in *input) raw(field string) json.RawMessage { return in.values[slices.Index(in.names, field)] }
+
+// text returns the string of 1 to limit bytes in a field.
+func (in *input) text(field string, limit int) string {
+	content, err := rawjson.String(in.raw(field))
 	if err != nil || content == "" || len(content) > limit {
-		return "", api.Invalid(field, fmt.Sprintf("must be a string of 1 to %d bytes", limit))
+		in.refuse(field, fmt.Sprintf("must be a string of 1 to %d bytes", limit))
 	}
-	return content, nil
+	return content
 }
 
-// parseRoom parses a room's id. It does not check that the room exists, or that the client is in it.
-func parseRoom(data json.RawMessage) (string, error) {
-	values, err := fields(data, "roomId")
-	if err != nil {
-		return "", err
-	}
-	return text("roomId", values[0], roomIDLimit)
-}
+// room returns a room's id. It does not check that the room exists, or that the client is in it.
+func (in *input) room() string { return in.text("roomId", roomIDLimit) }
 
-// parseStudyID parses a study's id.
-func parseStudyID(value json.RawMessage) (string, error) {
-	studyID, err := rawjson.String(value)
+// study returns a study's id.
+func (in *input) study() string {
+	studyID, err := rawjson.String(in.raw("studyId"))
 	if err != nil || !membership.PossibleID(studyID) {
-		return "", api.Invalid("studyId", "must be a string of 1 to 200 bytes without control characters")
+		in.refuse("studyId", "must be a string of 1 to 200 bytes without control characters")
 	}
-	return studyID, nil
+	return studyID
 }
 
 // parseToggle parses a room, and true or false in the field.
 func parseToggle(data json.RawMessage, field string) (roomID string, on bool, err error) {
-	values, err := fields(data, "roomId", field)
-	if err != nil {
-		return "", false, err
+	in := parse(data, "roomId", field)
+	roomID = in.room()
+	value := string(in.raw(field))
+	if value != "true" && value != "false" {
+		in.refuse(field, "must be true or false")
 	}
-	if roomID, err = text("roomId", values[0], roomIDLimit); err != nil {
-		return "", false, err
-	}
-	switch string(values[1]) {
-	case "true":
-		return roomID, true, nil
-	case "false":
-		return roomID, false, nil
-	default:
-		return "", false, api.Invalid(field, "must be true or false")
-	}
+	return roomID, value == "true", in.err
 }
