@@ -5,6 +5,9 @@ import (
 	"time"
 )
 
+// RoomID returns the id of a study's signalling room. Clients know this form.
+func RoomID(studyID string) string { return "study-" + studyID + "-main" }
+
 // Call is the part of a study's state that decisions need: its latest session, open or ended. The zero value is a study
 // without sessions. It is not safe for concurrent use.
 type Call struct {

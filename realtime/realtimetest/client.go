@@ -63,9 +63,9 @@ type Client struct {
 	acks    map[int]json.RawMessage
 	lastAck int
 	closed  error // why the connection ended
-	deaf    bool
 
 	stalled atomic.Bool
+	deaf    atomic.Bool
 	dropped chan struct{}
 	drop    sync.Once
 }
@@ -97,20 +97,20 @@ func Dial(tb testing.TB, url string, options Options) (*Client, error) {
 		tb: tb, plain: options.Plain, changed: make(chan struct{}), acks: map[int]json.RawMessage{}, dropped: make(chan struct{}),
 	}
 	conn, response, err := websocket.DefaultDialer.DialContext(tb.Context(), address(url, options), options.Header)
-	if response != nil && response.Body != nil {
-		defer func() { _ = response.Body.Close() }()
+	if response != nil {
+		defer func() { _ = response.Body.Close() }() // never nil
+	}
+	if err != nil && response != nil {
+		return nil, &ConnectError{response.StatusCode, err.Error()}
 	}
 	if err != nil {
-		if response != nil {
-			return nil, &ConnectError{response.StatusCode, err.Error()}
-		}
 		return nil, err
 	}
 	c.conn = conn
 	_ = conn.SetReadDeadline(time.Now().Add(Patience)) // never fails
 	reply := conn.CloseHandler()
 	conn.SetCloseHandler(func(code int, text string) error {
-		if c.isDeaf() {
+		if c.deaf.Load() {
 			return nil
 		}
 		return reply(code, text)
@@ -282,13 +282,7 @@ func (c *Client) Drop() {
 func (c *Client) Stall() { c.stalled.Store(true) }
 
 // Deafen stops the automatic answers to pings and to a close, as if the network were gone.
-func (c *Client) Deafen() { c.change(func() { c.deaf = true }) }
-
-func (c *Client) isDeaf() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.deaf
-}
+func (c *Client) Deafen() { c.deaf.Store(true) }
 
 // IsClosed reports whether the connection has ended.
 func (c *Client) IsClosed() bool {

@@ -1,6 +1,7 @@
 package realtimetest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -39,19 +40,17 @@ func (c *Client) handshake(options Options) error {
 	if _, open, err := c.conn.ReadMessage(); err != nil || len(open) == 0 || open[0] != '0' {
 		return fmt.Errorf("no handshake: %q (%w)", open, err)
 	}
-	payload, err := json.Marshal(options.Auth)
-	if err != nil {
-		return err
+	connect := "40"
+	if options.Auth != nil {
+		payload, _ := json.Marshal(options.Auth) // strings can be marshalled
+		connect += string(payload)
 	}
-	if options.Auth == nil {
-		payload = nil
-	}
-	if err := c.write("40" + string(payload)); err != nil {
+	if err := c.Write(connect); err != nil {
 		return err
 	}
 	_, answer, err := c.conn.ReadMessage()
 	for err == nil && string(answer) == "2" { // a slow CONNECT is preceded by a ping
-		if err = c.write("3"); err == nil {
+		if err = c.Write("3"); err == nil {
 			_, answer, err = c.conn.ReadMessage()
 		}
 	}
@@ -66,41 +65,27 @@ func (c *Client) handshake(options Options) error {
 	return nil
 }
 
-func (c *Client) write(text string) error {
+// Write sends a text frame as it is.
+func (c *Client) Write(text string) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	return c.conn.WriteMessage(websocket.TextMessage, []byte(text))
 }
 
-// Write sends a text frame as it is.
-func (c *Client) Write(text string) error { return c.write(text) }
-
 func (c *Client) emit(event, data string, ack int) {
-	var err error
-	switch {
-	case c.plain:
-		frame := map[string]any{"event": event}
-		if data != "" {
-			frame["data"] = json.RawMessage(data)
-		}
-		if ack > 0 {
-			frame["ack"] = ack
-		}
-		c.writing.Lock()
-		err = c.conn.WriteJSON(frame)
-		c.writing.Unlock()
-	default:
-		packet := "42"
-		if ack > 0 {
-			packet += strconv.Itoa(ack)
-		}
-		packet += "[" + strconv.Quote(event)
-		if data != "" {
-			packet += "," + data
-		}
-		err = c.write(packet + "]")
+	id, name := "", strconv.Quote(event)
+	if ack > 0 {
+		id = strconv.Itoa(ack)
 	}
-	if err != nil {
+	frame := "42" + id + "[" + name
+	if data != "" {
+		frame += "," + data
+	}
+	frame += "]"
+	if c.plain {
+		frame = `{"event":` + name + `,"data":` + cmp.Or(data, "null") + `,"ack":` + cmp.Or(id, "null") + `}`
+	}
+	if err := c.Write(frame); err != nil {
 		_ = c.conn.Close() // await reports it
 	}
 }
@@ -113,10 +98,10 @@ func (c *Client) handle(frame []byte) error {
 	text := string(frame)
 	switch {
 	case text == "2":
-		if c.isDeaf() {
+		if c.deaf.Load() {
 			return nil
 		}
-		return c.write("3")
+		return c.Write("3")
 	case strings.HasPrefix(text, "42"):
 		var parts []json.RawMessage
 		if err := json.Unmarshal(frame[2:], &parts); err != nil || len(parts) != 2 {

@@ -11,6 +11,8 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 	"github.com/sourcegraph/conc/panics"
+
+	"github.com/studycall/studycall/pacing"
 )
 
 const (
@@ -193,7 +195,9 @@ func (q *Queue) push(p Participant, e entry) {
 // work writes a participant's entries until none is left.
 func (q *Queue) work(p Participant) {
 	for first := true; ; first = false {
-		e := q.head(p)
+		q.mu.Lock()
+		e := q.entries[p][0]
+		q.mu.Unlock()
 		if first && !e.once { // a later entry has waited already, and a caller waits for one that is written once
 			q.batches.wait(q.ctx)
 		}
@@ -204,13 +208,6 @@ func (q *Queue) work(p Participant) {
 			return
 		}
 	}
-}
-
-// head returns the participant's first entry.
-func (q *Queue) head(p Participant) entry {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.entries[p][0]
 }
 
 // pop removes the participant's first entry, and reports whether there is another one.
@@ -235,7 +232,10 @@ func (q *Queue) pop(p Participant) bool {
 
 // write makes attempts until one succeeds, or its error ends them.
 func (q *Queue) write(e entry) error {
-	delays := retryDelays()
+	// 50 to 100 ms at first, 1 to 2 s in a long outage; random, so that different participants do not retry at the same moment.
+	delays := backoff.ExponentialBackOff{
+		InitialInterval: 75 * time.Millisecond, MaxInterval: 1500 * time.Millisecond, Multiplier: 2, RandomizationFactor: 1.0 / 3,
+	}
 	for {
 		if q.ctx.Err() != nil {
 			return ErrClosed
@@ -255,14 +255,6 @@ func (q *Queue) write(e entry) error {
 	}
 }
 
-// retryDelays returns the delays between attempts: 50 to 100 ms at first, 1 to 2 s in a long outage. They are random so that
-// different participants do not retry at the same moment.
-func retryDelays() *backoff.ExponentialBackOff {
-	return &backoff.ExponentialBackOff{
-		InitialInterval: 75 * time.Millisecond, MaxInterval: 1500 * time.Millisecond, Multiplier: 2, RandomizationFactor: 1.0 / 3,
-	}
-}
-
 // attempt writes an entry once. A panic ends neither the server nor the participant's later entries.
 func (q *Queue) attempt(e entry) error {
 	var err error
@@ -270,4 +262,50 @@ func (q *Queue) attempt(e entry) error {
 		return fmt.Errorf("%w: %s", ErrPanicked, recovered)
 	}
 	return err
+}
+
+// batchLimits delay the next batch by the size of the previous one. A single record is not delayed; many records at once share a
+// few appends. Who waits for an ack does not notice 5 ms.
+func batchLimits() pacing.Limits {
+	return pacing.Limits{PerItem: 500 * time.Microsecond, Longest: 5 * time.Millisecond}
+}
+
+// batcher delays a record while the previous batch was large, so that records under load share an append.
+type batcher struct {
+	mu    sync.Mutex
+	pacer pacing.Pacer
+	next  chan struct{} // closed when the next batch starts; nil while no record waits
+	size  int           // of the next batch
+}
+
+// wait returns when the next batch starts, or when ctx ends.
+func (b *batcher) wait(ctx context.Context) {
+	b.mu.Lock()
+	now := time.Now()
+	delay := b.pacer.Delay(batchLimits(), now)
+	if b.next == nil && delay <= 0 {
+		b.pacer.Began(now, 1)
+		b.mu.Unlock()
+		return
+	}
+	if b.next == nil {
+		b.next = make(chan struct{})
+		time.AfterFunc(delay, b.start)
+	}
+	b.size++
+	next := b.next
+	b.mu.Unlock()
+	select {
+	case <-next:
+	case <-ctx.Done():
+	}
+}
+
+// start starts the next batch.
+func (b *batcher) start() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	close(b.next)
+	b.pacer.Began(time.Now(), b.size)
+	b.next, b.size = nil, 0
 }
