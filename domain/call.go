@@ -108,11 +108,8 @@ func (cmd JoinSession) decide(c Call) ([]Event, error) {
 }
 
 func (cmd LeaveSession) decide(c Call) ([]Event, error) {
-	if c.Session.ID != cmd.SessionID {
-		return nil, ErrParticipantNotFound
-	}
 	p := c.Session.Participant(cmd.UserID)
-	if p == nil {
+	if p == nil || c.Session.ID != cmd.SessionID {
 		return nil, ErrParticipantNotFound
 	}
 	if !p.InCall() {

@@ -26,7 +26,9 @@ func (r *Registry) Leases(ctx context.Context) (leases map[Lease]struct{}, presu
 	if err := r.beat(ctx); err != nil {
 		return nil, false, err
 	}
-	revivedAt := r.revived()
+	r.mu.Lock()
+	revivedAt := r.revivedAt
+	r.mu.Unlock()
 	own, err := collect[Lease](ctx, r.pool, "read this server's leases", ownSQL, r.settings.ServerID)
 	if err != nil {
 		return nil, false, err
@@ -37,12 +39,6 @@ func (r *Registry) Leases(ctx context.Context) (leases map[Lease]struct{}, presu
 	}
 	r.clearRevived(revivedAt)
 	return leases, !revivedAt.IsZero(), nil
-}
-
-func (r *Registry) revived() time.Time {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.revivedAt
 }
 
 // clearRevived notes that Leases reported a silence, unless a sweep that began during the silence may still be running.

@@ -1,6 +1,9 @@
 package rawjson
 
-import "encoding/json"
+import (
+	"bytes"
+	"encoding/json"
+)
 
 // Valid reports whether data is one JSON value, with white space around it or not.
 func Valid(data []byte) bool {
@@ -45,27 +48,22 @@ func String(data []byte) (string, error) {
 		return "", ErrSyntax
 	}
 	inner := data[1 : len(data)-1]
-	for _, c := range inner {
-		if c == '\\' {
-			var text string
-			if err := json.Unmarshal(data, &text); err != nil {
-				return "", ErrSyntax
-			}
-			return text, nil
-		}
+	if bytes.IndexByte(inner, '\\') < 0 {
+		return string(inner), nil
 	}
-	return string(inner), nil
+	var text string
+	if err := json.Unmarshal(data, &text); err != nil {
+		return "", ErrSyntax
+	}
+	return text, nil
 }
 
 // Quote returns the text as a JSON string.
 func Quote(text string) json.RawMessage {
 	for i := range len(text) {
 		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
-			quotedText, err := json.Marshal(text)
-			if err != nil {
-				return json.RawMessage(`""`) // cannot happen: every string can be marshalled
-			}
-			return quotedText
+			escaped, _ := json.Marshal(text) // every string can be marshalled
+			return escaped
 		}
 	}
 	return append(append(append(make([]byte, 0, len(text)+2), '"'), text...), '"')

@@ -3,6 +3,7 @@ package realtime
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -12,8 +13,17 @@ import (
 	"github.com/studycall/studycall/api"
 	"github.com/studycall/studycall/closecode"
 	"github.com/studycall/studycall/domain"
+	"github.com/studycall/studycall/eventstore"
+	"github.com/studycall/studycall/membership"
+	"github.com/studycall/studycall/postgres"
+	"github.com/studycall/studycall/realtime/recording"
 	"github.com/studycall/studycall/websocket"
 )
+
+// errNotInRoom is the error for a room that the client is not in.
+var errNotInRoom = &domain.Error{Code: domain.PermissionDenied, Details: map[string]any{
+	"field": "roomId", "reason": "must be a room that this socket has joined",
+}}
 
 // handler processes one message of a client. It parses the message, calls the room, and records. It may wait for the client's own
 // work, never for another client. An error is sent to the client; without one the handler answers the ack itself, at once or
@@ -58,7 +68,7 @@ func (s *Server) handle(c *client, event string, data json.RawMessage, bytes int
 	do, known := s.handlers[event]
 	if !known {
 		// Other pages of the web app use the same socket for events of their own. An error event would disturb them.
-		acknowledge(c, ack, unknownEvent())
+		acknowledge(c, ack, toClient(api.Invalid("event", "is not known")))
 		return
 	}
 	if err := s.call(do, c, data, ack); err != nil {
@@ -110,3 +120,25 @@ func (s *Server) hangUp(c *client, code websocket.CloseCode) {
 	s.Log.Debug("closing a socket", "socketId", c.id, "userId", c.user.ID, "reason", code.Text)
 	c.link.close(code)
 }
+
+// toClient is the one place where errors become what a client sees. An unexpected error is domain.ServerError.
+func toClient(err error) *domain.Error {
+	var known *domain.Error
+	switch {
+	case errors.As(err, &known):
+		return known
+	case errors.Is(err, recording.ErrFull), errors.Is(err, recording.ErrClosed), retryable(err):
+		return &domain.Error{Code: domain.ServiceUnavailable}
+	default:
+		return &domain.Error{Code: domain.ServerError}
+	}
+}
+
+// retryable reports whether the same attempt may succeed later: a database is unavailable, or the attempt was cancelled.
+func retryable(err error) bool {
+	return errors.Is(err, eventstore.ErrUnavailable) || errors.Is(err, eventstore.ErrClosed) ||
+		errors.Is(err, membership.ErrUnavailable) || errors.Is(err, context.Canceled) || postgres.Unavailable(err)
+}
+
+// final reports whether no later attempt can succeed, because the call itself refuses it.
+func final(err error) bool { return errors.As(err, new(*domain.Error)) }

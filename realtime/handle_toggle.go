@@ -65,12 +65,7 @@ func (s *Server) toggle(c *client, roomID string, f domain.Toggle, value bool, a
 // recordToggle queues the record of a change. The error is recording.ErrFull.
 func (s *Server) recordToggle(ch change, at time.Time, ack answer) error {
 	return s.queue.Add(owner(ch.member.lease()), recording.Record{
-		Write: func(ctx context.Context) error {
-			if err := ch.ticket.wait(ctx); err != nil {
-				return err
-			}
-			return s.issueToggle(ctx, ch, at)
-		},
+		Write: func(ctx context.Context) error { return s.issueToggle(ctx, ch, at) },
 		Done: func(ctx context.Context, err error) {
 			ch.ticket.release()
 			s.settle(ctx, ch, err, ack)
@@ -78,8 +73,11 @@ func (s *Server) recordToggle(ch change, at time.Time, ack answer) error {
 	})
 }
 
-// issueToggle issues the command of a change.
+// issueToggle waits for its turn and issues the command of a change.
 func (s *Server) issueToggle(ctx context.Context, ch change, at time.Time) error {
+	if err := ch.ticket.wait(ctx); err != nil {
+		return err
+	}
 	l := ch.member.lease()
 	_, err := s.Commands.SetToggle(ctx, l.StudyID, domain.SetToggle{
 		SessionID: ch.member.sessionID, UserID: l.UserID, Toggle: ch.field, On: ch.value, At: at,
@@ -119,9 +117,6 @@ func (s *Server) withSharerName(ctx context.Context, err error) error {
 // recordStop records the end of a share whose socket has left.
 func (s *Server) recordStop(ch change, at time.Time) {
 	write := func(ctx context.Context) error {
-		if err := ch.ticket.wait(ctx); err != nil {
-			return err
-		}
 		err := s.issueToggle(ctx, ch, at)
 		if errors.Is(err, domain.ErrParticipantNotFound) || errors.Is(err, domain.ErrSessionEnded) {
 			return nil // a leave has ended the share

@@ -26,7 +26,11 @@ func (l socketLink) close(code websocket.CloseCode) { l.socket.CloseTransport(co
 // the connection is closed, and socket.io-client reconnects by itself.
 func (n namespace) Connect(ctx context.Context, socket *socketio.Socket, r *http.Request, payload json.RawMessage) error {
 	s := n.server
-	limits := s.limitsOf(socket.Connection())
+	limits, has := socket.Connection().Data.(*limits)
+	if !has { // they outlive the connection's sockets: a new CONNECT counts as a join and resets nothing
+		limits = newLimits(s.Rates)
+		socket.Connection().Data = limits
+	}
 	if limits.take(time.Now(), len(payload), true) != admit {
 		return &socketio.ConnectError{Message: "Too many connects"}
 	}
@@ -47,16 +51,6 @@ func (n namespace) Connect(ctx context.Context, socket *socketio.Socket, r *http
 	}
 	socket.Data = newClient(socket.ID(), user, language.Preferred(r.Header.Values("Accept-Language")), socketLink{socket}, limits)
 	return nil
-}
-
-// limitsOf returns the limits of a connection. They outlive its sockets: a new CONNECT counts as a join and resets nothing.
-func (s *Server) limitsOf(connection *socketio.Connection) *limits {
-	l, has := connection.Data.(*limits)
-	if !has {
-		l = newLimits(s.Rates)
-		connection.Data = l
-	}
-	return l
 }
 
 // Connected implements socketio.Namespace.

@@ -94,9 +94,7 @@ func (s *Server) refreshRemotePeers(ctx context.Context) error {
 			}
 			peers = s.remotePeers(ctx, session, byStudy[r.studyID])
 		}
-		for _, stale := range r.refreshRemote(peers, byStudy[r.studyID], readAt, s.Now()) {
-			s.recordStop(stale.change, stale.lastSeen)
-		}
+		r.refreshRemote(peers, byStudy[r.studyID], readAt, s.Now(), s.recordStop)
 	}
 	return errors.Join(failures...)
 }

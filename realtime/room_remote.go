@@ -45,21 +45,16 @@ func (r *room) remotePeers() []peerShape {
 	return peers
 }
 
-// staleShare is a share whose socket was on a server that was killed.
-type staleShare struct {
-	change
-	lastSeen time.Time // of the sharing socket
-}
-
 // refreshRemote replaces the sockets on other servers by peers. leases are all leases that other servers have in the room, read at
-// readAt of the monotonic clock. It ends and returns the shares of people who share by no socket on this server and have no
-// lease on another one.
-func (r *room) refreshRemote(peers []remotePeer, leases []presence.Peer, readAt, now time.Time) []staleShare {
+// readAt of the monotonic clock. It ends the shares of people who share by no socket on this server and have no lease on
+// another one, whose server was killed. recordStop records the end, under the lock, at the time when the sharing socket was last seen.
+func (r *room) refreshRemote(
+	peers []remotePeer, leases []presence.Peer, readAt, now time.Time, recordStop func(change, time.Time),
+) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	before := r.remote
 	r.remote = remoteByID(peers)
-	var stale []staleShare
 	for _, m := range r.members {
 		p := m.person
 		if !p.toggles[domain.Sharing].on || p.sharer != "" || !m.enteredAt.Before(readAt) ||
@@ -77,7 +72,6 @@ func (r *room) refreshRemote(peers []remotePeer, leases []presence.Peer, readAt,
 		}
 		p.toggles[domain.Sharing].set(false)
 		ch := change{member: m, field: domain.Sharing, ticket: r.nextShareTicket()}
-		stale = append(stale, staleShare{ch, lastSeen})
+		recordStop(ch, lastSeen)
 	}
-	return stale
 }

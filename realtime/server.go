@@ -12,6 +12,7 @@ import (
 
 	"github.com/studycall/studycall/auth"
 	"github.com/studycall/studycall/closecode"
+	"github.com/studycall/studycall/commands"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/membership"
@@ -21,27 +22,6 @@ import (
 	"github.com/studycall/studycall/websocket"
 )
 
-// Commands is the command that messages issue directly; those of joining and leaving are presence's. See commands.Handlers.
-type Commands interface {
-	SetToggle(ctx context.Context, studyID string, cmd domain.SetToggle) (int64, error)
-}
-
-// Access checks permissions. See membership.Access.
-type Access interface {
-	// ActiveMember returns domain.ErrNotStudyMember if the user is not an active member of the study.
-	ActiveMember(ctx context.Context, studyID, userID string) error
-	// Account returns domain.ErrUserNotFound if there is no such user.
-	Account(ctx context.Context, userID string) (membership.User, error)
-}
-
-// Recheck checks the permissions of connected users. See membership.Access.
-type Recheck interface {
-	// ActiveMembers reports for each place whether its user is an active member of the study.
-	ActiveMembers(ctx context.Context, places []membership.Place) (map[membership.Place]bool, error)
-	// ActiveAccounts reports for each user whether the account is active.
-	ActiveAccounts(ctx context.Context, userIDs []string) (map[string]bool, error)
-}
-
 // Calls queries sessions. See projections.SessionQueries.
 type Calls interface {
 	// Open returns a study's open session, which is as fresh as the log, and the position of its latest event. The ID is empty if
@@ -49,18 +29,13 @@ type Calls interface {
 	Open(ctx context.Context, studyID string) (domain.Session, int64, error)
 }
 
-// Users looks up users by id. Unknown ids are missing from the result. See membership.Directory.
-type Users interface {
-	Users(ctx context.Context, ids []string) (map[string]membership.User, error)
-}
-
 // Config holds the parts of the server. All of them must be safe for concurrent use.
 type Config struct {
-	Commands Commands
-	Access   Access
+	Commands *commands.Handlers
+	Access   *membership.Access
 	// Recheck is called once per RecheckInterval. Its cached results must be younger by that interval than those of Access.
-	Recheck Recheck
-	Users   Users
+	Recheck *membership.Access
+	Users   membership.Directory
 	// Calls returns the state of participants on other servers.
 	Calls         Calls
 	Authenticator auth.Authenticator
@@ -136,13 +111,10 @@ const (
 	loseTimeout = 3 * time.Second
 )
 
-// errDraining refuses new connections.
-var errDraining = errors.New("the server is draining")
-
 // admit refuses new connections while the server drains.
 func (s *Server) admit(*http.Request) error {
 	if s.draining.Load() {
-		return fmt.Errorf("%w: %w", errDraining, &domain.Error{Code: domain.ServiceUnavailable})
+		return fmt.Errorf("the server is draining: %w", &domain.Error{Code: domain.ServiceUnavailable})
 	}
 	return nil
 }

@@ -115,7 +115,14 @@ func (s *Server) Serve(w http.ResponseWriter, r *http.Request, h Handler) error 
 // Close accepts no more connections, closes all connections with the code, and waits until every Closed has returned. When ctx ends
 // first, the remaining connections are cut and Close returns the context's error without waiting for them.
 func (s *Server) Close(ctx context.Context, code CloseCode) error {
-	for _, c := range s.refuse() {
+	s.mu.Lock()
+	if !s.closed && len(s.conns) == 0 {
+		close(s.idle)
+	}
+	s.closed = true
+	conns := slices.Collect(maps.Keys(s.conns))
+	s.mu.Unlock()
+	for _, c := range conns {
 		c.Close(code)
 	}
 	select {
@@ -129,17 +136,6 @@ func (s *Server) Close(ctx context.Context, code CloseCode) error {
 	}
 	s.mu.Unlock()
 	return ctx.Err()
-}
-
-// refuse accepts no more connections, and returns the present ones.
-func (s *Server) refuse() []*Conn {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.closed && len(s.conns) == 0 {
-		close(s.idle)
-	}
-	s.closed = true
-	return slices.Collect(maps.Keys(s.conns))
 }
 
 // add is false when the server is closed.
@@ -172,6 +168,13 @@ const (
 	// 8 KB 0.86, with this 0.9 to 1.0. It costs an idle connection 12 KB more.
 	readBuffer = 16 << 10
 	never      = time.Duration(math.MaxInt64)
+	// DefaultControls is how many control frames, or packets, a peer may send in controlWindow: far more than any client sends.
+	// Messages are counted by the Handler, if at all.
+	DefaultControls = 100
+	controlWindow   = 10 * time.Second
+	// maxHeaders is how many bytes the request of a connection may have before its body, because some headers are kept as long as
+	// the connection lives. Browsers send a few KB; a session cookie in chunks has 4 KB each.
+	maxHeaders = 64 << 10
 )
 
 // connKey is the key under which a Melody session holds its Conn.
@@ -206,4 +209,31 @@ func (t takeover) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	t.conn.hijacked(raw)
 	return &t.conn.wire, buffers, nil
+}
+
+// ControlLimit counts the control frames of a peer. They are not messages, but each costs an answer. The zero value is ready. It
+// is not safe for concurrent use.
+type ControlLimit struct {
+	start time.Time
+	count int
+}
+
+// Allow counts one frame. It reports whether at most limit frames came in 10 seconds.
+func (l *ControlLimit) Allow(now time.Time, limit int) bool {
+	if now.Sub(l.start) >= controlWindow {
+		l.start, l.count = now, 0
+	}
+	l.count++
+	return l.count <= limit
+}
+
+// HeadersTooLarge reports whether the request line and headers exceed 64 KB.
+func HeadersTooLarge(r *http.Request) bool {
+	size := len(r.Method) + len(r.RequestURI) + len(r.Proto) + len(r.Host)
+	for name, values := range r.Header {
+		for _, value := range values {
+			size += len(name) + len(value) + len(": \r\n")
+		}
+	}
+	return size > maxHeaders
 }
