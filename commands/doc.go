@@ -4,6 +4,4 @@
 // A result without an error is durable. Every result carries the position of the event that it rests on. Commands are
 // idempotent: starting an open session, joining twice or leaving twice is no error and appends no event. Callers pass the
 // business times.
-//
-// The package may import domain and eventstore. It declares the interface through which it checks memberships itself.
 package commands
