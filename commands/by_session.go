@@ -11,8 +11,7 @@ import (
 // decideOnSession is decide for commands that name a session which need not be the study's latest: the session may have
 // ended, belong to another study, or not exist. missing is the error that the latest session returns for such a command.
 func (h *Handlers) decideOnSession(
-	ctx context.Context, studyID, sessionID string, command domain.Command, missing error,
-	capture func(domain.Call),
+	ctx context.Context, studyID, sessionID string, command domain.Command, missing error, capture func(domain.Call),
 ) (int64, error) {
 	for last := int64(-1); ; {
 		position, err := h.decide(ctx, studyID, command, capture)

@@ -44,9 +44,7 @@ type request struct {
 
 // decide carries out a command on a study's call and returns the position that the answer rests on. decide calls capture
 // before it returns, perhaps more than once; the last call counts. When ctx ends first, the command may still be carried out.
-func (h *Handlers) decide(
-	ctx context.Context, studyID string, command domain.Command, capture func(domain.Call),
-) (int64, error) {
+func (h *Handlers) decide(ctx context.Context, studyID string, command domain.Command, capture func(domain.Call)) (int64, error) {
 	r := &request{ctx: ctx, command: command, capture: capture, done: make(chan struct{})}
 	h.worker(studyID).enqueue(r) //nolint:contextcheck // a batch has a context of its own, see enqueue
 	select {

@@ -48,8 +48,7 @@ type Config struct {
 	NewID func() string
 	// RecheckInterval is how often the memberships, accounts and leases of connected users are checked.
 	RecheckInterval time.Duration
-	// Rates are what one socket may send.
-	Rates Rates
+	Rates           Rates
 	// PingInterval, PingTimeout and ConnectTimeout apply to both transports. Zero values are the web app's: 25 s, 60 s and 45 s.
 	PingInterval, PingTimeout, ConnectTimeout time.Duration
 	Log                                       *slog.Logger
