@@ -41,7 +41,9 @@ type PeerClose struct {
 	Text string
 }
 
-func (p *PeerClose) Error() string { return fmt.Sprintf("closed by the peer with %d: %s", p.Code, p.Text) }
+func (p *PeerClose) Error() string {
+	return fmt.Sprintf("closed by the peer with %d: %s", p.Code, p.Text)
+}
 
 // Send queues frames in order, all or none. If they do not fit into the queue, the connection is closed with Codes.TooSlow. After
 // that, and after Close, Send does nothing.
