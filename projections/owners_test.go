@@ -61,7 +61,7 @@ func TestRebuildByAnotherRoleKeepsTheOwner(t *testing.T) {
 	srv.setOwner(owner)
 	srv.exec(`grant ` + owner + ` to ` + deputy)
 	for name, by := range map[string]*server{"a superuser": srv, "the server": srv.as(owner), "a member of its role": srv.as(deputy)} {
-		for range 2 {
+		for range fewer(2) {
 			if err := by.rebuilder.Rebuild(t.Context(), srv.all...); err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}

@@ -3,6 +3,7 @@ package projections_test
 import (
 	"context"
 	"maps"
+	"strings"
 	"testing"
 	"time"
 
@@ -58,6 +59,9 @@ func TestCrashedRebuildIsCleanedUpByTheNextOne(t *testing.T) {
 	} {
 		t.Run(when, func(t *testing.T) {
 			t.Parallel()
+			if !strings.Contains(when, "swap") {
+				skipIfShort(t, "needs a database for each step")
+			}
 			srv := newServer(t)
 			srv.givenSamples()
 			srv.waitUntilCaughtUp()

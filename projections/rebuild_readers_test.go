@@ -112,7 +112,7 @@ func TestQueriesReturnTheSameResultsDuringARebuild(t *testing.T) {
 	srv.waitUntilCaughtUp()
 	readers := srv.read(srv.questions("s3"))
 
-	for range 4 {
+	for range fewer(4) {
 		srv.rebuild(srv.withHook(func(a *overridden) { a.indexing = readers.waitForReads })...)
 		readers.waitForReads()
 	}

@@ -202,6 +202,9 @@ func TestCancelledRebuildChangesNothing(t *testing.T) {
 	} {
 		t.Run(when, func(t *testing.T) {
 			t.Parallel()
+			if !strings.Contains(when, "swap") {
+				skipIfShort(t, "needs a database for each step")
+			}
 			srv := newServer(t)
 			srv.givenSamples()
 			ctx, cancel := context.WithCancel(t.Context())
@@ -273,6 +276,9 @@ func TestFailedRebuildChangesNothing(t *testing.T) {
 	for _, when := range []string{"fold", "swap"} {
 		t.Run(when, func(t *testing.T) {
 			t.Parallel()
+			if !strings.Contains(when, "swap") {
+				skipIfShort(t, "needs a database for each step")
+			}
 			srv := idleServer(t, projections.All(seoul(t))...)
 			srv.prepare()
 			srv.givenSamples()
