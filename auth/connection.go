@@ -68,7 +68,7 @@ func AuthenticateConnection(callers Authenticator, origins *Origins, r *http.Req
 		presented.Header.Set("Authorization", "Bearer "+claimed.Token)
 	}
 	if trusted && claimed.UserID != "" && presented.Header.Get(DevHeader) == "" {
-		presented.Header.Set(DevHeader, claimed.UserID) // Dev alone believes it
+		presented.Header.Set(DevHeader, claimed.UserID) // Dev alone trusts it
 	}
 	userID, err := callers.Authenticate(presented)
 	switch {
@@ -102,8 +102,8 @@ const (
 	errNotYetValid  refusedError = "the token is not valid yet"
 	errNoUser       refusedError = "the token names no user"
 	errBrokenChunks refusedError = "a chunk of the session cookie is missing"
-	errNotLocal     refusedError = "in development, only requests to this machine's own names are believed"
-	errForwarded    refusedError = "in development, requests that came through a proxy are not believed"
+	errNotLocal     refusedError = "in development, only requests to this machine's own names are trusted"
+	errForwarded    refusedError = "in development, requests that came through a proxy are not trusted"
 	errNoHeader     refusedError = "no X-User-Id"
 	errManyCookies  refusedError = "the cookies are too long"
 )

@@ -10,7 +10,7 @@ import (
 // DevHeader is the header in which callers state their user id in development.
 const DevHeader = "X-User-Id"
 
-// Dev believes any user id that the caller sends in the X-User-Id header. It is for development on one's own machine only: the
+// Dev trusts any user id that the caller sends in the X-User-Id header. It is for development on one's own machine only: the
 // program must not use it on a listener that other machines reach. A listener on loopback is not enough, so Dev refuses requests
 // for another host name than the machine's own: a hostile page whose host name resolves to 127.0.0.1 has, for the browser, the
 // same origin as this service, and may send any header (DNS rebinding). Dev also refuses requests that came through a proxy, as

@@ -32,14 +32,14 @@ func TestDevNeedsTheHeader(t *testing.T) {
 // Behind a proxy, other machines reach the service, whatever Host the proxy passes on.
 func TestDevRefusesRequestsThroughAProxy(t *testing.T) {
 	t.Parallel()
-	for name, believed := range map[string]bool{
+	for name, trusted := range map[string]bool{
 		"Forwarded": false, "X-Forwarded-For": false, "x-forwarded-host": false, "X-Forwarded-Proto": false,
 		"X-Forwarded-Port": false, "X-Forwarded-Anything": false, "X-Forward": true, "X-Request-Id": true,
 	} {
 		for _, value := range []string{"", "127.0.0.1"} {
 			r := sent(http.Header{"X-User-Id": {"user-456"}})
 			r.Header.Set(name, value)
-			if id, err := (auth.Dev{}).Authenticate(r); (err == nil) != believed || (id == "user-456") != believed ||
+			if id, err := (auth.Dev{}).Authenticate(r); (err == nil) != trusted || (id == "user-456") != trusted ||
 				err != nil && !errors.Is(err, auth.ErrUnauthenticated) {
 				t.Errorf("%s: %q: Authenticate = %q, %v", name, value, id, err)
 			}
@@ -49,13 +49,13 @@ func TestDevRefusesRequestsThroughAProxy(t *testing.T) {
 
 func TestDevRefusesOtherHostNames(t *testing.T) {
 	t.Parallel()
-	for host, believed := range map[string]bool{
+	for host, trusted := range map[string]bool{
 		"localhost": true, "LocalHost": true, "localhost:8080": true, "127.0.0.1:8080": true, "127.0.0.1": true, "127.1.2.3:1": true,
 		"[::1]:8080": true, "[::1]": true, "evil.test:8080": false, "evil.test": false, "localhost.evil.test": false,
 		"127.0.0.1.evil.test:8080": false, "0.0.0.0:8080": false, "10.0.0.1:8080": false, "": false, "[]": false,
 	} {
 		r := &http.Request{Host: host, Header: http.Header{"X-User-Id": {"user-456"}}}
-		if id, err := (auth.Dev{}).Authenticate(r); (err == nil) != believed || (id == "user-456") != believed {
+		if id, err := (auth.Dev{}).Authenticate(r); (err == nil) != trusted || (id == "user-456") != trusted {
 			t.Errorf("%q: Authenticate = %q, %v", host, id, err)
 		}
 	}

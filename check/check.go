@@ -1,4 +1,4 @@
-// Package check holds the few assertions that tests of all packages share. Only tests import it. It imports nothing of ours.
+// Package check holds the few assertions that tests of all packages share. Only tests import it. It imports no package of this repository.
 package check
 
 import (
@@ -7,9 +7,9 @@ import (
 )
 
 const (
-	// Patience is how long Eventually and Receive wait. It is far above what any condition needs, so that a busy machine fails no
+	// Timeout is how long Eventually and Receive wait. It is far above what any condition needs, so that a busy machine fails no
 	// test.
-	Patience = time.Minute
+	Timeout = time.Minute
 	// interval is the pause between two evaluations of a condition.
 	interval = 2 * time.Millisecond
 )
@@ -18,12 +18,12 @@ const (
 // The condition is called by the test's goroutine.
 func Eventually(tb testing.TB, what string, condition func() bool) {
 	tb.Helper()
-	deadline := time.Now().Add(Patience)
+	deadline := time.Now().Add(Timeout)
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for !condition() {
 		if time.Now().After(deadline) {
-			tb.Fatalf("not within %s: %s", Patience, what)
+			tb.Fatalf("not within %s: %s", Timeout, what)
 		}
 		<-ticker.C
 	}
@@ -50,8 +50,8 @@ func Receive[T any](tb testing.TB, from <-chan T) T {
 	select {
 	case value := <-from:
 		return value
-	case <-time.After(Patience):
-		tb.Fatalf("nothing was received within %s", Patience)
+	case <-time.After(Timeout):
+		tb.Fatalf("nothing was received within %s", Timeout)
 		panic("unreachable")
 	}
 }

@@ -1,6 +1,6 @@
 // Package closecode holds the codes with which the service closes WebSockets for reasons of its own: Socket.IO, plain sockets and
 // feeds. A client needs no table: after 4000 to 4499 it may connect again, after 4500 to 4999 it must not. docs/signalling.md
-// describes all codes. Nothing else may be in it.
+// describes all codes. This package holds only codes.
 package closecode
 
 import "github.com/studycall/studycall/websocket"
@@ -12,7 +12,7 @@ var (
 	TooSlow     = websocket.CloseCode{Number: 4001, Text: "too slow, reconnect"}
 	RateLimited = websocket.CloseCode{Number: 4002, Text: "rate limited, reconnect later"}
 	// Unused closes a Socket.IO connection that connects to no namespace in time.
-	Unused      = websocket.CloseCode{Number: 4005, Text: "nothing asked for in time"}
+	Unused      = websocket.CloseCode{Number: 4005, Text: "no namespace connected in time"}
 	PingTimeout = websocket.CloseCode{Number: 4006, Text: "ping timeout, reconnect"}
 )
 

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// skipDelay is how long a consumer with a filter lets events that it skips gather, to move its checkpoint past all of them
+	// skipDelay is how long a consumer with a filter lets skipped events accumulate, to move its checkpoint past all of them
 	// at once. With a transaction for each, three projections that skip an event would cost more than the one that folds it.
 	skipDelay = 50 * time.Millisecond
 	// checkTimeout bounds the statements that a consumer runs between two slices.
@@ -70,7 +70,7 @@ func (c *consumer) waitForEvents(ctx context.Context) {
 	for {
 		head, advanced := c.store.head.current()
 		if head > known {
-			c.gather(ctx, known)
+			c.delayRead(ctx, known)
 			return
 		}
 		select {
@@ -87,9 +87,9 @@ func (c *consumer) waitForEvents(ctx context.Context) {
 	}
 }
 
-// gather delays the read of events after the known position: by the read pace, or, if the consumer skips all of them, by
+// delayRead delays the read of events after the known position: by the read pace, or, if the consumer skips all of them, by
 // skipDelay or until an event is appended that it does not skip.
-func (c *consumer) gather(ctx context.Context, known int64) {
+func (c *consumer) delayRead(ctx context.Context, known int64) {
 	var pacer pacing.Pacer
 	pacer.Began(c.last.readAt, len(c.last.events))
 	delay, appended := pacer.Delay(readPace(), time.Now()), (<-chan struct{})(nil)

@@ -97,15 +97,15 @@ func (s *Server) recheckFeeds(ctx context.Context) error {
 	if len(subscribers) == 0 {
 		return nil
 	}
-	places, users := map[membership.Place]bool{}, map[string]bool{}
+	keys, users := map[membership.Key]bool{}, map[string]bool{}
 	for _, subscriber := range subscribers {
-		places[membership.Place{StudyID: subscriber.StudyID, UserID: subscriber.UserID}] = true
+		keys[membership.Key{StudyID: subscriber.StudyID, UserID: subscriber.UserID}] = true
 		users[subscriber.UserID] = true
 	}
-	members, membersErr := s.Recheck.ActiveMembers(ctx, slices.Collect(maps.Keys(places)))
+	members, membersErr := s.Recheck.ActiveMembers(ctx, slices.Collect(maps.Keys(keys)))
 	accounts, accountsErr := s.Recheck.ActiveAccounts(ctx, slices.Collect(maps.Keys(users)))
 	for _, subscriber := range subscribers {
-		member, known := members[membership.Place{StudyID: subscriber.StudyID, UserID: subscriber.UserID}]
+		member, known := members[membership.Key{StudyID: subscriber.StudyID, UserID: subscriber.UserID}]
 		if known && !member || accountsErr == nil && !accounts[subscriber.UserID] {
 			subscriber.Revoke()
 		}

@@ -18,7 +18,7 @@ type Security struct {
 	Origins *auth.Origins
 	// IdentityHeader is one more header that these pages may send; "" for none. In development it is auth.DevHeader.
 	IdentityHeader string
-	// Proxies are the addresses whose X-Forwarded-For and X-Forwarded-Proto are believed.
+	// Proxies are the addresses whose X-Forwarded-For and X-Forwarded-Proto are trusted.
 	Proxies []netip.Prefix
 	// PerUser limits the requests of each user, PerAddress those of each client address, and by a twentieth (PerSecond) and a
 	// fifth (Burst) the connections that an address opens. A whole school may share an address, so PerAddress should be many

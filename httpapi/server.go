@@ -120,7 +120,7 @@ type Services struct {
 	StudyStats *projections.StudyStatsQueries
 	Presence   Presence
 	Access     Access
-	// Recheck reports on users with open feeds. Its cached knowledge must be younger than that of Access by RecheckInterval, so
+	// Recheck reports on users with open feeds. Its cache age must be shorter than that of Access by RecheckInterval, so
 	// that a user whose feed is closed cannot open another one at once.
 	Recheck   *membership.Access
 	Users     membership.Directory // looks up names and avatars

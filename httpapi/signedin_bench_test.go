@@ -33,7 +33,7 @@ func (quiet) WaitFor(context.Context, int64) error { return nil }
 
 // BenchmarkSignedIn measures what sign-in and authorization add to GET status through the whole handler. It alternates between a
 // handler with a NextAuth cookie, cached lookups of account and membership, and limits per user and address, and a handler that
-// believes a header, admits everybody and has no limits.
+// trusts a header, admits everybody and has no limits.
 //
 // The result is added-µs, the difference of the medians. It must not exceed 150.
 func BenchmarkSignedIn(b *testing.B) {

@@ -15,15 +15,15 @@ type Directory interface {
 	// Membership returns a user's membership in a study, the zero Membership if there is none.
 	Membership(ctx context.Context, studyID, userID string) (domain.Membership, error)
 	// Memberships returns many memberships at once. The result lacks those that do not exist.
-	Memberships(ctx context.Context, places []Place) (map[Place]domain.Membership, error)
+	Memberships(ctx context.Context, keys []Key) (map[Key]domain.Membership, error)
 	// Users returns users by id. The result lacks unknown ids.
 	Users(ctx context.Context, ids []string) (map[string]User, error)
 }
 
-// Place names a possible membership.
-type Place struct{ StudyID, UserID string }
+// Key is a study and a user.
+type Key struct{ StudyID, UserID string }
 
-func (p Place) possible() bool { return PossibleID(p.StudyID) && PossibleID(p.UserID) }
+func (p Key) possible() bool { return PossibleID(p.StudyID) && PossibleID(p.UserID) }
 
 // User is a person with an account.
 type User struct {
@@ -65,9 +65,9 @@ func (a *Access) ActiveMember(ctx context.Context, studyID, userID string) error
 	return err
 }
 
-// ActiveMembers returns for each place whether its user is an active member of the study. The error is the directory's.
-func (a *Access) ActiveMembers(ctx context.Context, places []Place) (map[Place]bool, error) {
-	return active(ctx, places, Place.possible, a.directory.Memberships)
+// ActiveMembers returns for each key whether its user is an active member of the study. The error is the directory's.
+func (a *Access) ActiveMembers(ctx context.Context, keys []Key) (map[Key]bool, error) {
+	return active(ctx, keys, Key.possible, a.directory.Memberships)
 }
 
 // ActiveAccounts returns for each user whether an active account exists. The error is the directory's.
@@ -124,7 +124,7 @@ func (a *Access) EverMember(ctx context.Context, studyID, userID string) error {
 
 // membership returns the zero Membership for texts that cannot be ids.
 func (a *Access) membership(ctx context.Context, studyID, userID string) (domain.Membership, error) {
-	if !(Place{studyID, userID}).possible() {
+	if !(Key{studyID, userID}).possible() {
 		return domain.Membership{}, nil
 	}
 	return a.directory.Membership(ctx, studyID, userID)

@@ -27,8 +27,8 @@ type CacheSettings struct {
 	Known time.Duration
 	// Memberships and Users are the numbers of entries. The least recently used ones are evicted.
 	Memberships, Users int
-	// Patience is how long a query may take before the directory counts as unavailable.
-	Patience time.Duration
+	// QueryTimeout is how long a query may take before the directory counts as unavailable.
+	QueryTimeout time.Duration
 	// Now is the clock. It must be safe for concurrent use.
 	Now func() time.Time
 	// Log receives the beginning and the end of an outage.
@@ -40,7 +40,7 @@ type CacheSettings struct {
 func DefaultCacheSettings(log *slog.Logger) CacheSettings {
 	return CacheSettings{
 		Fresh: 5 * time.Second, Known: time.Minute, Memberships: 50_000, Users: 20_000,
-		Patience: 2 * time.Second, Now: time.Now, Log: log,
+		QueryTimeout: 2 * time.Second, Now: time.Now, Log: log,
 	}
 }
 
@@ -57,24 +57,24 @@ func DefaultCacheSettings(log *slog.Logger) CacheSettings {
 // Cached is safe for concurrent use. A caller whose context ends gets that error at once; others that share the query get its
 // result.
 type Cached struct {
-	memberships *lookups[Place, domain.Membership]
+	memberships *lookups[Key, domain.Membership]
 	users       *lookups[string, User]
 	age         time.Duration // entries must be younger
 }
 
 // NewCached returns a cache of a directory. The error is about invalid settings.
 func NewCached(directory Directory, settings CacheSettings) (*Cached, error) {
-	if settings.Fresh < 0 || settings.Known < 0 || settings.Patience <= 0 {
-		return nil, errors.New("the durations of a membership cache must not be negative, and its patience must be positive")
+	if settings.Fresh < 0 || settings.Known < 0 || settings.QueryTimeout <= 0 {
+		return nil, errors.New("the durations of a membership cache must not be negative, and the query timeout must be positive")
 	}
 	outage := &outage{now: settings.Now, log: settings.Log}
 	memberships, err := newLookups(settings, outage, settings.Memberships, domain.Membership.Active,
-		func(ctx context.Context, places []Place) (map[Place]domain.Membership, error) {
-			if len(places) > 1 {
-				return directory.Memberships(ctx, places)
+		func(ctx context.Context, keys []Key) (map[Key]domain.Membership, error) {
+			if len(keys) > 1 {
+				return directory.Memberships(ctx, keys)
 			}
-			m, err := directory.Membership(ctx, places[0].StudyID, places[0].UserID)
-			return map[Place]domain.Membership{places[0]: m}, err
+			m, err := directory.Membership(ctx, keys[0].StudyID, keys[0].UserID)
+			return map[Key]domain.Membership{keys[0]: m}, err
 		})
 	users, usersErr := newLookups(settings, outage, settings.Users, func(User) bool { return true },
 		func(ctx context.Context, ids []string) (map[string]User, error) {
@@ -90,10 +90,10 @@ func NewCached(directory Directory, settings CacheSettings) (*Cached, error) {
 	return &Cached{memberships, users, settings.Fresh}, nil
 }
 
-// Younger returns a view of the same cache in which entries are valid for a shorter time, by the given duration, while the
+// WithShorterAge returns a view of the same cache in which entries are valid for a shorter time, by the given duration, while the
 // directory is available. A caller that checks a membership every so often, by that duration, notices its end within
 // CacheSettings.Fresh; with the full age it would take one check more.
-func (c *Cached) Younger(by time.Duration) *Cached {
+func (c *Cached) WithShorterAge(by time.Duration) *Cached {
 	return &Cached{c.memberships, c.users, max(c.age-by, 0)}
 }
 
@@ -120,17 +120,17 @@ func cut(text string) string {
 
 // Membership implements Directory. The error is the directory's or ctx's.
 func (c *Cached) Membership(ctx context.Context, studyID, userID string) (domain.Membership, error) {
-	key := Place{studyID, userID}
+	key := Key{studyID, userID}
 	if m, ok := c.memberships.cached(key, c.age); ok {
 		return m, nil
 	}
-	found, err := c.memberships.get(ctx, []Place{key}, c.age)
+	found, err := c.memberships.get(ctx, []Key{key}, c.age)
 	return found[key], err
 }
 
 // Memberships implements Directory. It works like Users.
-func (c *Cached) Memberships(ctx context.Context, places []Place) (map[Place]domain.Membership, error) {
-	return c.memberships.get(ctx, places, c.age)
+func (c *Cached) Memberships(ctx context.Context, keys []Key) (map[Key]domain.Membership, error) {
+	return c.memberships.get(ctx, keys, c.age)
 }
 
 // Users implements Directory. Ids without an entry are looked up together; if that fails, the whole lookup fails. The error is

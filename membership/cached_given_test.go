@@ -49,9 +49,9 @@ func (d *directory) Membership(ctx context.Context, studyID, userID string) (dom
 	return d.members[studyID+"/"+userID], nil
 }
 
-func (d *directory) Memberships(ctx context.Context, places []membership.Place) (map[membership.Place]domain.Membership, error) {
-	names := make([]string, len(places))
-	for i, p := range places {
+func (d *directory) Memberships(ctx context.Context, keys []membership.Key) (map[membership.Key]domain.Membership, error) {
+	names := make([]string, len(keys))
+	for i, p := range keys {
 		names[i] = p.StudyID + "/" + p.UserID
 	}
 	if err := d.query(ctx, strings.Join(slices.Sorted(slices.Values(names)), ",")); err != nil {
@@ -59,8 +59,8 @@ func (d *directory) Memberships(ctx context.Context, places []membership.Place) 
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	found := map[membership.Place]domain.Membership{}
-	for i, p := range places {
+	found := map[membership.Key]domain.Membership{}
+	for i, p := range keys {
 		if m, ok := d.members[names[i]]; ok {
 			found[p] = m
 		}

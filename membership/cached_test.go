@@ -70,9 +70,9 @@ func TestAListOfMembershipsCostsOneQueryForTheMissingOnes(t *testing.T) {
 	c := newCache(t)
 	c.wantMembership(activeMember)
 	c.wantQueries("s/u")
-	known, stranger, other := membership.Place{StudyID: "s", UserID: "u"}, membership.Place{StudyID: "s", UserID: "x"}, membership.Place{StudyID: "r", UserID: "u"}
+	known, stranger, other := membership.Key{StudyID: "s", UserID: "u"}, membership.Key{StudyID: "s", UserID: "x"}, membership.Key{StudyID: "r", UserID: "u"}
 	for _, queries := range [][]string{{"r/u,s/x"}, nil} {
-		got, err := c.Memberships(t.Context(), []membership.Place{known, stranger, other})
+		got, err := c.Memberships(t.Context(), []membership.Key{known, stranger, other})
 		if err != nil || got[known] != activeMember || got[stranger].Active() || got[other].Active() {
 			t.Errorf("Memberships = %+v, %v", got, err)
 		}
@@ -207,17 +207,17 @@ func TestLargeUsersAreCachedCut(t *testing.T) {
 	c.wantQueries("fits,heavy", "fits,heavy")
 }
 
-func TestAYoungerViewSeesChangesSoonerAndSharesEntries(t *testing.T) {
+func TestAViewWithAShorterAgeSeesChangesSoonerAndSharesEntries(t *testing.T) {
 	t.Parallel()
 	c := newCache(t)
-	younger := c.Younger(time.Second)
+	younger := c.WithShorterAge(time.Second)
 	active := func() bool {
 		t.Helper()
-		found, err := younger.Memberships(t.Context(), []membership.Place{{StudyID: "s", UserID: "u"}})
+		found, err := younger.Memberships(t.Context(), []membership.Key{{StudyID: "s", UserID: "u"}})
 		if err != nil {
 			t.Error(err)
 		}
-		return found[membership.Place{StudyID: "s", UserID: "u"}].Active()
+		return found[membership.Key{StudyID: "s", UserID: "u"}].Active()
 	}
 	c.wantMembership(activeMember)
 	c.directory.change(func() { delete(c.directory.members, "s/u") })
@@ -242,7 +242,7 @@ func TestAYoungerViewSeesChangesSoonerAndSharesEntries(t *testing.T) {
 	if !active() {
 		t.Error("in an outage, an entry of a minute is not valid")
 	}
-	if always := c.Younger(time.Hour); always != nil {
+	if always := c.WithShorterAge(time.Hour); always != nil {
 		c.directory.change(func() { c.directory.err = nil; c.directory.queries = nil })
 		c.advance(time.Second)
 		for range 2 {
@@ -258,10 +258,10 @@ func TestInvalidSettingsAreRefused(t *testing.T) {
 	t.Parallel()
 	good := membership.DefaultCacheSettings(nil)
 	for name, change := range map[string]func(*membership.CacheSettings){
-		"negative":    func(s *membership.CacheSettings) { s.Fresh = -1 },
-		"no users":    func(s *membership.CacheSettings) { s.Users = 0 },
-		"no room":     func(s *membership.CacheSettings) { s.Memberships = 0 },
-		"no patience": func(s *membership.CacheSettings) { s.Patience = 0 },
+		"negative":         func(s *membership.CacheSettings) { s.Fresh = -1 },
+		"no users":         func(s *membership.CacheSettings) { s.Users = 0 },
+		"no room":          func(s *membership.CacheSettings) { s.Memberships = 0 },
+		"no query timeout": func(s *membership.CacheSettings) { s.QueryTimeout = 0 },
 	} {
 		settings := good
 		change(&settings)

@@ -131,7 +131,7 @@ func (l *lookups[K, V]) run(ctx context.Context, q *query[K, V], keys []K) {
 		l.inflight[key] = q
 	}
 	go func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.settings.Patience)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.settings.QueryTimeout)
 		defer cancel()
 		q.values, q.err = l.fetch(ctx, keys)
 		l.finish(q, keys)

@@ -23,8 +23,8 @@ type Source struct {
 	Ours bool
 	// Description names the tables in a few words, without secrets.
 	Description string
-	// Doubts are warnings for the operator, each in a sentence: see WebApp.Check.
-	Doubts []string
+	// Warnings are warnings for the operator, each in a sentence: see WebApp.Check.
+	Warnings []string
 	// Ignored are the parameters of the URL that have no effect. See postgres.PrismaURL.
 	Ignored []string
 
@@ -75,7 +75,7 @@ func openWebApp(ctx context.Context, webAppsURL string) (*Source, error) {
 // checked makes the web app's tables the source's directory if they can be read. Otherwise it closes the source.
 func (s *Source) checked(ctx context.Context, pool *pgxpool.Pool) (_ *Source, err error) {
 	app := NewWebApp(pool)
-	if s.Doubts, err = app.Check(ctx); err != nil {
+	if s.Warnings, err = app.Check(ctx); err != nil {
 		s.close()
 		return nil, err
 	}
@@ -150,10 +150,10 @@ const webRowsSQL = `
 	order by n`
 
 // Check returns an error if WebApp cannot read the web app's tables. The error names every table and column that is missing, not
-// readable, without visible rows or of a wrong type, and the remedy. Other errors are the database's. Doubts name tables whose
+// readable, without visible rows or of a wrong type, and the remedy. Other errors are the database's. Warnings name tables whose
 // policies may hide some rows from this user: a hidden user or member counts as not existing.
-func (w *WebApp) Check(ctx context.Context) (doubts []string, err error) {
-	problems, doubts, err := w.problems(ctx)
+func (w *WebApp) Check(ctx context.Context) (warnings []string, err error) {
+	problems, warnings, err := w.problems(ctx)
 	if err == nil && len(problems) > 0 {
 		config := w.pool.Config().ConnConfig
 		return nil, fmt.Errorf("the web app's tables cannot be read in %s, schema %s, as user %q: %s. Name the database that the web app's migrations have made (with Prisma's ?schema= if it uses one), "+
@@ -170,11 +170,11 @@ func (w *WebApp) Check(ctx context.Context) (doubts []string, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("check the web app's tables: %w", err)
 	}
-	return doubts, nil
+	return warnings, nil
 }
 
 // problems returns what is wrong with the columns and with the tables' row level security.
-func (w *WebApp) problems(ctx context.Context) (problems, doubts []string, err error) {
+func (w *WebApp) problems(ctx context.Context) (problems, warnings []string, err error) {
 	rows, _ := w.pool.Query(ctx, webColumnsSQL) // CollectRows returns the error
 	if problems, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
 		return nil, nil, err
@@ -185,13 +185,13 @@ func (w *WebApp) problems(ctx context.Context) (problems, doubts []string, err e
 	rows, _ = w.pool.Query(ctx, webRowsSQL, []string{"User", "Study", "StudyMember"})
 	_, err = pgx.ForEachRow(rows, []any{&table, &shown}, func() error {
 		if shown {
-			doubts = append(doubts, fmt.Sprintf("table %q has row level security: whoever its policies hide from this user counts as nobody", table))
+			warnings = append(warnings, fmt.Sprintf("table %q has row level security: whoever its policies hide from this user counts as nobody", table))
 			return nil
 		}
 		problems = append(problems, fmt.Sprintf("table %q hides every row by row level security (create policy … for select to this user using (true), or alter role … bypassrls)", table))
 		return nil
 	})
-	return problems, doubts, err
+	return problems, warnings, err
 }
 
 // describe names the database of a pool in a few words.

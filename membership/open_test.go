@@ -153,8 +153,8 @@ func TestOpenAcceptsOtherTextTypesThanPrismasDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(source.Doubts) > 0 {
-		t.Errorf("doubts: %q", source.Doubts)
+	if len(source.Warnings) > 0 {
+		t.Errorf("warnings: %q", source.Warnings)
 	}
 	access := membership.NewAccess(source)
 	if err := access.ActiveMember(t.Context(), "s", "u"); err != nil {
@@ -167,7 +167,7 @@ func TestOpenAcceptsOtherTextTypesThanPrismasDefaults(t *testing.T) {
 	if err := access.EverMember(t.Context(), "s", "v"); err != nil {
 		t.Errorf("a member without a status, ever: %v", err)
 	}
-	if active, err := access.ActiveMembers(t.Context(), []membership.Place{{StudyID: "s", UserID: "v"}}); err != nil || active[membership.Place{StudyID: "s", UserID: "v"}] {
+	if active, err := access.ActiveMembers(t.Context(), []membership.Key{{StudyID: "s", UserID: "v"}}); err != nil || active[membership.Key{StudyID: "s", UserID: "v"}] {
 		t.Errorf("members without a status: %v, %v", active, err)
 	}
 	if account, err := access.Account(t.Context(), "v"); err != nil || account.Active() {
@@ -192,11 +192,11 @@ func TestRowLevelSecurityIsAnErrorOrADoubt(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer source.Close()
-	if len(source.Doubts) != 1 || !strings.HasPrefix(source.Doubts[0], `table "StudyMember" has row level security: `) {
-		t.Errorf("doubts: %q", source.Doubts)
+	if len(source.Warnings) != 1 || !strings.HasPrefix(source.Warnings[0], `table "StudyMember" has row level security: `) {
+		t.Errorf("warnings: %q", source.Warnings)
 	}
 	owner, err := membership.Open(t.Context(), nil, address) // whom policies do not bind
-	if err != nil || len(owner.Doubts) > 0 {
+	if err != nil || len(owner.Warnings) > 0 {
 		t.Fatalf("its owner: %+v, %v", owner, err)
 	}
 	owner.Close()

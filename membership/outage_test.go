@@ -210,7 +210,7 @@ func TestErrorsOfARealDatabase(t *testing.T) {
 
 func TestADirectoryThatHangsIsUnavailable(t *testing.T) {
 	t.Parallel()
-	c := newCache(t, func(s *membership.CacheSettings) { s.Patience = time.Millisecond })
+	c := newCache(t, func(s *membership.CacheSettings) { s.QueryTimeout = time.Millisecond })
 	c.directory.enter = func(ctx context.Context) { <-ctx.Done() }
 	c.wantUnavailable()
 }

@@ -69,12 +69,12 @@ func (t *Tables) Membership(ctx context.Context, studyID, userID string) (m doma
 	return m, nil
 }
 
-// Memberships implements Directory, in one query whatever the number of places. The error is the database's.
-func (t *Tables) Memberships(ctx context.Context, places []Place) (map[Place]domain.Membership, error) {
+// Memberships implements Directory, in one query whatever the number of keys. The error is the database's.
+func (t *Tables) Memberships(ctx context.Context, keys []Key) (map[Key]domain.Membership, error) {
 	rows, _ := t.pool.Query(ctx, t.memberships, // ForEachRow returns the error
-		column(places, func(p Place) string { return p.StudyID }), column(places, func(p Place) string { return p.UserID }))
-	found := make(map[Place]domain.Membership, len(places))
-	var p Place
+		column(keys, func(p Key) string { return p.StudyID }), column(keys, func(p Key) string { return p.UserID }))
+	found := make(map[Key]domain.Membership, len(keys))
+	var p Key
 	var m domain.Membership
 	_, err := pgx.ForEachRow(rows, []any{&p.StudyID, &p.UserID, &m.Role, &m.Status}, func() error {
 		found[p] = m

@@ -55,23 +55,23 @@ func TestMembershipsReturnsTheExistingOnes(t *testing.T) {
 	pool := example(t)
 	exec(t, pool, `insert into studies (id, name) values ('other', 'Other')`)
 	exec(t, pool, `insert into study_members (study_id, user_id, role, status) values ('other', 'user-789', 'OWNER', 'KICKED')`)
-	places := []membership.Place{
+	keys := []membership.Key{
 		{StudyID: "study-123", UserID: "user-456"}, {StudyID: "study-123", UserID: "user-900"}, {StudyID: "study-123", UserID: "nobody"},
 		{StudyID: "nowhere", UserID: "user-456"}, {StudyID: "other", UserID: "user-789"}, {StudyID: "other", UserID: "user-456"},
 	}
 	tables := membership.NewTables(pool)
-	got, err := tables.Memberships(t.Context(), places)
-	want := map[membership.Place]domain.Membership{
-		places[0]: {Role: domain.Owner, Status: domain.Active}, places[1]: {Role: domain.Member, Status: "LEFT"},
-		places[4]: {Role: domain.Owner, Status: "KICKED"},
+	got, err := tables.Memberships(t.Context(), keys)
+	want := map[membership.Key]domain.Membership{
+		keys[0]: {Role: domain.Owner, Status: domain.Active}, keys[1]: {Role: domain.Member, Status: "LEFT"},
+		keys[4]: {Role: domain.Owner, Status: "KICKED"},
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("Memberships = %+v, %v, want %+v", got, err, want)
 	}
-	impossible := membership.Place{StudyID: "study-123", UserID: "a\x00b"}
-	active, err := membership.NewAccess(tables).ActiveMembers(t.Context(), append(places, impossible))
-	for _, p := range append(places, impossible) {
-		if active[p] != (p == places[0]) {
+	impossible := membership.Key{StudyID: "study-123", UserID: "a\x00b"}
+	active, err := membership.NewAccess(tables).ActiveMembers(t.Context(), append(keys, impossible))
+	for _, p := range append(keys, impossible) {
+		if active[p] != (p == keys[0]) {
 			t.Errorf("%+v is active: %t (%v)", p, active[p], err)
 		}
 	}

@@ -151,10 +151,10 @@ func TestTablesAndWebAppReturnTheSameForTheSameData(t *testing.T) {
 	if err != nil || webErr != nil || len(want) != len(users)-1 || !reflect.DeepEqual(got, want) {
 		t.Errorf("the web app's users are %+v (%v), want %+v (%v)", got, webErr, want, err)
 	}
-	var places []membership.Place
+	var keys []membership.Key
 	for _, study := range studies {
 		for _, user := range users {
-			places = append(places, membership.Place{StudyID: study, UserID: user})
+			keys = append(keys, membership.Key{StudyID: study, UserID: user})
 			want, err := ours.Membership(t.Context(), study, user)
 			got, webErr := theirs.Membership(t.Context(), study, user)
 			if err != nil || webErr != nil || got != want {
@@ -163,8 +163,8 @@ func TestTablesAndWebAppReturnTheSameForTheSameData(t *testing.T) {
 		}
 	}
 	for name, directory := range map[string]membership.Directory{"ours": ours, "theirs": theirs} {
-		all, err := directory.Memberships(t.Context(), places)
-		for _, p := range places {
+		all, err := directory.Memberships(t.Context(), keys)
+		for _, p := range keys {
 			if one, oneErr := directory.Membership(t.Context(), p.StudyID, p.UserID); err != nil || oneErr != nil || all[p] != one {
 				t.Errorf("%s, %+v: together %+v (%v), alone %+v (%v)", name, p, all[p], err, one, oneErr)
 			}

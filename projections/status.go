@@ -47,7 +47,7 @@ const statusSQL = `
 			select from events e where e.position = c.position + 1 and e.recorded_at < now() - interval '10 s')
 	from checkpoints c order by name`
 
-// ReadStatus returns the status of all projections that ever ran on this database, ordered by name. Those of ours are compared
+// ReadStatus returns the status of all projections that ever ran on this database, ordered by name. Those of this program are compared
 // with this program's versions.
 func ReadStatus(ctx context.Context, pool *pgxpool.Pool, ours ...Projection) ([]Status, error) {
 	return readStatus(ctx, pool, ours...)

@@ -45,7 +45,7 @@ func TestASocketThatSendsTooMuchIsClosed(t *testing.T) {
 			server := cluster.server(func(c *realtime.Config, _ *presence.Settings, _ *commands.Settings) {
 				c.Rates = realtime.Rates{
 					Messages: pacing.Rate{PerSecond: 10, Burst: 50}, Bytes: pacing.Rate{PerSecond: 1000, Burst: 2_000_000},
-					Joins: pacing.Rate{PerSecond: 1, Burst: 5}, Patience: 20,
+					Joins: pacing.Rate{PerSecond: 1, Burst: 5}, MaxExcess: 20,
 				}
 			})
 			calm := cluster.server()
@@ -106,7 +106,7 @@ func TestLimitsOutliveTheSocket(t *testing.T) {
 	cluster := newCluster(t)
 	server := cluster.server(func(c *realtime.Config, _ *presence.Settings, _ *commands.Settings) {
 		c.Rates = realtime.Rates{
-			Messages: pacing.Rate{PerSecond: 0.001, Burst: 30}, Joins: pacing.Rate{PerSecond: 0.001, Burst: 5}, Patience: 1000,
+			Messages: pacing.Rate{PerSecond: 0.001, Burst: 30}, Joins: pacing.Rate{PerSecond: 0.001, Burst: 5}, MaxExcess: 1000,
 		}
 	})
 	again := []string{"41", `40{"userId":"kim"}`}

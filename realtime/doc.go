@@ -1,4 +1,4 @@
-// Package realtime is the live side of calls: the sockets of the participants, the rooms in which they meet, the messages between
+// Package realtime holds the sockets of the participants, the rooms in which they meet, the messages between
 // them, and what of it is recorded. The packages websocket and socketio carry the bytes. The package presence decides who is in a
 // call by which connection.
 //

@@ -11,17 +11,17 @@ import (
 // Rates are what one socket may send.
 type Rates struct {
 	Messages, Bytes, Joins pacing.Rate
-	// Patience is how many messages in excess of a limit are refused before the socket is closed.
-	Patience int
+	// MaxExcess is how many messages in excess of a limit are refused before the socket is closed.
+	MaxExcess int
 }
 
 // DefaultRates admit the start of any call: a client that joins a call of 12 sends some 400 candidates at once.
 func DefaultRates() Rates {
 	return Rates{
-		Messages: pacing.Rate{PerSecond: 200, Burst: 1000},
-		Bytes:    pacing.Rate{PerSecond: 1 << 20, Burst: 8 << 20},
-		Joins:    pacing.Rate{PerSecond: 1, Burst: 20},
-		Patience: 100,
+		Messages:  pacing.Rate{PerSecond: 200, Burst: 1000},
+		Bytes:     pacing.Rate{PerSecond: 1 << 20, Burst: 8 << 20},
+		Joins:     pacing.Rate{PerSecond: 1, Burst: 20},
+		MaxExcess: 100,
 	}
 }
 
@@ -38,13 +38,13 @@ const (
 // limits are the token buckets of one connection. It is not safe for concurrent use.
 type limits struct {
 	messages, bytes, joins *rate.Limiter
-	patience, refused      int
+	maxExcess, refused     int
 }
 
 func newLimits(rates Rates) *limits {
 	return &limits{
 		messages: rates.Messages.Limiter(), bytes: rates.Bytes.Limiter(), joins: rates.Joins.Limiter(),
-		patience: rates.Patience,
+		maxExcess: rates.MaxExcess,
 	}
 }
 
@@ -64,7 +64,7 @@ func (l *limits) take(now time.Time, bytes int, join bool) verdict {
 	case l.refused == 0:
 		l.refused++
 		return refuse
-	case l.refused < l.patience:
+	case l.refused < l.maxExcess:
 		l.refused++
 		return drop
 	default:

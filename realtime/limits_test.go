@@ -35,7 +35,7 @@ func TestALimiterIsATokenBucket(t *testing.T) {
 func TestLimitsRefuseOnceThenDropThenHangUp(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1000, 0)
-	l := newLimits(Rates{Messages: pacing.Rate{PerSecond: 1, Burst: 2}, Patience: 3})
+	l := newLimits(Rates{Messages: pacing.Rate{PerSecond: 1, Burst: 2}, MaxExcess: 3})
 	got := make([]verdict, 0, 8)
 	for range 7 {
 		got = append(got, l.take(now, 10, true))
@@ -43,7 +43,7 @@ func TestLimitsRefuseOnceThenDropThenHangUp(t *testing.T) {
 	if want := []verdict{admit, admit, refuse, drop, drop, hangUp, hangUp}; fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	l = newLimits(Rates{Messages: pacing.Rate{PerSecond: 1, Burst: 2}, Patience: 3})
+	l = newLimits(Rates{Messages: pacing.Rate{PerSecond: 1, Burst: 2}, MaxExcess: 3})
 	for range 4 {
 		l.take(now, 10, false)
 	}

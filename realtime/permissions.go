@@ -67,11 +67,11 @@ func (s *Server) recheckUsers(ctx context.Context) error {
 }
 
 func (s *Server) recheckMembers(ctx context.Context) error {
-	removals := map[membership.Place][]func(){} // what takes the user out
+	removals := map[membership.Key][]func(){} // what takes the user out
 	for _, r := range s.rooms.list() {
 		for _, m := range r.list() {
-			place := membership.Place{StudyID: r.studyID, UserID: m.client.user.ID}
-			removals[place] = append(removals[place], func() {
+			key := membership.Key{StudyID: r.studyID, UserID: m.client.user.ID}
+			removals[key] = append(removals[key], func() {
 				s.refuse(m.client, domain.ErrNotStudyMember, nil)
 				s.remove(m.client, r, s.Now())
 			})
@@ -79,8 +79,8 @@ func (s *Server) recheckMembers(ctx context.Context) error {
 	}
 	for _, studyID := range s.lobbies.ids() {
 		for _, c := range s.lobbies.clients(studyID) {
-			place := membership.Place{StudyID: studyID, UserID: c.user.ID}
-			removals[place] = append(removals[place], func() { s.lobbies.leave(c, studyID, s.Now()) })
+			key := membership.Key{StudyID: studyID, UserID: c.user.ID}
+			removals[key] = append(removals[key], func() { s.lobbies.leave(c, studyID, s.Now()) })
 		}
 	}
 	if len(removals) == 0 {
@@ -90,8 +90,8 @@ func (s *Server) recheckMembers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for place, remove := range removals {
-		if isActive, known := active[place]; known && !isActive {
+	for key, remove := range removals {
+		if isActive, known := active[key]; known && !isActive {
 			for _, do := range remove {
 				do()
 			}

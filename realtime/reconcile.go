@@ -31,7 +31,7 @@ func (s *Server) reconcileLeases(ctx context.Context) error {
 			}
 		}
 	}
-	s.loseStray(leases)
+	s.loseUnmatched(leases)
 	return nil
 }
 
@@ -46,21 +46,21 @@ func (s *Server) leaseDeleted(m *member, presumedDead bool) {
 	s.takeOutNotified(m.client, m.room, s.Now())
 }
 
-// loseStray marks the leases without a member as lost if they had none at the last reconciliation either, and the participant has no
+// loseUnmatched marks the leases without a member as lost if they had none at the last reconciliation either, and the participant has no
 // record in the queue, such as a join or a leave: then the leave has failed for good, and no other one follows.
-func (s *Server) loseStray(leases map[presence.Lease]struct{}) {
+func (s *Server) loseUnmatched(leases map[presence.Lease]struct{}) {
 	found := map[presence.Lease]time.Time{}
 	for lease := range leases {
 		if s.draining.Load() || s.queue.Busy(owner(lease)) {
 			continue
 		}
-		if since, again := s.stray[lease]; again {
+		if since, again := s.unmatchedLeases[lease]; again {
 			s.lose(lease, since)
 			continue
 		}
 		found[lease] = s.Now()
 	}
-	s.stray = found
+	s.unmatchedLeases = found
 }
 
 // refreshRemotePeers reads which sockets the other servers have in this server's rooms, and records the end of the shares whose

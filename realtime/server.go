@@ -33,7 +33,7 @@ type Calls interface {
 type Config struct {
 	Commands *commands.Handlers
 	Access   *membership.Access
-	// Recheck is called once per RecheckInterval. Its cached results must be younger by that interval than those of Access.
+	// Recheck is called once per RecheckInterval. Its cache age must be shorter by that interval than that of Access.
 	Recheck *membership.Access
 	Users   membership.Directory
 	// Calls returns the state of participants on other servers.
@@ -54,7 +54,7 @@ type Config struct {
 	Log                                       *slog.Logger
 }
 
-// Server is the live side of the service. Its methods are safe for concurrent use.
+// Server holds the sockets and rooms of this server. Its methods are safe for concurrent use.
 type Server struct {
 	Config
 
@@ -73,8 +73,8 @@ type Server struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 
-	// stray are the leases without a member that the latest reconcileLeases found, with the time. Only reconcileLeases uses it.
-	stray map[presence.Lease]time.Time
+	// unmatchedLeases are those without a member that the latest reconcileLeases found, with the time. Only reconcileLeases uses it.
+	unmatchedLeases map[presence.Lease]time.Time
 }
 
 // New makes the server. Call Run, then Drain and Close.

@@ -41,7 +41,7 @@ const (
 	inTime = 5 * time.Second
 
 	recheck  = 50 * time.Millisecond
-	patience = realtimetest.Patience
+	patience = realtimetest.Timeout
 )
 
 // cluster is a database, and the servers that a test starts on it. There are two studies, "go" and "rust", with the members kim, lee, park,
@@ -126,7 +126,7 @@ func (c *cluster) server(tunes ...tune) *server {
 		ServerID: rand.Text(), Grace: grace, EmptyTimeout: time.Hour, Beat: 50 * time.Millisecond, Now: time.Now,
 	}
 	config := realtime.Config{
-		Access: access, Recheck: membership.NewAccess(members.Younger(recheck)), Users: members, Authenticator: auth.Dev{},
+		Access: access, Recheck: membership.NewAccess(members.WithShorterAge(recheck)), Users: members, Authenticator: auth.Dev{},
 		Now: time.Now, NewID: rand.Text, RecheckInterval: recheck, Rates: realtime.DefaultRates(), Log: log,
 	}
 	for _, change := range tunes {

@@ -15,21 +15,21 @@ import (
 const (
 	// maxRefusals is how many CONNECTs of a client are refused before it is closed. socket.io-client does not try again by itself.
 	maxRefusals = 5
-	// maxStray is how many acks and errors that nothing asked for a client may send before it is closed. An ack may come after its
+	// maxUnrequestedAcks is how many acks and errors without a request a client may send before it is closed. An ack may come after its
 	// timeout, but there are no more acks than events that ask for one.
-	maxStray = 100
+	maxUnrequestedAcks = 100
 )
 
 // client is one connection with its sockets, one per namespace. Its methods are called one at a time.
 type client struct {
-	server   *Server
-	conn     *engineio.Conn
-	request  *http.Request
-	timer    *time.Timer // closes the connection unless a CONNECT succeeds
-	sockets  []*Socket   // few
-	partial  *received   // the packet that waits for attachments
-	refusals int         // of CONNECTs
-	stray    int         // acks and errors
+	server          *Server
+	conn            *engineio.Conn
+	request         *http.Request
+	timer           *time.Timer // closes the connection unless a CONNECT succeeds
+	sockets         []*Socket   // few
+	partial         *received   // the packet that waits for attachments
+	refusals        int         // of CONNECTs
+	unrequestedAcks int         // and errors
 
 	connection Connection
 }
@@ -69,7 +69,7 @@ func (c *client) receive(data []byte, binary bool) error {
 		return errPacket
 	}
 	if p.kind == kindConnectError || p.kind == kindAck && !s.awaits(p.id) {
-		if c.stray++; c.stray > maxStray {
+		if c.unrequestedAcks++; c.unrequestedAcks > maxUnrequestedAcks {
 			c.conn.Close(c.server.config.Codes.Flooding)
 			return nil
 		}

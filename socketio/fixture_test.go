@@ -17,7 +17,7 @@ import (
 	"github.com/studycall/studycall/websocket"
 )
 
-const patience = check.Patience
+const patience = check.Timeout
 
 // codes are the close codes of a server without codes of its own.
 var codes = websocket.Codes{}.WithDefaults()

@@ -16,7 +16,7 @@ import (
 	"github.com/studycall/studycall/websocket"
 )
 
-const patience = check.Patience
+const patience = check.Timeout
 
 // recorder is a Handler that sends its calls to channels.
 type recorder struct {

@@ -57,7 +57,7 @@ func gatedConn(t *testing.T) (*Conn, gatedSocket, *websocket.Conn) {
 // expect reads messages with these prefixes, in order.
 func expect(t *testing.T, peer *websocket.Conn, prefixes ...string) {
 	t.Helper()
-	_ = peer.SetReadDeadline(time.Now().Add(check.Patience))
+	_ = peer.SetReadDeadline(time.Now().Add(check.Timeout))
 	for _, want := range prefixes {
 		if _, got, err := peer.ReadMessage(); err != nil || !bytes.HasPrefix(got, []byte(want)) {
 			t.Fatalf("want %s…, got %.10q, %v", want, got, err)

@@ -30,7 +30,7 @@ const (
 
 // signInFlags configure sign-in.
 type signInFlags struct {
-	Auth           string `env:"STUDYCALL_AUTH" placeholder:"HOW" help:"How callers sign in. nextauth: with the web app's session cookie or token. dev: with the header X-User-Id, which is believed; only on loopback and without a secret. Empty: nextauth if a secret is set, else dev."`
+	Auth           string `env:"STUDYCALL_AUTH" placeholder:"HOW" help:"How callers sign in. nextauth: with the web app's session cookie or token. dev: with the header X-User-Id, which is trusted; only on loopback and without a secret. Empty: nextauth if a secret is set, else dev."`
 	NextAuthSecret string `name:"nextauth-secret" env:"NEXTAUTH_SECRET,AUTH_SECRET" placeholder:"SECRET" help:"The web app's secret; several are separated by commas, newest first. Prefer a variable (NextAuth's, or Auth.js 5's): other users of the machine can see a process's flags."`
 	SessionCookie  string `env:"STUDYCALL_SESSION_COOKIE" placeholder:"NAME" help:"An additional name of the session cookie, tried before NextAuth's."`
 }
@@ -53,11 +53,11 @@ func (f signInFlags) method(listen string) (string, error) {
 	case f.Auth == byNextAuth && !secret:
 		return "", usageErrorf("--auth=nextauth needs the web app's secret: set NEXTAUTH_SECRET or --nextauth-secret")
 	case f.Auth == byDev && secret:
-		return "", usageErrorf("--auth=dev believes any user id that a caller sends, but NEXTAUTH_SECRET or AUTH_SECRET shows that this is not development; unset the secret, or --auth")
+		return "", usageErrorf("--auth=dev trusts any user id that a caller sends, but NEXTAUTH_SECRET or AUTH_SECRET shows that this is not development; unset the secret, or --auth")
 	case secret:
 		return byNextAuth, nil
 	case !auth.Loopback(host):
-		return "", usageErrorf("--auth=dev believes any user id that a caller sends: it listens on loopback only, such as 127.0.0.1:8080, not on %q; for real sign-in, set NEXTAUTH_SECRET", listen)
+		return "", usageErrorf("--auth=dev trusts any user id that a caller sends: it listens on loopback only, such as 127.0.0.1:8080, not on %q; for real sign-in, set NEXTAUTH_SECRET", listen)
 	default:
 		return byDev, nil
 	}
@@ -91,7 +91,7 @@ func (f signInFlags) authenticator(listen string) (auth.Authenticator, error) {
 // log writes how callers sign in, and the weaknesses of the configuration.
 func (f signInFlags) log(log *slog.Logger) {
 	if f.NextAuthSecret == "" {
-		log.Warn("development sign-in: the header X-User-Id is believed, on loopback only")
+		log.Warn("development sign-in: the header X-User-Id is trusted, on loopback only")
 		return
 	}
 	secrets := strings.Split(f.NextAuthSecret, ",")
@@ -106,7 +106,7 @@ func (f signInFlags) log(log *slog.Logger) {
 // edgeFlags configure the checks of requests besides sign-in.
 type edgeFlags struct {
 	AllowedOrigins   originList  `env:"ALLOWED_ORIGINS" placeholder:"ORIGINS" help:"The web app's origins, separated by commas, such as https://app.example.com: their pages may send requests with cookies, also from another site."`
-	TrustedProxies   networkList `env:"STUDYCALL_TRUSTED_PROXIES" placeholder:"NETWORKS" help:"Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, separated by commas, such as 10.0.0.0/8. None by default."`
+	TrustedProxies   networkList `env:"STUDYCALL_TRUSTED_PROXIES" placeholder:"NETWORKS" help:"Proxies whose X-Forwarded-For and X-Forwarded-Proto are trusted, separated by commas, such as 10.0.0.0/8. None by default."`
 	RateLimit        float64     `env:"STUDYCALL_RATE_LIMIT" default:"50" placeholder:"N" help:"Requests per second and user on this server, in the long run (${default}); 0: no limit."`
 	RateBurst        int         `env:"STUDYCALL_RATE_BURST" default:"200" placeholder:"N" help:"Requests that a user may send at once (${default})."`
 	AddressRateLimit float64     `env:"STUDYCALL_ADDRESS_RATE_LIMIT" default:"500" placeholder:"N" help:"Requests per second and client address, with or without sign-in (${default}); 0: no limit. Whole schools share an address."`

@@ -144,8 +144,8 @@ func (f membershipFlags) directory(ctx context.Context, pool *pgxpool.Pool, log 
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, doubt := range source.Doubts {
-		log.Warn(doubt)
+	for _, warning := range source.Warnings {
+		log.Warn(warning)
 	}
 	if len(source.Ignored) > 0 {
 		log.Debug("ignored parameters of --membership-url", "ignored", source.Ignored)

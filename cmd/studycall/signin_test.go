@@ -191,7 +191,7 @@ func TestListFlags(t *testing.T) {
 func TestTheStartLogsHowCallersSignIn(t *testing.T) {
 	t.Parallel()
 	for secret, want := range map[string][]string{
-		"":                       {"level=WARN", "X-User-Id is believed"},
+		"":                       {"level=WARN", "X-User-Id is trusted"},
 		secretText:               {"level=INFO", "NextAuth sessions", "secrets=1"},
 		secretText + ",brief":    {"NextAuth sessions", "secrets=2", "level=WARN", "a secret is short", "place=2", "bytes=5"},
 		"fifteen bytes15" + ",x": {"place=1", "bytes=15", "place=2", "bytes=1"},

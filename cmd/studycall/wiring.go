@@ -36,7 +36,7 @@ type core struct {
 	access   *membership.Access
 	sessions *projections.SessionQueries
 	presence *presence.Registry
-	recheck  *membership.Access // with younger knowledge than access
+	recheck  *membership.Access // with a shorter cache age than access
 	callers  auth.Authenticator
 }
 
@@ -56,7 +56,7 @@ func (p *program) wire(ctx context.Context, c serveCommand, callers auth.Authent
 	p.runner = projections.NewRunner(p.db.store, p.log, all...)
 	shared := core{
 		members: members, callers: callers,
-		access: membership.NewAccess(members), recheck: membership.NewAccess(members.Younger(recheck)),
+		access: membership.NewAccess(members), recheck: membership.NewAccess(members.WithShorterAge(recheck)),
 	}
 	settings := commands.DefaultSettings()
 	settings.Capacity = c.CallCapacity

@@ -16,16 +16,16 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// Patience is how long the client waits. It is far above what anything needs, so that a busy machine fails no test.
-const Patience = time.Minute
+// Timeout is how long the client waits. It is far above what anything needs, so that a busy machine fails no test.
+const Timeout = time.Minute
 
-// Receive returns the next value of a channel. It ends the test if there is none within Patience.
+// Receive returns the next value of a channel. It ends the test if there is none within Timeout.
 func Receive[T any](tb testing.TB, from <-chan T) (value T) {
 	tb.Helper()
 	select {
 	case value = <-from:
-	case <-time.After(Patience):
-		tb.Fatalf("nothing received in %v", Patience)
+	case <-time.After(Timeout):
+		tb.Fatalf("nothing received in %v", Timeout)
 	}
 	return value
 }
@@ -107,7 +107,7 @@ func Dial(tb testing.TB, url string, options Options) (*Client, error) {
 		return nil, err
 	}
 	c.conn = conn
-	_ = conn.SetReadDeadline(time.Now().Add(Patience)) // never fails
+	_ = conn.SetReadDeadline(time.Now().Add(Timeout)) // never fails
 	reply := conn.CloseHandler()
 	conn.SetCloseHandler(func(code int, text string) error {
 		if c.deaf.Load() {
@@ -151,9 +151,9 @@ func (c *Client) change(do func()) {
 	c.changed = make(chan struct{})
 }
 
-// wait calls condition under the lock until it is true. It gives up after Patience.
+// wait calls condition under the lock until it is true. It gives up after Timeout.
 func (c *Client) wait(condition func() bool) {
-	deadline := time.NewTimer(Patience)
+	deadline := time.NewTimer(Timeout)
 	defer deadline.Stop()
 	for {
 		c.mu.Lock()

@@ -1,5 +1,5 @@
 // Package recording is a write-behind queue: its callers answer at once and write to the database later. It knows no room and no
-// command. It imports only pacing, of ours.
+// command. Of this repository it imports only pacing.
 //
 // The records of one participant are written one at a time, in the order in which they were added. The records of different
 // participants are written concurrently, by one goroutine for each participant with records. A record is retried while its error

@@ -20,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const patience = check.Patience
+const patience = check.Timeout
 
 // codes are the close codes of the servers.
 var codes = websocket.Codes{}.WithDefaults()

@@ -1,6 +1,5 @@
 // Command conformance is the server for the official test suites of Engine.IO 4 and Socket.IO 5, on 127.0.0.1:3000: it echoes
 // Engine.IO messages at /engine.io/, and has two Socket.IO namespaces at /socket.io/. Its tests repeat the checks of those suites.
-// Nothing else may be in it.
 package main
 
 import (

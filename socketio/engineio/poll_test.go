@@ -35,7 +35,7 @@ func serve(t *testing.T, config Config, accept func(*Conn, *http.Request) Handle
 	s := NewServer(config, accept)
 	server := httptest.NewServer(s)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), check.Patience)
+		ctx, cancel := context.WithTimeout(context.Background(), check.Timeout)
 		defer cancel()
 		if err := s.Close(ctx, websocket.Restart); err != nil {
 			t.Error(err)
