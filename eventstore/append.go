@@ -207,13 +207,11 @@ func (s *Store) appendBatch(ctx context.Context, batch []*pendingAppend) ([]appe
 			schemas, datas, occurred = append(schemas, e.schema), append(datas, e.data), append(occurred, e.occurred)
 		}
 	}
-	rows, err := s.pool.Query(ctx, appendSQL, streams, expected, commands, sessions, names, schemas, datas, occurred)
-	if err != nil {
-		return nil, err
-	}
+	// ForEachRow returns the query's error.
+	rows, _ := s.pool.Query(ctx, appendSQL, streams, expected, commands, sessions, names, schemas, datas, occurred)
 	results := make([]appendResult, 0, len(batch))
 	var first *int64
-	_, err = pgx.ForEachRow(rows, []any{&first}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&first}, func() error {
 		if first == nil {
 			results = append(results, appendResult{err: ErrConflict})
 			return nil

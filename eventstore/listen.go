@@ -80,7 +80,7 @@ func (s *Store) receive(ctx context.Context, conn *pgx.Conn) error {
 	notification, err := conn.WaitForNotification(waiting)
 	switch {
 	case err == nil && notification.Channel == wakeChannel:
-		s.wakeup.send()
+		s.wakeup.increment()
 		return nil
 	case err == nil:
 		position, err := strconv.ParseInt(notification.Payload, 10, 64)
@@ -124,33 +124,17 @@ func (s *positionSignal) advance(position int64) {
 	}
 }
 
+// increment raises the known position by one, for a signal without positions. Only one goroutine may call it.
+func (s *positionSignal) increment() {
+	position, _ := s.current()
+	s.advance(position + 1)
+}
+
 // current returns the highest known position, and a channel that is closed when a higher one is known.
 func (s *positionSignal) current() (int64, <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.position, s.advanced
-}
-
-// broadcast wakes all goroutines that wait for it. All methods may be called concurrently.
-type broadcast struct {
-	mu   sync.Mutex
-	sent chan struct{} // closed and replaced by each send
-}
-
-func newBroadcast() *broadcast { return &broadcast{sent: make(chan struct{})} }
-
-func (b *broadcast) send() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	close(b.sent)
-	b.sent = make(chan struct{})
-}
-
-// next returns a channel that the next send closes.
-func (b *broadcast) next() <-chan struct{} {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.sent
 }
 
 // sleep returns after the duration, when wakeup is closed, or when ctx ends. A nil wakeup is never closed.

@@ -109,10 +109,7 @@ type querier interface {
 }
 
 func read(ctx context.Context, from querier, types *types, doing, sql string, args ...any) ([]Recorded, error) {
-	rows, err := from.Query(ctx, sql, args...)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", doing, err)
-	}
+	rows, _ := from.Query(ctx, sql, args...) // CollectRows returns the error
 	events, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Recorded, error) {
 		r := Recorded{types: types}
 		err := row.Scan(&r.Position, &r.Stream, &r.Version, &r.Session, &r.Type, &r.Schema, (*[]byte)(&r.Data),

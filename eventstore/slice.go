@@ -64,7 +64,8 @@ func (c *consumer) begin(ctx context.Context) (*slice, error) {
 		return nil, err
 	}
 	head, _ := c.store.head.current()
-	s := &slice{consumer: c, head: head, wakeup: c.store.wakeup.next()}
+	_, woken := c.store.wakeup.current()
+	s := &slice{consumer: c, head: head, wakeup: woken}
 	c.last = s
 	s.tx, s.err = c.store.pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: beginSQL})
 	return s, s.err

@@ -18,7 +18,7 @@ type Store struct {
 
 	head   *positionSignal            // the head of the log
 	latest map[string]*positionSignal // by type, the last event that this server appended
-	wakeup *broadcast                 // makes consumers check at once whether there is something to do
+	wakeup *positionSignal            // counts the calls to consumers to check at once whether there is something to do
 
 	progressMu sync.Mutex
 	progressOf map[string]*progress // by checkpoint
@@ -39,7 +39,7 @@ func Open(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) (*Store, er
 		types:      callEvents(),
 		head:       newPositionSignal(),
 		latest:     map[string]*positionSignal{},
-		wakeup:     newBroadcast(),
+		wakeup:     newPositionSignal(),
 		progressOf: map[string]*progress{},
 		queue:      make(chan *pendingAppend, queueLimit),
 		committed:  make(chan struct{}),

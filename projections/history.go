@@ -108,23 +108,14 @@ func (History) Fold(ctx context.Context, tx pgx.Tx, events []eventstore.Recorded
 
 // Replay implements Projection.
 func (History) Replay() Replay {
-	return &historyReplay{map[string]int64{}, copyBuffer[historyRow]{table: historyTable()}}
+	last := map[string]int64{} // the latest number, by study
+	rows := &copyBuffer[historyRow]{table: historyTable()}
+	return Replay{buffers: []buffer{rows}, add: func(c *chapter) {
+		last[c.study]++
+		row := newHistoryRow(c, last[c.study])
+		rows.add(&row)
+	}}
 }
-
-type historyReplay struct {
-	last map[string]int64 // the latest number, by study
-	rows copyBuffer[historyRow]
-}
-
-func (r *historyReplay) buffers() []buffer { return []buffer{&r.rows} }
-
-func (r *historyReplay) add(c *chapter) {
-	r.last[c.study]++
-	row := newHistoryRow(c, r.last[c.study])
-	r.rows.add(&row)
-}
-
-func (r *historyReplay) finish([]*chapter) func(context.Context, pgx.Tx) error { return nil }
 
 // HistoryQueries reads the history projection. Its methods may be called concurrently.
 type HistoryQueries struct{ queries }

@@ -56,21 +56,15 @@ func (m *Metrics) Collect(metrics chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
 		metrics <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
+	flag := map[bool]float64{true: 1}
 	for i, s := range statuses {
 		if i == 0 {
 			gauge(m.head, float64(s.Head))
 		}
-		flag := func(d *prometheus.Desc, set bool) {
-			value := 0.0
-			if set {
-				value = 1
-			}
-			gauge(d, value, s.Name)
-		}
 		gauge(m.position, float64(s.Position), s.Name)
 		gauge(m.lag, float64(s.Lag), s.Name)
-		flag(m.stopped, s.State == Stopped)
-		flag(m.other, s.State == OtherVersion)
+		gauge(m.stopped, flag[s.State == Stopped], s.Name)
+		gauge(m.other, flag[s.State == OtherVersion], s.Name)
 	}
 }
 

@@ -38,10 +38,7 @@ func (q queries) WaitFor(ctx context.Context, position int64) error {
 // read executes a query whose first argument is the name of the checkpoint. Each row starts with the checkpoint's position, so
 // that data and position are of one snapshot, and there is at least one row unless the checkpoint is missing.
 func (q queries) read(ctx context.Context, sql string, args, into []any, each func() error) error {
-	rows, err := q.pool.Query(ctx, sql, append([]any{q.checkpoint}, args...)...)
-	if err != nil {
-		return q.wrap("read", err)
-	}
+	rows, _ := q.pool.Query(ctx, sql, append([]any{q.checkpoint}, args...)...) // ForEachRow returns the error
 	tag, err := pgx.ForEachRow(rows, into, each)
 	if err == nil && tag.RowsAffected() == 0 {
 		err = pgx.ErrNoRows

@@ -123,7 +123,11 @@ func (r *Rebuilder) fillShadows(ctx context.Context, projections []Projection, t
 	}
 	r.log.Debug("folded the log", "upTo", position, "took", time.Since(began))
 	began = time.Now()
-	if err := r.indexAll(ctx, t, projections); err != nil {
+	group, indexing := errgroup.WithContext(ctx)
+	for _, p := range projections { // each on its own connection
+		group.Go(func() error { return t.step(func() error { return r.index(indexing, t, p) }) })
+	}
+	if err := group.Wait(); err != nil {
 		return 0, err
 	}
 	r.log.Debug("indexed the new tables", "took", time.Since(began))
@@ -136,11 +140,8 @@ func (r *Rebuilder) createShadows(ctx context.Context, projections []Projection)
 		return err
 	}
 	for _, p := range projections {
-		if _, err := r.pool.Exec(ctx, `create schema `+pgx.Identifier{shadow(p)}.Sanitize()); err != nil {
-			return fmt.Errorf("make new tables of %s: %w", p.Name(), err)
-		}
 		err := r.inShadow(ctx, p, func(tx pgx.Tx) error {
-			_, err := tx.Exec(ctx, p.Tables())
+			_, err := tx.Exec(ctx, `create schema `+pgx.Identifier{shadow(p)}.Sanitize()+`;`+p.Tables())
 			return err
 		})
 		if err != nil {
@@ -167,15 +168,6 @@ func (r *Rebuilder) inShadow(ctx context.Context, p Projection, do func(pgx.Tx) 
 		}
 		return do(tx)
 	})
-}
-
-// indexAll creates the indexes of the shadow tables, each projection's on its own connection.
-func (r *Rebuilder) indexAll(ctx context.Context, t *throttle, projections []Projection) error {
-	group, ctx := errgroup.WithContext(ctx)
-	for _, p := range projections {
-		group.Go(func() error { return t.step(func() error { return r.index(ctx, t, p) }) })
-	}
-	return group.Wait()
 }
 
 // index creates a projection's indexes, and analyzes the tables before any query reads them.
@@ -211,12 +203,13 @@ type querier interface {
 
 // tablesIn returns the names of the tables in a schema in the order of their creation, in which queries lock them.
 func tablesIn(ctx context.Context, from querier, schema string) ([]string, error) {
-	rows, err := from.Query(ctx, `select c.relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
+	rows, _ := from.Query(ctx, `select c.relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
 		where n.nspname = $1 and c.relkind = 'r' order by c.oid`, schema)
+	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
 		return nil, fmt.Errorf("list the tables in %s: %w", schema, err)
 	}
-	return pgx.CollectRows(rows, pgx.RowTo[string])
+	return tables, nil
 }
 
 // catchUp folds the events that were appended meanwhile into the shadow tables, as the live fold does. It stops near the

@@ -22,24 +22,18 @@ const (
 
 // Replay folds the whole log into a projection's empty tables. The log is folded into chapters once for all projections that
 // are rebuilt together, and each Replay turns the chapters into rows in its buffers.
-type Replay interface {
-	// add takes a session that has ended.
-	add(c *chapter)
-	// finish takes the sessions that are open where the log ends, and adds the remaining rows to the buffers. What it returns,
-	// if not nil, runs after these are written.
-	finish(open []*chapter) func(ctx context.Context, tx pgx.Tx) error
-	// buffers returns the buffers in the order in which they are written.
-	buffers() []buffer
+type Replay struct {
+	buffers []buffer                                   // in the order in which they are written
+	add     func(c *chapter)                           // takes a session that has ended
+	finish  func(open []*chapter)                      // takes the sessions that are open where the log ends; nil: no rows remain
+	last    func(ctx context.Context, tx pgx.Tx) error // runs after all rows are written; nil: nothing
 }
-
-// write writes rows into the shadow tables.
-type write func(ctx context.Context) error
 
 // replay folds the log up to and including a position into the new tables of the projections. Reading, folding in memory and
 // writing with COPY run concurrently, or, while other clients are active, one at a time.
 func (r *Rebuilder) replay(ctx context.Context, t *throttle, projections []Projection, upTo int64) error {
 	group, ctx := errgroup.WithContext(ctx)
-	pages, writes := make(chan []eventstore.Scanned, pagesAhead), make(chan write, writesAhead)
+	pages, writes := make(chan []eventstore.Scanned, pagesAhead), make(chan func(context.Context) error, writesAhead)
 	group.Go(func() error {
 		defer close(pages)
 		return r.readLog(ctx, t, commonEvent(projections), upTo, pages)
@@ -104,7 +98,8 @@ func (r *Rebuilder) readLog(ctx context.Context, t *throttle, only domain.Event,
 
 // foldLog folds the pages of the log, and sends the rows to be written.
 func (r *Rebuilder) foldLog(
-	ctx context.Context, t *throttle, projections []Projection, upTo int64, pages <-chan []eventstore.Scanned, writes chan<- write,
+	ctx context.Context, t *throttle, projections []Projection, upTo int64,
+	pages <-chan []eventstore.Scanned, writes chan<- func(context.Context) error,
 ) error {
 	f := folder{chapters: map[string]*unfinished{}}
 	for _, p := range projections {
@@ -118,7 +113,7 @@ func (r *Rebuilder) foldLog(
 			if bufferedBytes(replay) < flushBytes {
 				continue
 			}
-			if err := send(ctx, writes, r.flush(projections[i], replay, nil)); err != nil {
+			if err := send(ctx, writes, r.flush(projections[i], replay.buffers, nil)); err != nil {
 				return err
 			}
 		}
@@ -126,7 +121,10 @@ func (r *Rebuilder) foldLog(
 	}
 	open := f.open()
 	for i, replay := range f.replays {
-		if err := send(ctx, writes, r.flush(projections[i], replay, replay.finish(open))); err != nil {
+		if replay.finish != nil {
+			replay.finish(open)
+		}
+		if err := send(ctx, writes, r.flush(projections[i], replay.buffers, replay.last)); err != nil {
 			return err
 		}
 	}
@@ -134,16 +132,16 @@ func (r *Rebuilder) foldLog(
 }
 
 func bufferedBytes(replay Replay) (sum int) {
-	for _, b := range replay.buffers() {
+	for _, b := range replay.buffers {
 		sum += b.size()
 	}
 	return sum
 }
 
 // flush empties a replay's buffers, and returns the write of their rows into the shadow tables, and of what follows, if anything.
-func (r *Rebuilder) flush(p Projection, replay Replay, then func(context.Context, pgx.Tx) error) write {
+func (r *Rebuilder) flush(p Projection, buffers []buffer, then func(context.Context, pgx.Tx) error) func(context.Context) error {
 	var steps []func(context.Context, pgx.Tx) error
-	for _, b := range replay.buffers() {
+	for _, b := range buffers {
 		steps = append(steps, b.take())
 	}
 	if then != nil {

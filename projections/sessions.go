@@ -195,29 +195,20 @@ func writeChapters(ctx context.Context, tx pgx.Tx, before, after map[string]*cha
 
 // Replay implements Projection.
 func (Sessions) Replay() Replay {
-	return &sessionsReplay{copyBuffer[chapter]{table: sessionsTable()}, copyBuffer[participantRow]{table: participantsTable()}}
-}
-
-type sessionsReplay struct {
-	sessions     copyBuffer[chapter]
-	participants copyBuffer[participantRow]
-}
-
-func (r *sessionsReplay) buffers() []buffer { return []buffer{&r.sessions, &r.participants} }
-
-func (r *sessionsReplay) add(c *chapter) {
-	r.sessions.add(c)
-	rows := participantRows(c)
-	for i := range rows {
-		r.participants.add(&rows[i])
+	sessions := &copyBuffer[chapter]{table: sessionsTable()}
+	participants := &copyBuffer[participantRow]{table: participantsTable()}
+	add := func(c *chapter) {
+		sessions.add(c)
+		rows := participantRows(c)
+		for i := range rows {
+			participants.add(&rows[i])
+		}
 	}
-}
-
-func (r *sessionsReplay) finish(open []*chapter) func(context.Context, pgx.Tx) error {
-	for _, c := range open {
-		r.add(c)
-	}
-	return nil
+	return Replay{buffers: []buffer{sessions, participants}, add: add, finish: func(open []*chapter) {
+		for _, c := range open {
+			add(c)
+		}
+	}}
 }
 
 // freshRetry is the pause before a query is repeated on tables that should have caught up but have not: after a crash of
@@ -271,7 +262,8 @@ func (q *SessionQueries) Session(ctx context.Context, studyID, sessionID string)
 	return session, position, err
 }
 
-// fresh executes a query of selectSessionSQL until the tables hold the study's latest event, or FreshWithin has passed.
+// fresh executes a query of selectSessionSQL until the tables hold the study's latest event, or FreshWithin has passed. It
+// returns the position up to which the tables hold the log.
 func (q *SessionQueries) fresh(ctx context.Context, sql string, args ...any) (domain.Session, int64, error) {
 	waiting, cancel := context.WithTimeout(ctx, q.FreshWithin)
 	defer cancel()
@@ -282,7 +274,9 @@ func (q *SessionQueries) fresh(ctx context.Context, sql string, args ...any) (do
 			case <-waiting.Done():
 			}
 		}
-		session, checkpoint, latest, err := q.query(ctx, sql, args...)
+		var session domain.Session
+		var checkpoint, latest int64
+		err := q.readSessions(ctx, sql, args, []any{&checkpoint, &latest}, func(_ string, s domain.Session) { session = s })
 		if err != nil {
 			return domain.Session{}, 0, err
 		}
@@ -294,13 +288,6 @@ func (q *SessionQueries) fresh(ctx context.Context, sql string, args ...any) (do
 			return domain.Session{}, 0, err
 		}
 	}
-}
-
-// query executes a query of selectSessionSQL. The tables hold the log up to checkpoint; latest is the position of the study's
-// latest event in the log.
-func (q *SessionQueries) query(ctx context.Context, sql string, args ...any) (s domain.Session, checkpoint, latest int64, err error) {
-	err = q.readSessions(ctx, sql, args, []any{&checkpoint, &latest}, func(_ string, session domain.Session) { s = session })
-	return s, checkpoint, latest, err
 }
 
 // readSessions executes a query whose rows are some values for into, a session, and one of its participants. It calls each

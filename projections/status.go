@@ -49,19 +49,12 @@ const statusSQL = `
 
 // ReadStatus returns the status of all projections that ever ran on this database, ordered by name. Those of this program are compared
 // with this program's versions.
-func ReadStatus(ctx context.Context, pool *pgxpool.Pool, ours ...Projection) ([]Status, error) {
-	return readStatus(ctx, pool, ours...)
-}
-
-func readStatus(ctx context.Context, from querier, ours ...Projection) ([]Status, error) {
+func ReadStatus(ctx context.Context, from querier, ours ...Projection) ([]Status, error) {
 	versions := map[string]Version{}
 	for _, p := range ours {
 		versions[p.Name()] = p.Version()
 	}
-	rows, err := from.Query(ctx, statusSQL)
-	if err != nil {
-		return nil, fmt.Errorf("read the status of the projections: %w", err)
-	}
+	rows, _ := from.Query(ctx, statusSQL) // CollectRows returns the error
 	statuses, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Status, error) {
 		s := Status{State: Live}
 		var idle bool
@@ -89,7 +82,7 @@ func readStatus(ctx context.Context, from querier, ours ...Projection) ([]Status
 
 // statusOf returns the status of a projection; exists is false if it never ran on this database.
 func statusOf(ctx context.Context, from querier, name string) (s Status, exists bool, err error) {
-	statuses, err := readStatus(ctx, from)
+	statuses, err := ReadStatus(ctx, from)
 	if i := slices.IndexFunc(statuses, func(s Status) bool { return s.Name == name }); i >= 0 {
 		return statuses[i], true, err
 	}

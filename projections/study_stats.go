@@ -121,12 +121,13 @@ const groupBytes = 8 << 20
 
 // Replay implements Projection.
 func (p StudyStats) Replay() Replay {
-	return &studyStatsReplay{
+	r := &studyStatsReplay{
 		projection: p,
 		studies:    map[string]*studyReplay{},
 		days:       copyBuffer[dayTotal]{table: dayTotals()},
 		userDays:   copyBuffer[userDayTotal]{table: userDayTotals()},
 	}
+	return Replay{[]buffer{&r.days, &r.userDays}, r.add, r.finish, r.addLate}
 }
 
 // studyStatsReplay encodes a study's day as soon as a session of a later day ends.
@@ -147,8 +148,6 @@ type studyReplay struct {
 	users             []userDayTotal // in the order of their ids
 	dayRows, userRows []byte
 }
-
-func (r *studyStatsReplay) buffers() []buffer { return []buffer{&r.days, &r.userDays} }
 
 func (r *studyStatsReplay) add(c *chapter) {
 	day, users := r.projection.rows(c)
@@ -200,26 +199,28 @@ func (r *studyStatsReplay) group() {
 	r.size = 0
 }
 
-// finish adds the late sessions, after the rows of all days, as the live fold does. The tables have no indexes yet.
-func (r *studyStatsReplay) finish([]*chapter) func(context.Context, pgx.Tx) error {
+// finish moves the rows of all days to the buffers.
+func (r *studyStatsReplay) finish([]*chapter) {
 	for _, study := range r.studies {
 		r.encode(study)
 	}
 	r.group()
+}
+
+// addLate adds the late sessions, after the rows of all days, as the live fold does. The tables have no indexes yet.
+func (r *studyStatsReplay) addLate(ctx context.Context, tx pgx.Tx) error {
 	if len(r.late) == 0 {
 		return nil
 	}
-	return func(ctx context.Context, tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `create unique index late_days on days (`+r.days.table.keys("")+`);
-			create unique index late_user_days on user_days (`+r.userDays.table.keys("")+`)`); err != nil {
-			return fmt.Errorf("index the days of late sessions: %w", err)
-		}
-		if err := r.projection.add(ctx, tx, r.late); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, `drop index late_days, late_user_days`)
+	if _, err := tx.Exec(ctx, `create unique index late_days on days (`+r.days.table.keys("")+`);
+		create unique index late_user_days on user_days (`+r.userDays.table.keys("")+`)`); err != nil {
+		return fmt.Errorf("index the days of late sessions: %w", err)
+	}
+	if err := r.projection.add(ctx, tx, r.late); err != nil {
 		return err
 	}
+	_, err := tx.Exec(ctx, `drop index late_days, late_user_days`)
+	return err
 }
 
 // StudyStatsQueries reads the study_stats projection. Its methods may be called concurrently.

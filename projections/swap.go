@@ -98,13 +98,11 @@ func (r *Rebuilder) swapIn(ctx context.Context, tx pgx.Tx, p Projection, positio
 	if _, err := tx.Exec(ctx, `drop schema if exists `+live+` cascade; alter schema `+made+` rename to `+live); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, `delete from public.checkpoints where split_part(name, '/', 1) = $1 and name <> $2`,
-		p.Name(), checkpointName(p)); err != nil {
-		return err
-	}
-	if _, err := tx.Exec(ctx, `insert into public.checkpoints (name, position) values ($1, $2)
-		on conflict (name) do update set position = excluded.position, error = null, updated_at = now()`,
-		checkpointName(p), head); err != nil {
+	batch := &pgx.Batch{}
+	batch.Queue(`delete from public.checkpoints where split_part(name, '/', 1) = $1 and name <> $2`, p.Name(), checkpointName(p))
+	batch.Queue(`insert into public.checkpoints (name, position) values ($1, $2)
+		on conflict (name) do update set position = excluded.position, error = null, updated_at = now()`, checkpointName(p), head)
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return err
 	}
 	// Folds that found the checkpoint locked wait for a notification.

@@ -102,40 +102,31 @@ func (UserStats) Fold(ctx context.Context, tx pgx.Tx, events []eventstore.Record
 	return userTotals().add(ctx, tx, rows)
 }
 
-// Replay implements Projection.
+// Replay implements Projection. It keeps all totals in memory until the end: there are as many as users.
 func (UserStats) Replay() Replay {
-	return &userStatsReplay{map[userKey]*userTotal{}, copyBuffer[userTotal]{table: userTotals()}}
-}
-
-// userStatsReplay keeps all totals in memory until the end: there are as many as users.
-type userStatsReplay struct {
-	totals map[userKey]*userTotal
-	rows   copyBuffer[userTotal]
-}
-
-func (r *userStatsReplay) buffers() []buffer { return []buffer{&r.rows} }
-
-func (r *userStatsReplay) add(c *chapter) {
-	rows := userTotalRows(c)
-	for i := range rows {
-		if total, known := r.totals[rows[i].userKey]; known {
-			r.rows.table.merge(total, &rows[i])
-		} else {
-			first := rows[i] // a copy: its address does not keep rows in memory
-			r.totals[first.userKey] = &first
+	totals := map[userKey]*userTotal{}
+	buffered := &copyBuffer[userTotal]{table: userTotals()}
+	add := func(c *chapter) {
+		rows := userTotalRows(c)
+		for i := range rows {
+			if total, known := totals[rows[i].userKey]; known {
+				buffered.table.merge(total, &rows[i])
+			} else {
+				first := rows[i] // a copy: its address does not keep rows in memory
+				totals[first.userKey] = &first
+			}
 		}
 	}
-}
-
-// finish adds the rows in the order of their keys, so that those of a study are stored together.
-func (r *userStatsReplay) finish([]*chapter) func(context.Context, pgx.Tx) error {
-	keys := slices.SortedFunc(maps.Keys(r.totals), func(a, b userKey) int {
-		return cmp.Or(cmp.Compare(a.study, b.study), cmp.Compare(a.user, b.user))
-	})
-	for _, k := range keys {
-		r.rows.add(r.totals[k])
+	finish := func([]*chapter) {
+		// In the order of their keys, so that the rows of a study are stored together.
+		keys := slices.SortedFunc(maps.Keys(totals), func(a, b userKey) int {
+			return cmp.Or(cmp.Compare(a.study, b.study), cmp.Compare(a.user, b.user))
+		})
+		for _, k := range keys {
+			buffered.add(totals[k])
+		}
 	}
-	return nil
+	return Replay{buffers: []buffer{buffered}, add: add, finish: finish}
 }
 
 // UserStatsQueries reads the user_stats projection. Its methods may be called concurrently.

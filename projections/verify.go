@@ -17,7 +17,14 @@ import (
 // the same position. The live fold goes on meanwhile, and the live tables do not change. The error is ErrRebuilding if another
 // process rebuilds or verifies one of the projections.
 func (r *Rebuilder) Verify(ctx context.Context, report func(Difference), projections ...Projection) error {
-	return r.buildShadow(ctx, projections, r.livePosition, func(ctx context.Context, claim *pgx.Conn, p Projection, position int64) error {
+	target := func(ctx context.Context, p Projection) (int64, error) {
+		position, err := livePosition(ctx, r.pool, p)
+		if err != nil {
+			return 0, fmt.Errorf("verify %s: %w", p.Name(), err)
+		}
+		return position, nil
+	}
+	return r.buildShadow(ctx, projections, target, func(ctx context.Context, claim *pgx.Conn, p Projection, position int64) error {
 		// One snapshot for the live tables, their checkpoint and the log.
 		err := pgx.BeginTxFunc(ctx, claim, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error {
 			return r.compare(ctx, tx, p, position, report)
@@ -27,15 +34,6 @@ func (r *Rebuilder) Verify(ctx context.Context, report func(Difference), project
 		}
 		return nil
 	})
-}
-
-// livePosition is the target of a verification: the position of the live tables.
-func (r *Rebuilder) livePosition(ctx context.Context, p Projection) (int64, error) {
-	position, err := livePosition(ctx, r.pool, p)
-	if err != nil {
-		return 0, fmt.Errorf("verify %s: %w", p.Name(), err)
-	}
-	return position, nil
 }
 
 // livePosition returns the position of the live tables. Tables of another version cannot be compared: they are an error.
@@ -122,32 +120,27 @@ const keyColumnsSQL = `
 
 // compareTable compares the definition and the rows of a live table with its shadow.
 func compareTable(ctx context.Context, tx pgx.Tx, p Projection, table string, report func(Difference)) error {
-	live, rebuilt := pgx.Identifier{p.Name(), table}.Sanitize(), pgx.Identifier{shadow(p), table}.Sanitize()
-	rows, err := tx.Query(ctx, definitionsSQL, live, rebuilt)
-	if err != nil {
-		return err
+	reportIn := func(d Difference) {
+		d.Projection, d.Table = p.Name(), table
+		report(d)
 	}
+	live, rebuilt := pgx.Identifier{p.Name(), table}.Sanitize(), pgx.Identifier{shadow(p), table}.Sanitize()
+	rows, _ := tx.Query(ctx, definitionsSQL, live, rebuilt) // here and below, what reads the rows returns the error
 	var kind string
 	var name, a, b json.RawMessage
 	if _, err := pgx.ForEachRow(rows, []any{&kind, &name, &a, &b}, func() error {
-		key := encoded(map[string]json.RawMessage{kind: name})
-		report(Difference{p.Name(), table, key, "definition", bytes.Clone(orNull(a)), bytes.Clone(orNull(b))})
+		reportIn(Difference{Key: encoded(map[string]json.RawMessage{kind: name}), Column: "definition",
+			Live: bytes.Clone(orNull(a)), Rebuilt: bytes.Clone(orNull(b))})
 		return nil
 	}); err != nil {
 		return err
 	}
-	rows, err = tx.Query(ctx, keyColumnsSQL, rebuilt)
-	if err != nil {
-		return err
-	}
+	rows, _ = tx.Query(ctx, keyColumnsSQL, rebuilt)
 	key, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
 		return err
 	}
-	return compareRows(ctx, tx, live, rebuilt, key, func(d Difference) {
-		d.Projection, d.Table = p.Name(), table
-		report(d)
-	})
+	return compareRows(ctx, tx, live, rebuilt, key, reportIn)
 }
 
 // compareRows compares the rows of two tables by a key, which is unique in the rebuilt one only. The rows of the same key in
@@ -159,16 +152,13 @@ func compareRows(ctx context.Context, tx pgx.Tx, live, rebuilt string, key []str
 		quoted[i] = pgx.Identifier{column}.Sanitize()
 	}
 	columns := strings.Join(quoted, ", ")
-	rows, err := tx.Query(ctx, `
+	rows, _ := tx.Query(ctx, `
 		select to_jsonb(l) - 'verified copy', to_jsonb(r) - 'verified copy'
 		from (select *, row_number() over (partition by `+columns+`) as "verified copy" from `+live+`) l
 		full join (select *, 1::bigint as "verified copy" from `+rebuilt+`) r using (`+columns+`, "verified copy")
 		where to_jsonb(l) is distinct from to_jsonb(r)`)
-	if err != nil {
-		return err
-	}
 	var a, b map[string]json.RawMessage
-	_, err = pgx.ForEachRow(rows, []any{&a, &b}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&a, &b}, func() error {
 		for _, d := range differences(key, a, b) {
 			report(d)
 		}
@@ -180,24 +170,18 @@ func compareRows(ctx context.Context, tx pgx.Tx, live, rebuilt string, key []str
 
 // differences compares two rows. A missing row is nil.
 func differences(key []string, live, rebuilt map[string]json.RawMessage) []Difference {
-	null, existing := json.RawMessage("null"), live
-	if live == nil {
-		existing = rebuilt
-	}
+	columns := map[string]json.RawMessage{}
+	maps.Copy(columns, rebuilt)
+	maps.Copy(columns, live)
 	id := make(map[string]json.RawMessage, len(key))
 	for _, column := range key {
-		id[column] = existing[column]
+		id[column] = columns[column]
 	}
 	keyJSON := encoded(id)
-	switch {
-	case live == nil:
-		return []Difference{{Key: keyJSON, Live: null, Rebuilt: encoded(rebuilt)}}
-	case rebuilt == nil:
-		return []Difference{{Key: keyJSON, Live: encoded(live), Rebuilt: null}}
+	if live == nil || rebuilt == nil {
+		return []Difference{{Key: keyJSON, Live: encoded(live), Rebuilt: encoded(rebuilt)}}
 	}
 	var all []Difference
-	columns := maps.Clone(rebuilt)
-	maps.Copy(columns, live)
 	for column := range columns {
 		if a, b := orNull(live[column]), orNull(rebuilt[column]); string(a) != string(b) {
 			all = append(all, Difference{Key: keyJSON, Column: column, Live: a, Rebuilt: b})
@@ -215,7 +199,7 @@ func orNull(value json.RawMessage) json.RawMessage {
 	return value
 }
 
-// encoded returns a row as JSON. Encoding RawMessages cannot fail.
+// encoded returns a row as JSON, null for a missing one. Encoding RawMessages cannot fail.
 func encoded(row map[string]json.RawMessage) json.RawMessage {
 	data, _ := json.Marshal(row) //nolint:errchkjson // see above
 	return data
