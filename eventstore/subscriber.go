@@ -77,12 +77,10 @@ func (s *Store) Handle(apply Apply) message.NoPublishHandlerFunc {
 	}
 }
 
-// The rest of this file adapts a slice to the interfaces of watermill-sql. Its types hold no state and decide nothing. watermill-sql expects
-// adapters that build queries and a transaction that runs them. A slice has its own queries, so the adapters build none, and
-// the transaction takes each call as the next step of the slice.
+// The rest of this file adapts a slice to the interfaces of watermill-sql. Its types hold no state and decide nothing. A slice
+// has its own queries, so the adapters build none, and the transaction takes each call as the next step of the slice.
 //
-// The embedded interfaces are nil. watermill-sql calls their other methods for publishers and to create tables, and this
-// program does neither with it: Append writes the events, and migrations create the tables.
+// The embedded interfaces are nil: watermill-sql calls their other methods only for publishers and to create tables.
 
 // beginner implements watermill-sql's Beginner.
 type beginner struct {

@@ -122,7 +122,7 @@ type HistoryQueries struct{ queries }
 
 // NewHistoryQueries reads the tables through pool, and waits for the projection through store.
 func NewHistoryQueries(pool *pgxpool.Pool, store *eventstore.Store) *HistoryQueries {
-	return &HistoryQueries{queriesOn(History{}, pool, store)}
+	return &HistoryQueries{queries{pool, store, checkpointName(History{})}}
 }
 
 // HistoryPage selects a page of a study's history. Page 1 is the newest.

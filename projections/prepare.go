@@ -121,14 +121,11 @@ func (r *Rebuilder) createMissing(ctx context.Context, projections []Projection)
 
 // createTables creates a projection's empty tables, and its checkpoint at the beginning of the log.
 func createTables(ctx context.Context, tx pgx.Tx, p Projection) error {
-	schema := pgx.Identifier{p.Name()}.Sanitize()
-	if _, err := tx.Exec(ctx, `create schema if not exists `+schema); err != nil {
-		return fmt.Errorf("make schema %s: %w", p.Name(), err)
-	}
 	if err := useSchema(ctx, tx, p.Name()); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, p.Tables()+";"+p.Indexes()); err != nil {
+	create := `create schema if not exists ` + pgx.Identifier{p.Name()}.Sanitize()
+	if _, err := tx.Exec(ctx, create+`;`+p.Tables()+`;`+p.Indexes()); err != nil {
 		return fmt.Errorf("make the tables of %s: %w", p.Name(), err)
 	}
 	return eventstore.EnsureCheckpoint(ctx, tx, checkpointName(p))

@@ -23,10 +23,6 @@ type queries struct {
 	checkpoint string
 }
 
-func queriesOn(p Projection, pool *pgxpool.Pool, store *eventstore.Store) queries {
-	return queries{pool, store, checkpointName(p)}
-}
-
 // WaitFor waits until the tables hold the event at a position. The error is ctx's, ErrUnavailable, or the database's.
 func (q queries) WaitFor(ctx context.Context, position int64) error {
 	if err := q.store.WaitFor(ctx, q.checkpoint, position); err != nil {

@@ -225,7 +225,7 @@ type SessionQueries struct {
 
 // NewSessionQueries reads the tables through pool, and waits for the projection through store.
 func NewSessionQueries(pool *pgxpool.Pool, store *eventstore.Store) *SessionQueries {
-	return &SessionQueries{queriesOn(Sessions{}, pool, store), 500 * time.Millisecond}
+	return &SessionQueries{queries{pool, store, checkpointName(Sessions{})}, 500 * time.Millisecond}
 }
 
 // One statement reads the session, the checkpoint and the study's latest position, so all three are of one snapshot. The

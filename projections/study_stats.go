@@ -231,7 +231,7 @@ type StudyStatsQueries struct {
 
 // NewStudyStatsQueries reads the tables of a statistics time zone through pool, and waits for the projection through store.
 func NewStudyStatsQueries(pool *pgxpool.Pool, store *eventstore.Store, zone *time.Location) *StudyStatsQueries {
-	return &StudyStatsQueries{queriesOn(StudyStats{Zone: zone}, pool, store), zone}
+	return &StudyStatsQueries{queries{pool, store, checkpointName(StudyStats{Zone: zone})}, zone}
 }
 
 // AllDays is the number of days that stands for every day up to today.

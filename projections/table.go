@@ -72,16 +72,16 @@ func (t table[R]) keys(alias string) string {
 
 // createSQL creates the table without its primary key.
 func (t table[R]) createSQL() string {
-	definitions := t.join(func(_ int, c column[R]) string {
+	storage := ""
+	if t.fillfactor > 0 {
+		storage = fmt.Sprintf(" with (fillfactor = %d)", t.fillfactor)
+	}
+	return "create table " + t.name + " (" + t.join(func(_ int, c column[R]) string {
 		if c.merge == optional {
 			return c.name + " " + c.typ
 		}
 		return c.name + " " + c.typ + " not null"
-	})
-	if t.fillfactor == 0 {
-		return fmt.Sprintf("create table %s (%s)", t.name, definitions)
-	}
-	return fmt.Sprintf("create table %s (%s) with (fillfactor = %d)", t.name, definitions, t.fillfactor)
+	}) + ")" + storage
 }
 
 // primaryKeySQL adds the primary key.

@@ -134,7 +134,7 @@ type UserStatsQueries struct{ queries }
 
 // NewUserStatsQueries reads the tables through pool, and waits for the projection through store.
 func NewUserStatsQueries(pool *pgxpool.Pool, store *eventstore.Store) *UserStatsQueries {
-	return &UserStatsQueries{queriesOn(UserStats{}, pool, store)}
+	return &UserStatsQueries{queries{pool, store, checkpointName(UserStats{})}}
 }
 
 // userStatsSQL reads one row by its key.
