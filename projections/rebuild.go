@@ -224,7 +224,7 @@ func (r *Rebuilder) catchUp(ctx context.Context, p Projection, position int64, t
 		lag = upTo - position
 		for position < upTo {
 			err := r.inShadow(ctx, p, func(tx pgx.Tx) (err error) {
-				position, err = r.foldSlice(ctx, tx, p, position, min(catchUpSlice, upTo-position))
+				position, err = r.foldSlice(ctx, tx, p, position, upTo)
 				return err
 			})
 			if err != nil {
@@ -240,20 +240,18 @@ func (r *Rebuilder) foldRest(ctx context.Context, tx pgx.Tx, p Projection, posit
 	if err := useSchema(ctx, tx, shadow(p)); err != nil {
 		return err
 	}
-	for position < upTo {
-		reached, err := r.foldSlice(ctx, tx, p, position, min(catchUpSlice, upTo-position))
-		if err != nil {
+	for err := error(nil); position < upTo; {
+		if position, err = r.foldSlice(ctx, tx, p, position, upTo); err != nil {
 			return err
 		}
-		position = reached
 	}
 	return nil
 }
 
-// foldSlice folds up to limit events after a position into the tables that the transaction uses. It returns the position of
-// the last one.
-func (r *Rebuilder) foldSlice(ctx context.Context, tx pgx.Tx, p Projection, position, limit int64) (int64, error) {
-	events, err := r.store.ReadAllIn(ctx, tx, position, int(limit))
+// foldSlice folds the next events after a position, up to and including another, into the tables that the transaction uses. It
+// returns the position of the last one.
+func (r *Rebuilder) foldSlice(ctx context.Context, tx pgx.Tx, p Projection, position, upTo int64) (int64, error) {
+	events, err := r.store.ReadAllIn(ctx, tx, position, int(min(catchUpSlice, upTo-position)))
 	if err != nil || len(events) == 0 {
 		return position, err
 	}

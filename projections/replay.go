@@ -106,7 +106,7 @@ func (r *Rebuilder) foldLog(
 		f.replays = append(f.replays, p.Replay())
 	}
 	for page := range pages {
-		if err := t.step(func() error { return f.foldPage(page) }); err != nil {
+		if err := t.step(func() error { return f.fold(page) }); err != nil {
 			return err
 		}
 		for i, replay := range f.replays {
@@ -175,37 +175,30 @@ type unfinished struct {
 	undecoded error // of an event of the session; it matters only if the session ends
 }
 
-func (f *folder) foldPage(page []eventstore.Scanned) error {
+func (f *folder) fold(page []eventstore.Scanned) error {
 	for _, scanned := range page {
-		if err := f.fold(scanned); err != nil {
-			return err
+		c := f.chapters[scanned.Study]
+		if c == nil {
+			c = &unfinished{chapter: chapter{study: scanned.Study}}
+			f.chapters[scanned.Study] = c
 		}
+		c.position = scanned.Position
+		if scanned.Undecoded != nil {
+			c.undecoded = scanned.Undecoded
+			continue // reported when the session ends
+		}
+		c.Evolve(scanned.Event)
+		if _, ends := scanned.Event.(domain.SessionEnded); !ends {
+			continue
+		}
+		if c.undecoded != nil {
+			return c.undecoded
+		}
+		for _, replay := range f.replays {
+			replay.add(&c.chapter)
+		}
+		delete(f.chapters, scanned.Study) // there may be many studies
 	}
-	return nil
-}
-
-func (f *folder) fold(scanned eventstore.Scanned) error {
-	c := f.chapters[scanned.Study]
-	if c == nil {
-		c = &unfinished{chapter: chapter{study: scanned.Study}}
-		f.chapters[scanned.Study] = c
-	}
-	c.position = scanned.Position
-	if scanned.Undecoded != nil {
-		c.undecoded = scanned.Undecoded
-		return nil //nolint:nilerr // reported when the session ends
-	}
-	c.Evolve(scanned.Event)
-	if _, ends := scanned.Event.(domain.SessionEnded); !ends {
-		return nil
-	}
-	if c.undecoded != nil {
-		return c.undecoded
-	}
-	for _, replay := range f.replays {
-		replay.add(&c.chapter)
-	}
-	delete(f.chapters, scanned.Study) // there may be many studies
 	return nil
 }
 
