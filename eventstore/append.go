@@ -17,8 +17,7 @@ import (
 // ErrConflict means that the stream is not at the expected version: another append came first. Nothing was written.
 var ErrConflict = errors.New("the stream is not at the expected version")
 
-// ErrUnavailable means that the database was unavailable, or became unavailable during the append. It is not known whether
-// the events were appended.
+// ErrUnavailable means that the database is unavailable. It is not known whether the events were appended.
 var ErrUnavailable = errors.New("the database is not available")
 
 // ErrClosed means that the store was closed before the append began. Nothing was written.
@@ -183,8 +182,8 @@ func (s *Store) publish(batch []*pendingAppend, results []appendResult) {
 
 const appendSQL = `select first_position from append_events($1, $2, $3, $4, $5, $6, $7, $8)`
 
-// appendBatch appends a batch in one transaction and returns a result for each append. After an error nothing is written,
-// except that a connection lost during the commit leaves open whether the batch was.
+// appendBatch appends a batch in one transaction and returns a result for each append. After an error nothing is written, unless
+// the connection was lost during the commit: that leaves it open.
 func (s *Store) appendBatch(ctx context.Context, batch []*pendingAppend) ([]appendResult, error) {
 	n := 0
 	for _, p := range batch {
@@ -216,8 +215,7 @@ func (s *Store) appendBatch(ctx context.Context, batch []*pendingAppend) ([]appe
 			results = append(results, appendResult{err: ErrConflict})
 			return nil
 		}
-		last := *first + int64(len(batch[len(results)].events)) - 1
-		results = append(results, appendResult{position: last})
+		results = append(results, appendResult{position: *first + int64(len(batch[len(results)].events)) - 1})
 		return nil
 	})
 	return results, err

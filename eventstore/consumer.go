@@ -21,8 +21,7 @@ const (
 	checkTimeout = 10 * time.Second
 )
 
-// consumer reads the log for one checkpoint on this server, slice by slice. It holds what outlives a slice. Except for the
-// fields that never change, it belongs to the goroutine of the subscription.
+// consumer reads the log for one checkpoint, slice by slice. Its changing fields belong to the goroutine of the subscription.
 type consumer struct {
 	store  *Store
 	name   string
@@ -48,8 +47,7 @@ func readPace() pacing.Limits {
 	return pacing.Limits{PerItem: 500 * time.Microsecond, Longest: 10 * time.Millisecond}
 }
 
-// wait returns when the next slice may have something to do, or when ctx ends. That is at once while there is more to read,
-// when events are appended, or after the backoff if the last slice failed.
+// wait returns when ctx ends or the next slice may have something to do; if the last slice failed, after the backoff.
 func (c *consumer) wait(ctx context.Context) {
 	switch {
 	case ctx.Err() != nil, c.last == nil:
@@ -63,8 +61,8 @@ func (c *consumer) wait(ctx context.Context) {
 	}
 }
 
-// waitForEvents returns when there may be events after the last slice. If a notification is lost, a query finds them,
-// without a lock on the checkpoint, so that waiting writes nothing.
+// waitForEvents returns when there may be events after the last slice. A query without a lock finds those whose notification was
+// lost.
 func (c *consumer) waitForEvents(ctx context.Context) {
 	known := max(c.last.head, c.last.moved)
 	for {

@@ -15,8 +15,7 @@ import (
 const (
 	logChannel  = "studycall_log"  // the payload is the new head of the log
 	wakeChannel = "studycall_wake" // consumers check at once whether there is something to do
-	// pollInterval is how often waiting readers query the head, in case a notification was lost, as while the listener
-	// reconnects.
+	// pollInterval is how often waiting readers query the head, in case a notification was lost.
 	pollInterval = 500 * time.Millisecond
 	// pingEvery and pingTimeout detect a connection that broke silently.
 	pingEvery   = 30 * time.Second
@@ -25,8 +24,7 @@ const (
 	listenRetry = 500 * time.Millisecond
 )
 
-// listen receives the notifications of other servers' appends until ctx ends. After a reconnect it reads the head, and so
-// learns of the appends that it missed.
+// listen receives the notifications of other servers' appends until ctx ends.
 func (s *Store) listen(ctx context.Context) {
 	lost := false
 	for ctx.Err() == nil {
@@ -49,7 +47,8 @@ func (s *Store) listen(ctx context.Context) {
 	}
 }
 
-// listenOnce listens on one connection until it breaks or ctx ends. It calls connected when it listens and knows the head.
+// listenOnce listens on one connection until it breaks or ctx ends. It calls connected when it listens and has read the head,
+// which tells of the appends that were missed.
 func (s *Store) listenOnce(ctx context.Context, connected func()) error {
 	// Not a connection of the pool: it would be reused with LISTEN still on.
 	conn, err := pgx.ConnectConfig(ctx, s.pool.Config().ConnConfig)

@@ -14,8 +14,7 @@ import (
 )
 
 const (
-	// scanPage is how many events Next reads. Each page is a query of its own, so that a scan of the whole log holds no snapshot
-	// for long, and is short, so that a throttled caller often yields to other work.
+	// scanPage is how many events one query reads: few, so that no snapshot is held for long and a throttled caller often yields.
 	scanPage = 2000
 	// internLimit is how many distinct strings a scan remembers, to hold each in memory once.
 	internLimit = 200_000

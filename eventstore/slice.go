@@ -106,16 +106,15 @@ func (s *slice) read(ctx context.Context) error {
 	return nil
 }
 
-// apply folds the events and records the error. A panic is an error. It does nothing if the transaction has ended: after a
-// cancel, watermill-sql does not wait for the handler, and the connection may be in use for something else.
+// apply folds the events and records the error or panic. It does nothing if the transaction has ended: after a cancel,
+// watermill-sql does not wait for the handler.
 func (s *slice) apply(ctx context.Context, apply Apply) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended || len(s.events) == 0 {
 		return
 	}
-	panicked := panics.Try(func() { s.err = apply(ctx, s.tx, s.events) })
-	if panicked != nil {
+	if panicked := panics.Try(func() { s.err = apply(ctx, s.tx, s.events) }); panicked != nil {
 		s.err = fmt.Errorf("panic: %v", panicked.Value)
 	}
 }

@@ -88,7 +88,7 @@ type beginner struct {
 	consumer *consumer
 }
 
-// BeginTx begins a slice. The slice has its own transaction options.
+// BeginTx begins a slice, which has its own transaction options.
 func (b beginner) BeginTx(ctx context.Context, _ *stdsql.TxOptions) (watermillsql.Tx, error) {
 	s, err := b.consumer.begin(ctx)
 	if err != nil {

@@ -85,9 +85,8 @@ func (b *tailBuffer) ended(ctx context.Context) error {
 	}
 }
 
-// find returns the events after the position: from the buffer, which it fills up to the known head, or from the database if
-// they are older than the buffer. It finds none if the log ends before the known head, as after a failover to a standby that
-// lagged.
+// find returns the events after the position: from the buffer, which it fills up to the known head, or from the database if they
+// are older. It finds none if the log ends before the known head, as after a failover to a standby that lagged.
 func (b *tailBuffer) find(ctx context.Context, position, head int64) ([]Recorded, error) {
 	events, older := b.held.Load().after(position)
 	for len(events) == 0 && !older && position < head {
@@ -138,8 +137,7 @@ func (b *tailBuffer) fill(ctx context.Context, position int64) (grown bool, err 
 	return len(events) > 0 || held.newest() > position, nil
 }
 
-// tailEvents are all events after a position, up to the newest that was read. It never changes, so parts of it may be
-// returned.
+// tailEvents are all events after a position, up to the newest that was read. It never changes: parts of it may be returned.
 type tailEvents struct {
 	start  int64
 	events []Recorded
@@ -160,8 +158,7 @@ func (e *tailEvents) after(position int64) (events []Recorded, older bool) {
 	return e.events[offset:end:end], false
 }
 
-// with returns these events and newer ones, without the older half if they would be too many. Call it once, because the
-// result shares memory.
+// with returns these and newer events, without the older half if they are too many. Call it once: the result shares memory.
 func (e *tailEvents) with(newer []Recorded) *tailEvents {
 	start, events := e.start, e.events
 	if excess := len(events) + len(newer) - tailLength; excess > 0 {

@@ -118,8 +118,7 @@ func (f typeFilter) apply(events []Recorded) []Recorded {
 	return slices.DeleteFunc(events, func(r Recorded) bool { return f.skips(r.Type) })
 }
 
-// UnknownEventError is the error for an event in the log that this program cannot decode: its type or schema is of a newer
-// program, or its data does not fit its type.
+// UnknownEventError means that this program cannot decode an event, for example because a newer program wrote it.
 type UnknownEventError struct {
 	Position int64
 	Type     string

@@ -12,8 +12,7 @@ import (
 )
 
 const (
-	// createLock is the advisory lock under which tables are created, so that servers that start together do not create the
-	// same ones. Its value is arbitrary, as is prepareLock's.
+	// createLock is the advisory lock under which tables are created. Its value is arbitrary, as is prepareLock's.
 	createLock = 0x73747564_70726570
 	// prepareLock makes servers that start together rebuild one after the other.
 	prepareLock = 0x73747564_7475726e
@@ -21,8 +20,8 @@ const (
 	rebuildingBackoff = time.Second
 )
 
-// catchUpLimit is how many events a projection may be behind to catch up live, for example a new one, or one whose rebuild
-// died. One that is farther behind is rebuilt: that is faster, and queries never see half-filled tables.
+// catchUpLimit is how many events a projection may be behind to catch up live. One that is farther behind, for example a new
+// one, is rebuilt: that is faster, and queries never see half-filled tables.
 const catchUpLimit = 50_000
 
 // Prepare creates the tables of projections that have none, and rebuilds tables of an older version or another variant; the old
@@ -64,8 +63,7 @@ func (r *Rebuilder) Prepare(ctx context.Context, projections ...Projection) erro
 	}
 }
 
-// rebuildDecodable rebuilds the projections except those that fold an event which this program cannot decode. These keep their
-// old tables, as if they had stopped at that event.
+// rebuildDecodable rebuilds the projections. Those that fold an event which this program cannot decode keep their old tables.
 func (r *Rebuilder) rebuildDecodable(ctx context.Context, outdated []Projection) error {
 	err := r.Rebuild(ctx, outdated...)
 	if !errors.As(err, new(*eventstore.UnknownEventError)) {

@@ -234,8 +234,7 @@ func (r *Rebuilder) catchUp(ctx context.Context, p Projection, position int64, t
 	}
 }
 
-// foldRest folds all events after a position, up to and including another, into the shadow tables, in the transaction of the
-// swap or the comparison.
+// foldRest folds all events up to a position into the shadow tables, in the transaction of the swap or the comparison.
 func (r *Rebuilder) foldRest(ctx context.Context, tx pgx.Tx, p Projection, position, upTo int64) error {
 	if err := useSchema(ctx, tx, shadow(p)); err != nil {
 		return err

@@ -94,8 +94,7 @@ func stopwatchColumns(name string, stopwatch func(*participantRow) *domain.Stopw
 // Folds implements Projection.
 func (Sessions) Folds() domain.Event { return nil }
 
-// Fold implements Projection. It loads the sessions of the events, evolves them with domain's function, and writes back what
-// changed. Loading and writing take one round trip each.
+// Fold implements Projection. Loading the events' sessions and writing back what changed take one round trip each.
 func (Sessions) Fold(ctx context.Context, tx pgx.Tx, events []eventstore.Recorded) error {
 	before, err := loadChapters(ctx, tx, events)
 	if err != nil {
@@ -290,8 +289,8 @@ func (q *SessionQueries) fresh(ctx context.Context, sql string, args ...any) (do
 	}
 }
 
-// readSessions executes a query whose rows are some values for into, a session, and one of its participants. It calls each
-// after each row, with the session and the participants so far.
+// readSessions executes a query whose rows are some values for into, a session, and one of its participants. It calls each after
+// each row, with the participants so far.
 func (q *SessionQueries) readSessions(
 	ctx context.Context, sql string, args, into []any, each func(study string, session domain.Session),
 ) error {

@@ -115,8 +115,8 @@ func (p StudyStats) add(ctx context.Context, tx pgx.Tx, chapters []*chapter) err
 	return userDayTotals().add(ctx, tx, userDays)
 }
 
-// groupBytes is how many bytes of rows, of all studies, a replay collects before it groups them by study. Rows of a study are
-// read together: a year's statistics are four times as fast when its rows are not scattered over the table.
+// groupBytes is how many bytes of rows a replay collects before it groups them by study: a year's statistics are read four times
+// as fast when its rows are not scattered over the table.
 const groupBytes = 8 << 20
 
 // Replay implements Projection.

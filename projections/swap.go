@@ -152,8 +152,7 @@ func (r *Rebuilder) claim(ctx context.Context, projections []Projection) (*pgx.C
 	})
 }
 
-// lock takes a connection out of the pool and calls acquire with it, which acquires advisory locks. The locks last until the
-// connection is released.
+// lock takes a connection out of the pool, on which acquire acquires advisory locks. They last until it is released.
 func (r *Rebuilder) lock(ctx context.Context, acquire func(*pgx.Conn) error) (*pgx.Conn, error) {
 	pooled, err := r.pool.Acquire(ctx)
 	if err != nil {
@@ -167,8 +166,7 @@ func (r *Rebuilder) lock(ctx context.Context, acquire func(*pgx.Conn) error) (*p
 	return conn, nil
 }
 
-// release unlocks the connection's advisory locks and closes it. It unlocks first, because Postgres releases the locks of a
-// closed connection only after a moment.
+// release unlocks and closes a connection. Postgres releases the locks of a closed connection only after a moment.
 func release(ctx context.Context, conn *pgx.Conn) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTimeout)
 	defer cancel()
@@ -189,8 +187,7 @@ const foreignOwnerSQL = `
 		and pg_has_role(owner, case when current_setting('server_version_num')::int < 160000 then 'MEMBER' else 'SET' end))
 	order by 2 limit 1`
 
-// checkOwner returns an error if the current role must not replace the live tables, which would otherwise fail after the
-// replay only.
+// checkOwner returns an error, before the replay, if the current role must not replace the live tables.
 func (r *Rebuilder) checkOwner(ctx context.Context, p Projection) error {
 	var role, owner string
 	err := r.pool.QueryRow(ctx, foreignOwnerSQL, p.Name()).Scan(&role, &owner)
@@ -249,8 +246,7 @@ const grantsSQL = `
 		case when is_grantable then ' with grant option' else '' end), '; '), '')
 	from granted where grantee <> owner`
 
-// copyPrivileges gives the shadow tables the owners and the grants of the live ones. The owner stays, whichever role rebuilds,
-// because only the owner can rebuild the next time.
+// copyPrivileges gives the shadow tables the owners and the grants of the live ones. Only the owner can rebuild the next time.
 func copyPrivileges(ctx context.Context, tx pgx.Tx, p Projection) error {
 	for _, sql := range []string{ownersSQL, grantsSQL} {
 		var statements string
