@@ -239,7 +239,8 @@ func (r *Rebuilder) foldRest(ctx context.Context, tx pgx.Tx, p Projection, posit
 	if err := useSchema(ctx, tx, shadow(p)); err != nil {
 		return err
 	}
-	for err := error(nil); position < upTo; {
+	for position < upTo {
+		var err error
 		if position, err = r.foldSlice(ctx, tx, p, position, upTo); err != nil {
 			return err
 		}
