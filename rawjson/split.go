@@ -62,7 +62,10 @@ func String(data []byte) (string, error) {
 func Quote(text string) json.RawMessage {
 	for i := range len(text) {
 		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
-			escaped, _ := json.Marshal(text) // every string can be marshalled
+			escaped, err := json.Marshal(text)
+			if err != nil {
+				return json.RawMessage(`""`) // cannot happen: every string can be marshalled
+			}
 			return escaped
 		}
 	}

@@ -42,7 +42,10 @@ func (c *Client) handshake(options Options) error {
 	}
 	connect := "40"
 	if options.Auth != nil {
-		payload, _ := json.Marshal(options.Auth) // strings can be marshalled
+		payload, err := json.Marshal(options.Auth)
+		if err != nil {
+			return err
+		}
 		connect += string(payload)
 	}
 	if err := c.Write(connect); err != nil {
