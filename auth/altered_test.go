@@ -18,7 +18,7 @@ func refused(t *testing.T, n *auth.NextAuth, what, token string) {
 }
 
 // Each byte of each valid token is changed in several ways: in one bit, so that the last character of a part differs in a bit that
-// base64 does not use; to another letter of base64; and to a byte that is none. With -short, it is every 16th byte.
+// base64 does not use; to another letter of base64; and to a byte outside the base64 alphabet. With -short, it is every 16th byte.
 func TestATokenAlteredInOneByteIsRefused(t *testing.T) {
 	t.Parallel()
 	s := recorded(t)

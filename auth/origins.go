@@ -14,7 +14,7 @@ import (
 type Origins struct{ listed map[string]bool }
 
 // ParseOrigins reads a list of origins, separated by commas. Spaces around an origin are ignored, and the empty text is the empty
-// list. Origins are compared byte for byte, so each must be written as browsers send it. The error tells how.
+// list. Origins are compared byte for byte, so each must be written as browsers send it. The error names the accepted form.
 func ParseOrigins(list string) (*Origins, error) {
 	o := &Origins{listed: map[string]bool{}}
 	if strings.TrimSpace(list) == "" {
@@ -58,7 +58,7 @@ func checkOrigin(origin string) error {
 // Listed reports whether the value of an Origin header is on the list.
 func (o *Origins) Listed(origin string) bool { return o != nil && o.listed[origin] }
 
-// Trust reports whether the cookies of a request express their user's will. They do not if a browser shows that a page of another
+// Trust reports whether the cookies of a request were sent by an allowed page. They were not if a browser shows that a page of another
 // site caused the request, whatever the method. It is for requests that change something, and for the opening of WebSockets, which
 // browsers do not restrict otherwise.
 //
@@ -70,7 +70,7 @@ func (o *Origins) Listed(origin string) bool { return o != nil && o.listed[origi
 // a page causes, since 2020 also for forms. So such a request comes from a program, which has no other user's cookies.
 func (o *Origins) Trust(r *http.Request) bool {
 	if sites := r.Header["Sec-Fetch-Site"]; len(sites) > 0 {
-		own := []string{"same-origin", "same-site", "none"} // none is the user's own doing
+		own := []string{"same-origin", "same-site", "none"} // none: the user opened the URL directly
 		return every(sites, func(site string) bool { return slices.Contains(own, site) }) || o.every(r, "Origin")
 	}
 	if len(r.Header["Origin"]) > 0 {

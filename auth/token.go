@@ -12,7 +12,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// maxToken bounds the length of a token, in bytes. The web app makes no longer one, because its own server, Node, reads no more
+// maxToken bounds the length of a token, in bytes. The web app issues no longer token, because its own server, Node, reads no more
 // than 16 KiB of headers.
 const maxToken = 16 << 10
 
@@ -87,7 +87,7 @@ const tolerance = 15
 type claims map[string]json.RawMessage
 
 // userOf returns the user whom the decrypted text of a token names, if the token is valid at the time. Times are judged as in the
-// packages' decoders (jose, jwt_claims_set.js): in whole seconds of our clock, and a missing time is no objection.
+// packages' decoders (jose, jwt_claims_set.js): in whole seconds of our clock, and a missing time is not an error.
 func userOf(text []byte, now time.Time) (string, error) {
 	var c claims
 	if !utf8.Valid(text) || json.Unmarshal(text, &c) != nil {

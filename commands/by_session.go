@@ -23,7 +23,7 @@ func (h *Handlers) decideOnSession(
 			return 0, err
 		}
 		// An ended session never changes, so a decision on it is the answer. If the decision has events, the session was
-		// started or joined since the first decision, and is the latest after all.
+		// started or joined since the first decision, so it is now the study's latest session.
 		if events, err := call.Decide(command); len(events) == 0 {
 			return position, err
 		}

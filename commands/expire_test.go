@@ -7,7 +7,7 @@ import (
 	"github.com/studycall/studycall/domain"
 )
 
-func TestExpireSession(t *testing.T) {
+func TestExpireSessionEndsAnOpenSessionOnce(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	session := s.mustStart(t, "go", "kim", 0).SessionID

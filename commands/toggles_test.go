@@ -24,7 +24,7 @@ func toggles(s server) map[string]func(ctx context.Context, session, user string
 	}
 }
 
-func TestToggles(t *testing.T) {
+func TestATogglesEventIsAppendedOnce(t *testing.T) {
 	t.Parallel()
 	for name, types := range map[string][2]string{
 		"audio":  {"AudioMuted", "AudioUnmuted"},

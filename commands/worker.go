@@ -125,8 +125,8 @@ func (w *streamWorker) process(ctx context.Context, batch []*request) {
 	}
 }
 
-// decideAndAppend decides the batch and appends its events. It tries again after each conflict: each lost round is an append
-// that another server won.
+// decideAndAppend decides the batch and appends its events. It tries again after each conflict: each conflict means that
+// another server appended first.
 func (w *streamWorker) decideAndAppend(ctx context.Context, batch []*request) error {
 	for fresh := false; ; fresh = true {
 		if !w.cache.loaded {

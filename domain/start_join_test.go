@@ -148,7 +148,7 @@ func TestJoinSession(t *testing.T) {
 	})
 }
 
-func TestExpireSession(t *testing.T) {
+func TestExpireSessionEndsOnlyAnEmptySession(t *testing.T) {
 	t.Parallel()
 	expire := func(seconds float64) domain.Command {
 		return domain.ExpireSession{SessionID: "s1", At: at(seconds)}

@@ -39,7 +39,7 @@ func toggles() []toggle {
 	}
 }
 
-func TestToggles(t *testing.T) {
+func TestTogglesRecordOnlyChangesOfParticipantsInTheCall(t *testing.T) {
 	t.Parallel()
 	inCall := events(started(0), joined("kim", 1), joined("lee", 1))
 	var cases []decision

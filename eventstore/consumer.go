@@ -137,7 +137,7 @@ const (
 	waiting = "projection waits for the database"
 	// replaced happens to the older servers of a rolling upgrade.
 	replaced = "the projection's tables were replaced by another program's, of another version or time zone: " +
-		"this program leaves them alone and cannot answer queries from them"
+		"this program does not fold into them and cannot answer queries from them"
 )
 
 // failed records the failure of a slice and returns the delay before the next one. An event that cannot be folded stops the

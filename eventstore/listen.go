@@ -30,7 +30,7 @@ func (s *Store) listen(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := s.listenOnce(ctx, func() {
 			if lost {
-				s.log.Info("the notifications of the log are back")
+				s.log.Info("the LISTEN connection is restored")
 			}
 			lost = false
 		})
@@ -42,7 +42,7 @@ func (s *Store) listen(ctx context.Context) {
 			level = slog.LevelDebug // it was logged before
 		}
 		lost = true
-		s.log.Log(ctx, level, "lost the notifications of the log; polling until they are back", "error", err)
+		s.log.Log(ctx, level, "lost the LISTEN connection; polling", "error", err)
 		sleep(ctx, listenRetry, nil)
 	}
 }

@@ -62,7 +62,7 @@ func TestLostNotificationsAreLogged(t *testing.T) {
 	var before []int32
 	check.Eventually(t, "the server listens", func() bool { before = listeners(t, s); return len(before) == 1 })
 	execute(t, pool, `select pg_terminate_backend($1)`, before[0])
-	for _, want := range []string{"lost the notifications", "the notifications of the log are back"} {
+	for _, want := range []string{"lost the LISTEN connection", "the LISTEN connection is restored"} {
 		select {
 		case line := <-lines:
 			if !strings.Contains(line, want) {

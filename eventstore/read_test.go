@@ -29,7 +29,7 @@ func newServerWithTwoStudies(t *testing.T) server {
 	return s
 }
 
-func TestReading(t *testing.T) {
+func TestLoadReturnsTheLatestChapterAndLoadSessionTheNamedOne(t *testing.T) {
 	t.Parallel()
 	s := newServerWithTwoStudies(t)
 	load, session := s.Load, s.LoadSession
@@ -107,7 +107,7 @@ func TestVersionAt(t *testing.T) {
 }
 
 // Chapters end at the given events, in the order of these.
-func TestChapters(t *testing.T) {
+func TestChaptersReadsEachSessionUpToTheGivenEvent(t *testing.T) {
 	t.Parallel()
 	s := newServerWithTwoStudies(t)
 	log := wholeLog(t, s)

@@ -143,7 +143,7 @@ func (f *Feeds) Subscribers() []*Subscriber {
 	return all
 }
 
-// Close refuses new subscribers, closes every feed with a code that tells the subscriber to reconnect to another server, and
+// Close refuses new subscribers, closes every feed with code 1012, after which a subscriber reconnects, and
 // waits until they are closed, for closeTimeout at most. The error is that of ctx or of the timeout.
 func (f *Feeds) Close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, closeTimeout)

@@ -113,7 +113,7 @@ func TestACallBehindOneAddressIsWithinTheLimits(t *testing.T) {
 }
 
 // The owner of a /48 has fewer households than the limiter keeps buckets, and cannot empty its own buckets by filling the table.
-func TestCrowdingOthersOutGivesNoFreshBurst(t *testing.T) {
+func TestEvictingBucketsGivesNoNewBurst(t *testing.T) {
 	t.Parallel()
 	handler, _ := edge(pacing.Rate{PerSecond: 1, Burst: 2})
 	ask := func(address string) bool { return passed(from(t, handler, address, "GET", "/", "")) }
@@ -156,7 +156,7 @@ func TestCrowdingOthersOutGivesNoFreshBurst(t *testing.T) {
 	now = now.Add(3 * time.Second)
 	for range 3 {
 		if limiter.Take("somebody", now) > 0 {
-			t.Error("somebody is still crowded out")
+			t.Error("a client still shares the bucket")
 		}
 	}
 	if !drained("somebody") {

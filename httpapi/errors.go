@@ -117,7 +117,7 @@ func (s *Server) fail(c echo.Context, err error) {
 		header.Set(echo.HeaderRetryAfter, fmt.Sprint(wait))
 	}
 	header.Del(eventPosition)  // a failure rests on no event
-	_ = c.JSON(status, answer) // fails only if the client is gone
+	_ = c.JSON(status, answer) // fails only if the connection is closed
 }
 
 // logFailure logs what an operator must know: errors of the program, and a database that is unavailable. It does not log

@@ -73,8 +73,8 @@ func limited(limit string, wait time.Duration) error {
 const bucketLimit = 50_000
 
 // limiter is a token bucket for each key, for at most size keys. When a new key needs a bucket, the one that was unused for
-// longest makes room, if it is full again and so holds no information. If it is not full, somebody has filled the table from
-// many networks at once. All new keys then share one bucket, so that nobody gets a fresh burst by crowding others out.
+// longest makes room, if it is full again and so holds no information. If it is not full, clients of many networks have filled the
+// table. All new keys then share one bucket, so that no client gets a new burst by evicting other buckets.
 type limiter[K comparable] struct {
 	rate pacing.Rate
 	size int

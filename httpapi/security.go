@@ -26,8 +26,7 @@ type Security struct {
 	PerUser, PerAddress pacing.Rate
 }
 
-// apiHeaders sets the security headers of answers that are no pages: a browser does nothing with them but hand them to the
-// page that asked.
+// apiHeaders sets the security headers of answers that are not pages: the browser only passes them to the requesting page.
 //
 // Cross-Origin-Resource-Policy is same-site, which keeps pages of other sites from embedding what a cookie opened. It does not
 // bind requests in CORS mode, so allowed origins of other sites are not hindered.

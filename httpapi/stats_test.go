@@ -117,11 +117,11 @@ func TestAveragesAreRounded(t *testing.T) {
 func TestADeletedMostActiveUserHasNoName(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
-	known := s.past("study-123", pastCall{id: "s", start: clock("2025-11-19T00:00:00Z"), present: everybody(time.Second, "gone")})
-	if got := s.ask(member, "GET", "stats", "", known...); !strings.Contains(got.body, `"mostActiveUser":{"userId":"gone","name":null,"sessionCount":1}`) {
+	known := s.past("study-123", pastCall{id: "s", start: clock("2025-11-19T00:00:00Z"), present: everybody(time.Second, "deleted")})
+	if got := s.ask(member, "GET", "stats", "", known...); !strings.Contains(got.body, `"mostActiveUser":{"userId":"deleted","name":null,"sessionCount":1}`) {
 		t.Errorf("%+v", got)
 	}
-	s.exec(`insert into users (id, name, email) values ('gone', '돌아온 이', 'g@example.com')`)
+	s.exec(`insert into users (id, name, email) values ('deleted', '돌아온 이', 'g@example.com')`)
 	if got := s.ask(member, "GET", "stats", "", known...); !strings.Contains(got.body, `"name":"돌아온 이"`) {
 		t.Errorf("%+v", got)
 	}

@@ -185,7 +185,7 @@ func (w *WebApp) problems(ctx context.Context) (problems, warnings []string, err
 	rows, _ = w.pool.Query(ctx, webRowsSQL, []string{"User", "Study", "StudyMember"})
 	_, err = pgx.ForEachRow(rows, []any{&table, &shown}, func() error {
 		if shown {
-			warnings = append(warnings, fmt.Sprintf("table %q has row level security: whoever its policies hide from this user counts as nobody", table))
+			warnings = append(warnings, fmt.Sprintf("table %q has row level security: users whose rows its policies hide count as non-members", table))
 			return nil
 		}
 		problems = append(problems, fmt.Sprintf("table %q hides every row by row level security (create policy … for select to this user using (true), or alter role … bypassrls)", table))

@@ -19,8 +19,8 @@ import (
 
 func TestOpenPrefersTheURLThenTheWebAppsTablesThenOurs(t *testing.T) {
 	t.Parallel()
-	elsewhere, address := webApp(t)
-	exec(t, elsewhere, `update "User" set name = 'elsewhere'`)
+	webAppPool, address := webApp(t)
+	exec(t, webAppPool, `update "User" set name = 'elsewhere'`)
 	pool := example(t)
 	for _, step := range []struct {
 		prepare func()
@@ -209,7 +209,7 @@ func TestOpenAcceptsThePrismaURL(t *testing.T) {
 	pool := connect(t, address)
 	script(t, pool, "webapp/schema.sql")
 	script(t, pool, "webapp/people.sql")
-	const elsewhere = `create schema %[1]s;
+	const otherSchemaSQL = `create schema %[1]s;
 		create table %[1]s."User" (id text, name text, email text, avatar text, status text);
 		create table %[1]s."Study" (id text);
 		create table %[1]s."StudyMember" ("studyId" text, "userId" text, role text, status text);
@@ -217,7 +217,7 @@ func TestOpenAcceptsThePrismaURL(t *testing.T) {
 		insert into %[1]s."Study" values ('%[4]s');
 		insert into %[1]s."StudyMember" values ('%[4]s', '%[2]s', 'ADMIN', 'KICKED')`
 	for schema, name := range map[string]string{`staging`: "of staging", `"Web App"`: "of the app"} {
-		exec(t, pool, fmt.Sprintf(elsewhere, schema, webOwner, name, webStudy))
+		exec(t, pool, fmt.Sprintf(otherSchemaSQL, schema, webOwner, name, webStudy))
 	}
 	exec(t, pool, `alter database `+pool.Config().ConnConfig.Database+` set search_path = staging`)
 	for schema, want := range map[string]struct {

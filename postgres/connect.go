@@ -59,7 +59,7 @@ func Connect(ctx context.Context, url string, options ...Option) (*pgxpool.Pool,
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
-		return nil, fmt.Errorf("opening the connection pool: %w", err)
+		return nil, fmt.Errorf("open the connection pool: %w", err)
 	}
 	if err := checkVersion(ctx, pool); err != nil {
 		pool.Close()

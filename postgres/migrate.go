@@ -39,7 +39,7 @@ func Migrate(ctx context.Context, pool *pgxpool.Pool, files fs.FS) ([]string, er
 		applied = append(applied, path.Base(result.Source.Path))
 	}
 	if err != nil {
-		return applied, fmt.Errorf("migrating the database: %w", err)
+		return applied, fmt.Errorf("migrate the database: %w", err)
 	}
 	// Again, because a newer server may have migrated during the wait for the lock.
 	_, err = newestKnown(ctx, pool, provider)
@@ -71,12 +71,12 @@ func newProvider(pool *pgxpool.Pool, files fs.FS) (*goose.Provider, error) {
 	// An advisory lock of the session, tried every second; goose's default is every five seconds.
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
 	if err != nil {
-		return nil, fmt.Errorf("preparing the migration lock: %w", err)
+		return nil, fmt.Errorf("prepare the migration lock: %w", err)
 	}
 	provider, err := goose.NewProvider(goose.DialectPostgres, stdlib.OpenDBFromPool(pool), files,
 		goose.WithSessionLocker(locker), goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
 	if err != nil {
-		return nil, fmt.Errorf("reading the migrations: %w", err)
+		return nil, fmt.Errorf("read the migrations: %w", err)
 	}
 	return provider, nil
 }
@@ -102,7 +102,7 @@ func newestKnown(ctx context.Context, pool *pgxpool.Pool, provider *goose.Provid
 func newestApplied(ctx context.Context, pool *pgxpool.Pool) (int64, error) {
 	var exists bool
 	if err := pool.QueryRow(ctx, "select to_regclass($1) is not null", goose.DefaultTablename).Scan(&exists); err != nil {
-		return 0, fmt.Errorf("looking for the migrations table: %w", err)
+		return 0, fmt.Errorf("look for the migrations table: %w", err)
 	}
 	if !exists {
 		return 0, nil
@@ -110,7 +110,7 @@ func newestApplied(ctx context.Context, pool *pgxpool.Pool) (int64, error) {
 	var newest int64
 	err := pool.QueryRow(ctx, "select coalesce(max(version_id), 0) from "+goose.DefaultTablename+" where is_applied").Scan(&newest)
 	if err != nil {
-		return 0, fmt.Errorf("reading the migrations table: %w", err)
+		return 0, fmt.Errorf("read the migrations table: %w", err)
 	}
 	return newest, nil
 }

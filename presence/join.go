@@ -110,7 +110,7 @@ func (r *Registry) writeLease(ctx context.Context, l Lease, sessionID string, at
 	return nil
 }
 
-// A socket's lease makes a REST lease needless, unless the socket's server is silent for the grace time.
+// A REST lease is not written while a socket of a live server has a lease.
 const insertRESTSQL = `
 	insert into connections (study_id, user_id, socket_id, kind, server_id, session_id, seen_at, lost_at, lapses_at)
 	select $1, $2, '', 'rest', '', $3, $4, $4, clock_timestamp() + $5 * interval '1 microsecond'

@@ -19,15 +19,15 @@ func (r *Registry) HasLease(ctx context.Context, l Lease) (exists bool, err erro
 const ownSQL = `select study_id, user_id, socket_id from connections where server_id = $1 and lapses_at is null`
 
 // Leases returns the leases of this server's sockets. A missing lease was deleted: its user left over REST or was removed by
-// another server. If presumedDead is true, this server was silent for the grace time since the last call, so that another
+// another server. If wasSilent is true, this server was silent for the grace time since the last call, so that another
 // server may have swept the missing leases.
-func (r *Registry) Leases(ctx context.Context) (leases map[Lease]struct{}, presumedDead bool, err error) {
-	// After this heartbeat no other server presumes this one dead. The heartbeats know whether one could have done so before.
+func (r *Registry) Leases(ctx context.Context) (leases map[Lease]struct{}, wasSilent bool, err error) {
+	// After this heartbeat this server is not silent. The heartbeats know whether it was before.
 	if err := r.beat(ctx); err != nil {
 		return nil, false, err
 	}
 	r.mu.Lock()
-	revivedAt := r.revivedAt
+	silenceEndedAt := r.silenceEndedAt
 	r.mu.Unlock()
 	own, err := collect[Lease](ctx, r.pool, "read this server's leases", ownSQL, r.settings.ServerID)
 	if err != nil {
@@ -37,16 +37,16 @@ func (r *Registry) Leases(ctx context.Context) (leases map[Lease]struct{}, presu
 	for _, l := range own {
 		leases[l] = struct{}{}
 	}
-	r.clearRevived(revivedAt)
-	return leases, !revivedAt.IsZero(), nil
+	r.clearSilence(silenceEndedAt)
+	return leases, !silenceEndedAt.IsZero(), nil
 }
 
-// clearRevived notes that Leases reported a silence, unless a sweep that began during the silence may still be running.
-func (r *Registry) clearRevived(reported time.Time) {
+// clearSilence notes that Leases reported a silence, unless a sweep that began during the silence may still be running.
+func (r *Registry) clearSilence(reported time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.revivedAt.Equal(reported) && time.Since(reported) > missedBeats*r.settings.Beat {
-		r.revivedAt = time.Time{}
+	if r.silenceEndedAt.Equal(reported) && time.Since(reported) > missedBeats*r.settings.Beat {
+		r.silenceEndedAt = time.Time{}
 	}
 }
 

@@ -33,7 +33,7 @@ func (r *Registry) Leave(ctx context.Context, l Leave) (position int64, err erro
 		if err != nil {
 			return err
 		}
-		// Another connection keeps the user in the call. If it turns out to be dead, the user was last seen now.
+		// Another connection keeps the user in the call. If it turns out to be broken, the user was last seen now.
 		connected, err := tx.Exec(ctx, touchConnectedSQL, l.StudyID, l.UserID, l.At)
 		if err != nil {
 			return fmt.Errorf("read the other leases: %w", err)
@@ -50,7 +50,7 @@ func (r *Registry) Leave(ctx context.Context, l Leave) (position int64, err erro
 const (
 	deleteOwnAndLostSQL = `delete from connections
 		where study_id = $1 and user_id = $2 and (socket_id = $3 or lapses_at is not null)`
-	// A silent server's leases count here. Only the sweep decides whether a server is dead.
+	// A silent server's leases count here. Only the sweep decides whether a server is silent.
 	touchConnectedSQL = `update connections set seen_at = greatest(seen_at, $3)
 		where study_id = $1 and user_id = $2 and lapses_at is null`
 	// A newer lease stays: the user has joined again since.

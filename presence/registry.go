@@ -69,9 +69,9 @@ type Registry struct {
 	mu           sync.Mutex
 	contactSince time.Time // start of the unbroken contact with the database; zero: there is no contact
 	lastBeat     time.Time // the latest successful heartbeat
-	// revivedAt is when a heartbeat last found that this server had been silent for the grace time; zero: not since Leases
+	// silenceEndedAt is when a heartbeat last found that this server had been silent for the grace time; zero: not since Leases
 	// last reported it.
-	revivedAt time.Time
+	silenceEndedAt time.Time
 }
 
 // New makes the registry. It starts nothing: see Run.

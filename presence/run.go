@@ -19,14 +19,14 @@ const (
 func (r *Registry) Run(ctx context.Context) {
 	var loops sync.WaitGroup
 	defer loops.Wait()
-	// Heartbeats have a loop of their own, so that a long sweep does not make this server look dead.
-	loops.Go(func() { r.every(ctx, r.settings.Beat, r.beat) })
-	loops.Go(func() { r.every(ctx, r.settings.Beat, r.sweep) })
-	loops.Go(func() { r.every(ctx, min(slowestReconcile, r.settings.EmptyTimeout/10), r.reconcileCalls) })
+	// Heartbeats have a loop of their own, so that a long sweep does not make this server silent.
+	loops.Go(func() { r.every(ctx, "heartbeat", r.settings.Beat, r.beat) })
+	loops.Go(func() { r.every(ctx, "sweep", r.settings.Beat, r.sweep) })
+	loops.Go(func() { r.every(ctx, "reconciliation of calls", min(slowestReconcile, r.settings.EmptyTimeout/10), r.reconcileCalls) })
 }
 
 // every calls do at once and then at each interval. It logs the first failure and the first success after it.
-func (r *Registry) every(ctx context.Context, interval time.Duration, do func(context.Context) error) {
+func (r *Registry) every(ctx context.Context, task string, interval time.Duration, do func(context.Context) error) {
 	ticker := time.NewTicker(max(interval, time.Millisecond))
 	defer ticker.Stop()
 	failing := false
@@ -39,9 +39,9 @@ func (r *Registry) every(ctx context.Context, interval time.Duration, do func(co
 		}
 		switch {
 		case err != nil && !failing:
-			r.log.LogAttrs(ctx, slog.LevelWarn, "presence fails and is retried", slog.Any("error", err))
+			r.log.LogAttrs(ctx, slog.LevelWarn, task+" failed; retrying", slog.Any("error", err))
 		case err == nil && failing:
-			r.log.LogAttrs(ctx, slog.LevelInfo, "presence works again")
+			r.log.LogAttrs(ctx, slog.LevelInfo, task+" works again")
 		}
 		failing = err != nil
 		select {
@@ -84,7 +84,7 @@ func (r *Registry) beat(ctx context.Context) error {
 		return fmt.Errorf("write a heartbeat: %w", err)
 	}
 	if !alive && !r.lastBeat.IsZero() {
-		r.revivedAt = now
+		r.silenceEndedAt = now
 	}
 	if r.contactSince.IsZero() || now.Sub(r.lastBeat) > missedBeats*r.settings.Beat+beatTimeout {
 		r.contactSince = now

@@ -16,7 +16,7 @@ import (
 const sweepLimit = 500
 
 // Each half reads an index: the leases that lapsed by themselves, and the leases of silent servers, which are few or none. The
-// sweeping server is not silent, whatever became of its heartbeats. (No index serves clock_timestamp(), so this uses now().)
+// query excludes the sweeping server: a server that runs a sweep is not silent. (No index serves clock_timestamp(), hence now().)
 const lapsedSQL = `
 	select study_id, user_id from connections where lapses_at <= now()
 	union
@@ -25,8 +25,8 @@ const lapsedSQL = `
 		select server_id from servers where server_id <> $3 and last_seen <= now() - $1 * interval '1 microsecond'))
 	limit $2`
 
-// deadServersSQL deletes servers that have been silent for long and have no lease left.
-const deadServersSQL = `delete from servers s
+// silentServersSQL deletes servers that have been silent for long and have no lease left.
+const silentServersSQL = `delete from servers s
 	where s.last_seen < now() - interval '1 minute' - $1 * interval '1 microsecond'
 		and not exists (select from connections c where c.server_id = s.server_id and c.lapses_at is null)`
 
@@ -51,7 +51,7 @@ func (r *Registry) sweep(ctx context.Context) error {
 		})
 	}
 	_ = group.Wait()
-	err = execute(ctx, r.pool, "delete dead servers", deadServersSQL, microseconds(r.settings.Grace))
+	err = execute(ctx, r.pool, "delete silent servers", silentServersSQL, microseconds(r.settings.Grace))
 	return errors.Join(append(failures, err)...)
 }
 

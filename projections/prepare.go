@@ -25,8 +25,8 @@ const (
 const catchUpLimit = 50_000
 
 // Prepare creates the tables of projections that have none, and rebuilds tables of an older version or another variant; the old
-// tables serve queries until then. Call it before a Runner and before queries. Tables of a newer version are an error. A
-// projection with an event that cannot be decoded is none: it keeps its old tables. Any number of servers may call Prepare
+// tables serve queries until then. Call it before a Runner and before queries. Tables of a newer version are an error. Prepare
+// returns no error for a projection that folds an undecodable event: it keeps its old tables. Any number of servers may call Prepare
 // concurrently.
 func (r *Rebuilder) Prepare(ctx context.Context, projections ...Projection) error {
 	outdated, err := r.createMissing(ctx, projections)
@@ -48,7 +48,7 @@ func (r *Rebuilder) Prepare(ctx context.Context, projections ...Projection) erro
 			return err
 		}
 		for _, p := range outdated {
-			r.log.Warn("the tables are not of this program's version or far behind; rebuilding them before the start",
+			r.log.Warn("rebuilding tables that have another version or are far behind",
 				"projection", p.Name(), "version", p.Version())
 		}
 		// The error is ErrRebuilding if an operator rebuilds one of them.
@@ -124,7 +124,7 @@ func createTables(ctx context.Context, tx pgx.Tx, p Projection) error {
 	}
 	create := `create schema if not exists ` + pgx.Identifier{p.Name()}.Sanitize()
 	if _, err := tx.Exec(ctx, create+`;`+p.Tables()+`;`+p.Indexes()); err != nil {
-		return fmt.Errorf("make the tables of %s: %w", p.Name(), err)
+		return fmt.Errorf("create the tables of %s: %w", p.Name(), err)
 	}
 	return eventstore.EnsureCheckpoint(ctx, tx, checkpointName(p))
 }

@@ -134,7 +134,7 @@ func (r *Rebuilder) fillShadows(ctx context.Context, projections []Projection, t
 	return position, nil
 }
 
-// createShadows creates the shadow tables, empty and without indexes, after removing those of a rebuild that died.
+// createShadows creates the shadow tables, empty and without indexes, after removing those of an interrupted rebuild.
 func (r *Rebuilder) createShadows(ctx context.Context, projections []Projection) error {
 	if err := r.removeShadows(ctx, projections); err != nil {
 		return err

@@ -10,10 +10,10 @@ import (
 	"github.com/studycall/studycall/domain"
 )
 
-// TestStatements compares every statement that derives from a table's columns with testdata/statements.sql, which shows them
+// TestStatementsEqualTheGoldenFile compares every statement that derives from a table's columns with testdata/statements.sql, which shows them
 // to readers. With UPDATE_GOLDEN set it writes the file: review the difference, and raise the projection's version if the
 // shape of a table changed.
-func TestStatements(t *testing.T) {
+func TestStatementsEqualTheGoldenFile(t *testing.T) {
 	t.Parallel()
 	var file strings.Builder
 	file.WriteString("-- Every statement that derives from the columns of a table. Written by `task golden`.\n")

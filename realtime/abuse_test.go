@@ -49,7 +49,7 @@ func TestASocketThatSendsTooMuchIsClosed(t *testing.T) {
 				}
 			})
 			calm := cluster.server()
-			kim, others, elsewhere := server.in("kim"), pair{server.in("lee"), server.in("park")}, pair{calm.in("choi"), calm.in("u0")}
+			kim, others, calmPair := server.in("kim"), pair{server.in("lee"), server.in("park")}, pair{calm.in("choi"), calm.in("u0")}
 			over := make(chan struct{})
 			go func() {
 				defer close(over)
@@ -60,21 +60,21 @@ func TestASocketThatSendsTooMuchIsClosed(t *testing.T) {
 					kim.Emit(flood.event, flood.data)
 				}
 			}()
-			if late := delays(t, others, elsewhere, 20, func() {}); late[19] > 2*time.Second {
+			if late := delays(t, others, calmPair, 20, func() {}); late[19] > 2*time.Second {
 				t.Errorf("a candidate of others is late by %v", late[19])
 			}
 			if code := kim.Closed(); code != 4002 {
 				t.Errorf("closed with %d", code)
 			}
 			realtimetest.Receive(t, over)
-			told := 0
+			errorEvents := 0
 			for _, e := range kim.Received() {
 				if e.Name == "error" && strings.Contains(string(e.Data), "RATE_LIMITED") {
-					told++
+					errorEvents++
 				}
 			}
-			if told != 1 {
-				t.Errorf("received %d error events", told)
+			if errorEvents != 1 {
+				t.Errorf("received %d error events", errorEvents)
 			}
 			others.from.Expect("video:user-left")
 		})
@@ -119,8 +119,8 @@ func TestLimitsOutliveTheSocket(t *testing.T) {
 			}
 		}
 	}
-	if told := string(kim.Expect("error")); !strings.Contains(told, "RATE_LIMITED") {
-		t.Errorf("was told %s", told)
+	if payload := string(kim.Expect("error")); !strings.Contains(payload, "RATE_LIMITED") {
+		t.Errorf("received %s", payload)
 	}
 	for i := range 40 {
 		text := again[1]

@@ -38,8 +38,8 @@ func TestCallsAreAnnounced(t *testing.T) {
 		watching.followsTheLog()
 		who := watching.as("choi")
 		who.Must("presence:join-study", `{"studyId":"go"}`)
-		elsewhere := watching.as("choi")
-		elsewhere.Must("presence:join-study", `{"studyId":"rust"}`)
+		otherStudy := watching.as("choi")
+		otherStudy.Must("presence:join-study", `{"studyId":"rust"}`)
 		lee := here.in("lee")
 		started := who.Expect("video:started")
 		lee.Must("video:leave-room", inRoom)
@@ -56,9 +56,9 @@ func TestCallsAreAnnounced(t *testing.T) {
 		if want := `{"studyId":"go","sessionId":"` + session.Session.ID + `"}`; string(ended) != want {
 			t.Errorf("%s: got  %s\nwant %s", name, ended, want)
 		}
-		for _, told := range elsewhere.Received() {
-			if strings.HasPrefix(told.Name, "video:") {
-				t.Errorf("%s: somebody in another study received %s", name, told.Name)
+		for _, received := range otherStudy.Received() {
+			if strings.HasPrefix(received.Name, "video:") {
+				t.Errorf("%s: somebody in another study received %s", name, received.Name)
 			}
 		}
 	}

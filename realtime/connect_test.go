@@ -67,7 +67,7 @@ func TestOnlyAuthenticatedUsersMayConnect(t *testing.T) {
 		"a cookie, and another's name":           {authPayload{"userId": "lee"}, cookie("kim"), "Authentication"},
 		"a token, and another's name":            {authPayload{"userId": "lee", "token": token(t, "kim")}, nil, "Authentication"},
 		"a token of another secret":              {authPayload{"token": "eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0..AAAA.AAAA.AAAA"}, nil, "Authentication"},
-		"somebody who is gone":                   {nil, cookie("nobody"), "User not found"},
+		"a deleted user":                         {nil, cookie("nobody"), "User not found"},
 		"an account that may not be used":        {nil, cookie("frozen"), "User status is SUSPENDED"},
 		"an account that may not be used, token": {authPayload{"userId": "frozen", "token": token(t, "frozen")}, nil, "User status is SUSPENDED"},
 	} {

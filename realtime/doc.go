@@ -27,7 +27,7 @@
 // ack follows when the record is durable. While the database is unavailable, records wait in memory. A refused toggle is reverted to
 // the recorded value, and the revert is published. A leave is retried until it is recorded. A share ends with the socket that shares.
 //
-// A study's presence is published in the order in which its count changes. Each server counts its own sockets.
+// A lobby's online count is published in the order in which it changes. Each server counts its own sockets.
 //
 // # Locks
 //

@@ -20,7 +20,7 @@ func TestADrainStampsLeavesWithItsStart(t *testing.T) {
 	if code := kim.Closed(); code != 1012 {
 		t.Errorf("closed with %d", code)
 	}
-	told := time.Now()
+	closedAt := time.Now()
 	select {
 	case <-drained:
 		t.Error("the drain did not wait for lee")
@@ -29,6 +29,6 @@ func TestADrainStampsLeavesWithItsStart(t *testing.T) {
 	<-drained
 	var least, most time.Time
 	check.NoError(t, cluster.pool.QueryRow(t.Context(), `select min(lost_at), max(lost_at) from connections`).Scan(&least, &most))
-	between(t, "the first loss", least, began, told)
-	between(t, "the last loss", most, began, told)
+	between(t, "the first loss", least, began, closedAt)
+	between(t, "the last loss", most, began, closedAt)
 }

@@ -15,9 +15,9 @@ import (
 
 // golden compares a payload with testdata/<name>.json, after replacing socket ids and times. With UPDATE_GOLDEN set it writes the file
 // instead. Review every change of these files, because clients rely on them.
-func golden(t *testing.T, name string, told json.RawMessage, clients map[string]*realtimetest.Client) {
+func golden(t *testing.T, name string, payload json.RawMessage, clients map[string]*realtimetest.Client) {
 	t.Helper()
-	text := string(told)
+	text := string(payload)
 	for who, c := range clients {
 		text = strings.ReplaceAll(text, c.ID, "socket-of-"+who)
 	}
@@ -100,8 +100,8 @@ func TestACallFromTheFirstJoinToTheLastLeave(t *testing.T) {
 			kim.Must("video:leave-room", `{"roomId":"study-go-main"}`)
 			kim.Expect("video:ended") // kim is still in the lobby
 			golden(t, "error", refusedError(kim, "video:offer", `{"to":"nobody","offer":1}`), who)
-			if told := kim.Received(); len(told) > 0 {
-				t.Errorf("kim received more: %v", told)
+			if received := kim.Received(); len(received) > 0 {
+				t.Errorf("kim received more: %v", received)
 			}
 
 			cluster.happened("SessionStarted kim", "ParticipantJoined kim", "AudioMuted kim", "ParticipantJoined lee", "AudioMuted lee",

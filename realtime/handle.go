@@ -90,7 +90,7 @@ func (s *Server) call(do handler, c *client, data json.RawMessage, ack answer) e
 }
 
 // refuse sends a client the error of its message: as an error event and, if the client asked for one, as the ack. The event has
-// details only where they tell the user more than the code: who shares.
+// details only where they add to the code: who shares.
 func (s *Server) refuse(c *client, err error, ack answer) {
 	known := toClient(err)
 	if known.Code == domain.ServerError {

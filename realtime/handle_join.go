@@ -23,7 +23,7 @@ const (
 )
 
 // joinRoom brings a client into a room, and its user into the study's call. A client that is in the room already only gets the
-// room's state again, unless its user has left by other means.
+// room's state again, unless its user has left over REST.
 func (s *Server) joinRoom(ctx context.Context, c *client, data json.RawMessage, ack answer) error {
 	studyID, roomID, err := parseJoin(data)
 	if err != nil {
@@ -105,6 +105,6 @@ func (s *Server) keepsLease(ctx context.Context, c *client, r *room, lease prese
 // warnMissing logs the error of a lookup whose result is optional.
 func (s *Server) warnMissing(err error, what string) {
 	if err != nil {
-		s.Log.Warn("went on without "+what, "error", err)
+		s.Log.Warn("lookup failed; continuing without "+what, "error", err)
 	}
 }

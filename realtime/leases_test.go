@@ -28,11 +28,11 @@ func TestALeaveOverRESTTakesTheSocketsOutOfTheRoom(t *testing.T) {
 	kim, park := server.in("kim"), server.in("park")
 	kim.Received()
 	server.leaves("park")
-	gone := `{"socketId":"` + park.ID + `","userId":"park"}`
-	if got := string(kim.Expect("video:user-left")); got != gone {
+	userLeft := `{"socketId":"` + park.ID + `","userId":"park"}`
+	if got := string(kim.Expect("video:user-left")); got != userLeft {
 		t.Errorf("kim received %s", got)
 	}
-	if got := string(park.Expect("video:user-left")); got != gone {
+	if got := string(park.Expect("video:user-left")); got != userLeft {
 		t.Errorf("park received %s", got)
 	}
 	if code := park.Refused("video:toggle-audio", muted); code != "PERMISSION_DENIED" {

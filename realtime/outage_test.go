@@ -31,11 +31,11 @@ func TestACallGoesOnDuringADatabaseOutage(t *testing.T) {
 			server := cluster.server(graceOf(brief))
 			kim, lee, park, choi := server.in("kim"), server.in("lee"), server.in("park"), server.in("choi")
 
-			away := database.stop
+			interrupt := database.stop
 			if name == "crashed" {
-				away = database.crash
+				interrupt = database.crash
 			}
-			check.NoError(t, away(t.Context()))
+			check.NoError(t, interrupt(t.Context()))
 			var toggled []span
 			var acks []int
 			for i := range 10 {

@@ -177,7 +177,7 @@ func TestADrainIsNoLeave(t *testing.T) {
 	kim.Answer(mute)
 	drained := time.Now()
 	one.drain()
-	gone := time.Now()
+	drainEnded := time.Now()
 	for _, c := range []interface{ Closed() int }{kim, lee, park} {
 		if code := c.Closed(); code != 1012 {
 			t.Errorf("closed with %d", code)
@@ -189,7 +189,7 @@ func TestADrainIsNoLeave(t *testing.T) {
 	cluster.exec(`update connections set lapses_at = now() where lapses_at is not null`) // the grace time is over
 	cluster.happened("SessionStarted kim", "ParticipantJoined kim", "ParticipantJoined lee", "ParticipantJoined park", "AudioMuted kim",
 		"ParticipantLeft park disconnected")
-	between(t, "park's leave", cluster.left("park").At, drained, gone)
+	between(t, "park's leave", cluster.left("park").At, drained, drainEnded)
 	if count := cluster.count(`select count(*) from servers`); count != 1 {
 		t.Errorf("%d servers are registered", count)
 	}
@@ -262,13 +262,13 @@ func TestKickedMembersAndSuspendedUsersAreTakenOut(t *testing.T) {
 	cluster.exec(`update study_members set status = 'KICKED' where user_id = 'lee'`)
 	kim.Expect("video:user-left")
 	// The server that checks first sends its socket the reason. The other server may find only that the lease is deleted.
-	told := 0
+	errorEvents := 0
 	for _, c := range []*realtimetest.Client{lee, tab} {
 		out := false
 		check.Eventually(t, "lee is taken out of the room", func() bool {
 			for _, e := range c.Received() {
 				if e.Name == "error" && strings.Contains(string(e.Data), `"NOT_STUDY_MEMBER"`) {
-					told++
+					errorEvents++
 				}
 				out = out || e.Name == "video:user-left" && string(e.Data) == `{"socketId":"`+c.ID+`","userId":"lee"}`
 			}
@@ -278,7 +278,7 @@ func TestKickedMembersAndSuspendedUsersAreTakenOut(t *testing.T) {
 			t.Error("lee's connection was closed")
 		}
 	}
-	if told == 0 {
+	if errorEvents == 0 {
 		t.Error("lee did not get the reason")
 	}
 	check.Eventually(t, "lee has left", func() bool { return cluster.left("lee").UserID != "" })

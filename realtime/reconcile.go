@@ -18,7 +18,7 @@ func (s *Server) reconcileLeases(ctx context.Context) error {
 		return nil // Drain marks all leases as lost
 	}
 	before := time.Now()
-	leases, presumedDead, err := s.Presence.Leases(ctx)
+	leases, wasSilent, err := s.Presence.Leases(ctx)
 	if err != nil {
 		return err
 	}
@@ -27,7 +27,7 @@ func (s *Server) reconcileLeases(ctx context.Context) error {
 			if _, exists := leases[m.lease()]; exists {
 				delete(leases, m.lease())
 			} else if m.enteredAt.Before(before) {
-				s.leaseDeleted(m, presumedDead)
+				s.leaseDeleted(m, wasSilent)
 			}
 		}
 	}
@@ -35,10 +35,10 @@ func (s *Server) reconcileLeases(ctx context.Context) error {
 	return nil
 }
 
-// leaseDeleted takes out a member whose lease was deleted. If other servers may have presumed this one dead, it closes the
+// leaseDeleted takes out a member whose lease was deleted. If this server was silent, it closes the
 // connection, so that the client reconnects and joins again. Otherwise the user has left or was removed, and the connection stays.
-func (s *Server) leaseDeleted(m *member, presumedDead bool) {
-	if presumedDead {
+func (s *Server) leaseDeleted(m *member, wasSilent bool) {
+	if wasSilent {
 		s.takeOut(m.client, m.room, s.Now())
 		s.hangUp(m.client, websocket.Restart)
 		return
@@ -47,7 +47,7 @@ func (s *Server) leaseDeleted(m *member, presumedDead bool) {
 }
 
 // loseUnmatched marks the leases without a member as lost if they had none at the last reconciliation either, and the participant has no
-// record in the queue, such as a join or a leave: then the leave has failed for good, and no other one follows.
+// record in the queue, such as a join or a leave. Such a lease belongs to a leave that failed finally; no other record will delete it.
 func (s *Server) loseUnmatched(leases map[presence.Lease]struct{}) {
 	found := map[presence.Lease]time.Time{}
 	for lease := range leases {

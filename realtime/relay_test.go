@@ -115,8 +115,8 @@ func TestMalformedMessagesAreRefused(t *testing.T) {
 	if ack.Code != "INVALID_REQUEST" {
 		t.Errorf("an unknown event: %+v", ack)
 	}
-	if told := lee.Received(); len(told) > 0 {
-		t.Errorf("lee received %v", told)
+	if received := lee.Received(); len(received) > 0 {
+		t.Errorf("lee received %v", received)
 	}
 	cluster.happened("SessionStarted kim", "ParticipantJoined kim", "ParticipantJoined lee")
 }

@@ -97,8 +97,8 @@ func (ch change) confirm() {
 	ch.member.person.toggles[ch.field].recorded = ch.value
 }
 
-// revert publishes the recorded value again after a change was refused, unless the field has changed since: then the outcome of the
-// latest change decides. After several refusals in a row the last one reverts to the recorded value.
+// revert restores and publishes the recorded value of a refused change. It does nothing if a later change was made: that change's
+// outcome applies.
 func (ch change) revert() {
 	m, r := ch.member, ch.member.room
 	r.mu.Lock()

@@ -129,8 +129,8 @@ func (s *Server) Run(ctx context.Context) {
 	loops.Wait()
 }
 
-// Drain refuses new connections, closes all sockets with the code to reconnect, and writes the queued records. No user leaves a call
-// by that: who reconnects within the grace time is still in it. Run should go on until Drain returns. The error is that of ctx if ctx
+// Drain refuses new connections, closes all sockets with the code to reconnect, and writes the queued records. A drain ends
+// no stint: a user who reconnects within the grace time stays in the call. Run should go on until Drain returns. The error is that of ctx if ctx
 // ends first, or the database's.
 func (s *Server) Drain(ctx context.Context) error {
 	s.draining.Store(true)

@@ -106,7 +106,7 @@ func TestAShareEndsWhenItsServerIsKilled(t *testing.T) {
 	park, lee := two.in("park"), one.in("lee")
 	lee.Must("video:screen-share-start", theRoom)
 	park.Received()
-	heard := one.lastBeat()
+	lastBeatBefore := one.lastBeat()
 	tab := two.in("lee")
 	check.Eventually(t, "the room has the share at one socket alone", func() bool {
 		park.Must("video:join-room", inRoom)
@@ -126,7 +126,7 @@ func TestAShareEndsWhenItsServerIsKilled(t *testing.T) {
 	one.kill()
 	one.outlastGrace()
 	cluster.happened("SessionStarted park", "ParticipantJoined park", "ParticipantJoined lee", "ScreenShareStarted lee", "ScreenShareStopped lee")
-	between(t, "the end of the share", cluster.stopped("lee"), heard, one.lastBeat())
+	between(t, "the end of the share", cluster.stopped("lee"), lastBeatBefore, one.lastBeat())
 	tab.Must("video:screen-share-start", theRoom)
 }
 

@@ -30,8 +30,8 @@ func TestAToggleThatChangesNothingIsNoEvent(t *testing.T) {
 	lee.Must("video:toggle-audio", unmuted)
 	kim.Expect("video:peer-audio-changed")
 	kim.Expect("video:peer-audio-changed")
-	if told := kim.Received(); len(told) > 0 {
-		t.Errorf("kim received %v", told)
+	if received := kim.Received(); len(received) > 0 {
+		t.Errorf("kim received %v", received)
 	}
 	cluster.happened("SessionStarted kim", "ParticipantJoined kim", "ParticipantJoined lee", "AudioMuted lee", "AudioUnmuted lee")
 }
@@ -84,8 +84,8 @@ func TestAShareThatTheCommandRefusesIsReverted(t *testing.T) {
 	park.Must("video:screen-share-start", theRoom)
 	kim.Received()
 	answer := lee.Ask("video:screen-share-start", theRoom)
-	golden(t, "screen_share_taken_elsewhere_ack", answer, nil)
-	golden(t, "screen_share_taken_elsewhere", lee.Expect("error"), nil)
+	golden(t, "screen_share_taken_on_another_server_ack", answer, nil)
+	golden(t, "screen_share_taken_on_another_server", lee.Expect("error"), nil)
 	lastShare(t, kim, lee.ID, false)
 	park.Must("video:screen-share-stop", theRoom)
 	lee.Must("video:screen-share-start", theRoom)

@@ -46,7 +46,7 @@ func decode(text []byte) (received, error) {
 	return p, p.decodeData(rest)
 }
 
-func TestDecode(t *testing.T) {
+func TestDecodeAcceptsWellFormedPacketsOnly(t *testing.T) {
 	t.Parallel()
 	for _, text := range accepted {
 		if _, err := decode([]byte(text)); err != nil {

@@ -45,7 +45,7 @@ type RecoveryNamespace interface {
 	// the end of the old one was noticed. From then on, kept packets wait for the client. Next comes Resumed, or Disconnected with the
 	// same reason and lastAlive.
 	Suspended(s *Socket, reason Reason, lastAlive time.Time)
-	// Find is called for a pid that this server does not know. A namespace that finds its session elsewhere calls Server.Adopt. An
+	// Find is called for a pid that this server does not know. A namespace that finds its session in a shared store calls Server.Adopt. An
 	// error refuses the CONNECT.
 	Find(ctx context.Context, key SessionKey) error
 	// Resume decides whether a socket may be resumed. It must check who is calling as Connect does: the socket may belong to somebody
@@ -79,7 +79,7 @@ type session struct {
 	windows   int         // how often the socket was suspended
 }
 
-// newPID makes a pid: 32 characters, 192 random bits. Whoever knows it can resume the session.
+// newPID makes a pid: 32 characters, 192 random bits. The pid is a credential: any client that has it can resume the session.
 func newPID() string {
 	var bits [24]byte
 	_, _ = rand.Read(bits[:]) // never fails

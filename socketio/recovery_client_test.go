@@ -109,7 +109,7 @@ func TestReferenceClientResumes(t *testing.T) {
 
 // Given the real client on a connection that passes nothing on any more, when it comes on a new one before the server notices, then it
 // has its socket, three times.
-func TestReferenceClientLeavesABlackHole(t *testing.T) {
+func TestReferenceClientReconnectsFromASilentConnection(t *testing.T) {
 	t.Parallel()
 	for _, version := range versions() {
 		t.Run(version, func(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 	"github.com/studycall/studycall/websocket"
 )
 
-func TestResume(t *testing.T) {
+func TestASocketIsResumedSeveralTimesWithItsMissedPackets(t *testing.T) {
 	t.Parallel()
 	s, n := startRecovery(t, socketio.Recovery{Window: window})
 	started := time.Now()

@@ -90,7 +90,7 @@ func (s *testServer) join(t *testing.T) (sid string) {
 }
 
 // Disconnected gets the reason and LastAlive, however the socket ends.
-func TestReasons(t *testing.T) {
+func TestDisconnectedGetsTheReasonAndTheTime(t *testing.T) {
 	t.Parallel()
 	fast := socketio.Config{PingInterval: time.Second, PingTimeout: time.Second}
 	for name, test := range map[string]struct {

@@ -193,7 +193,7 @@ type pendingAck struct {
 	timer *time.Timer
 }
 
-// takeAcks takes the pending acks away from the socket. The caller holds the mutex.
+// takeAcks removes and returns the pending acks. The caller holds the mutex.
 func (s *Socket) takeAcks() map[uint64]pendingAck {
 	pending := s.acks
 	s.acks = nil

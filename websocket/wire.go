@@ -44,7 +44,7 @@ type direct struct {
 	unwritten []byte // what the network did not take; it is written before anything else
 }
 
-// prepare sets the network connection. Direct writes stay off if it is no socket, as under TLS.
+// prepare sets the network connection. Direct writes stay off if it is not a socket, as under TLS.
 func (d *direct) prepare(conn any) {
 	if socket, ok := conn.(syscall.Conn); ok {
 		if raw, err := socket.SyscallConn(); err == nil {

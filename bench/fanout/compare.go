@@ -12,7 +12,7 @@ type Plan struct {
 	Shape  Shape
 	Rounds int              // medians are taken over the rounds
 	Each   time.Duration    // of load per server and round
-	Done   func(rounds int) // called after each round of a load, with 1
+	Done   func(rounds int) // reports completed rounds; it is called with 1 after each
 }
 
 // Servers are the two servers that are compared. The program's database must hold the users and studies of UserID and StudyID.

@@ -43,7 +43,7 @@ func TestDeliveriesAreCounted(t *testing.T) {
 }
 
 // fault is what a faulty server does instead of passing a message on. next reads the sender's next message, which is empty once the
-// sender is gone.
+// connection is closed.
 type fault func(pass func([]byte), message []byte, next func() []byte)
 
 // faulty is a bare server for one room of two, with a fault at message 10 of the first seat: in bursts of 4, the second message of the
@@ -60,7 +60,7 @@ func faulty(wrong fault) http.Handler {
 		conns[seat].Store(&bareConn{conn: conn})
 		conns[seat].Load().write([]byte(welcome))
 		next := func() []byte {
-			_, message, _ := conn.ReadMessage() // empty when the client is gone
+			_, message, _ := conn.ReadMessage() // empty when the connection is closed
 			return message
 		}
 		for number := 1; ; number++ {

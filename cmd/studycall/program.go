@@ -168,11 +168,11 @@ func (p *program) Close() {
 	}
 }
 
-// deregister removes this server's name from the database.
+// deregister deletes this server's row in servers.
 func (p *program) deregister() {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
 	if err := p.live.Close(ctx); err != nil {
-		p.log.Debug("could not remove this server's name: another server will, once the name has expired", "error", err)
+		p.log.Debug("could not delete this server's row in servers: another server will, once it has been silent for long", "error", err)
 	}
 }

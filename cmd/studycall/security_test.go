@@ -180,7 +180,7 @@ func TestLogsAndAnswersContainNoSecrets(t *testing.T) {
 		return made
 	}
 	tokens := []string{
-		token(secretText, "user-456"), token(secretText+"-2", "user-456"), token("another", "user-456"), token(secretText, "user-gone"),
+		token(secretText, "user-456"), token(secretText+"-2", "user-456"), token("another", "user-456"), token(secretText, "user-deleted"),
 	}
 	altered := []byte(tokens[0])
 	altered[len(altered)-3] ^= 1

@@ -57,7 +57,7 @@ func knownAccount(known *user.User) (account, error) {
 	uid, uidErr := strconv.Atoi(known.Uid)
 	gid, gidErr := strconv.Atoi(known.Gid)
 	if err := errors.Join(uidErr, gidErr); err != nil {
-		return account{}, fmt.Errorf("reading the ids of user %s: %w", known.Username, err)
+		return account{}, fmt.Errorf("read the ids of user %s: %w", known.Username, err)
 	}
 	result := account{owner: owner{uid: uid, gid: gid}, name: known.Username, other: true}
 	// A folder may be open to one of the supplementary groups; without them the server still works.
@@ -99,7 +99,7 @@ func (a account) checkAccess(ctx context.Context, path string) error {
 	}
 	closed := a.closedFolder(ctx, path)
 	if ctx.Err() != nil {
-		return fmt.Errorf("checking whether user %s can enter %s: %w", a.name, path, context.Cause(ctx))
+		return fmt.Errorf("check whether user %s can enter %s: %w", a.name, path, context.Cause(ctx))
 	}
 	if closed == "" {
 		return nil
@@ -128,7 +128,7 @@ type owner struct{ uid, gid int }
 func ownerOf(path string) (owner, error) {
 	info, err := os.Lstat(path)
 	if err != nil {
-		return owner{}, fmt.Errorf("reading the owner of %s: %w", path, err)
+		return owner{}, fmt.Errorf("read the owner of %s: %w", path, err)
 	}
 	stat := info.Sys().(*syscall.Stat_t) //nolint:forcetypeassert // as on every Unix
 	return owner{uid: int(stat.Uid), gid: int(stat.Gid)}, nil
@@ -140,7 +140,7 @@ func (o owner) chown(path string) error {
 		return nil
 	}
 	if err := os.Lchown(path, o.uid, o.gid); err != nil {
-		return fmt.Errorf("changing the owner: %w", err)
+		return fmt.Errorf("change the owner: %w", err)
 	}
 	return nil
 }

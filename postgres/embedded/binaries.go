@@ -48,7 +48,7 @@ func (s *Server) findBinaries(ctx context.Context, options Options, major int) (
 	if options.BinDir != "" {
 		found, err := s.account.inspect(ctx, options.BinDir)
 		if err != nil {
-			return binaries{}, fmt.Errorf("using the Postgres binaries in %s: %w", options.BinDir, err)
+			return binaries{}, fmt.Errorf("use the Postgres binaries in %s: %w", options.BinDir, err)
 		}
 		if major != 0 && found.major != major {
 			return binaries{}, fmt.Errorf("the data in %s was made by Postgres %d, but the binaries in %s are Postgres %d; "+
@@ -121,11 +121,11 @@ var majorVersion = regexp.MustCompile(`\) (\d{1,9})`)
 // inspect runs the binary as the account, so that one which the account cannot run is not used.
 func (a account) inspect(ctx context.Context, folder string) (binaries, error) {
 	if _, err := os.Stat(filepath.Join(folder, "initdb")); err != nil {
-		return binaries{}, fmt.Errorf("looking for initdb: %w", err)
+		return binaries{}, fmt.Errorf("look for initdb: %w", err)
 	}
 	output, err := a.command(ctx, "/", filepath.Join(folder, "postgres"), "--version").Output()
 	if err != nil {
-		return binaries{}, fmt.Errorf("running postgres --version as user %s: %w", a.name, err)
+		return binaries{}, fmt.Errorf("run postgres --version as user %s: %w", a.name, err)
 	}
 	match := majorVersion.FindSubmatch(output)
 	if match == nil {

@@ -47,7 +47,7 @@ func DefaultDir() (string, error) {
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
-		return "", fmt.Errorf("finding the default data directory (choose one with --data-dir): %w", err)
+		return "", fmt.Errorf("find the default data directory (choose one with --data-dir): %w", err)
 	}
 	if runtime.GOOS == "darwin" {
 		return filepath.Join(home, "Library", "Application Support", "studycall"), nil
@@ -64,7 +64,7 @@ func findDirectory(path string) (directory, error) {
 		}
 	}
 	if path, err = filepath.Abs(path); err != nil {
-		return directory{}, fmt.Errorf("finding the data directory: %w", err)
+		return directory{}, fmt.Errorf("find the data directory: %w", err)
 	}
 	if resolved, err := filepath.EvalSymlinks(path); err == nil {
 		path = resolved
@@ -83,7 +83,7 @@ func (d directory) check(mustHaveData bool) error {
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.ENOTDIR):
 		return nil
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("reading the data directory: %w", err)
+		return fmt.Errorf("read the data directory: %w", err)
 	}
 	// Locks exist from the first moment; data without them was restored from a backup. A fresh disk has lost+found.
 	data := exists(filepath.Join(d.data(), "PG_VERSION"))
@@ -112,7 +112,7 @@ func (d directory) create() (owner, error) {
 		mode = 0o755 // the server's account has to enter; the folders inside are closed to others
 	}
 	if err := mkdirAll(d.root, mode); err != nil {
-		return owner{}, fmt.Errorf("creating the data directory: %w", err)
+		return owner{}, fmt.Errorf("create the data directory: %w", err)
 	}
 	found, err := ownerOf(d.root)
 	if err != nil {
@@ -149,15 +149,15 @@ func (d directory) major() (int, error) {
 	if err == nil {
 		major, err := strconv.Atoi(strings.TrimSpace(string(text)))
 		if err != nil {
-			return 0, fmt.Errorf("reading the version of the data in %s: %w", d.data(), err)
+			return 0, fmt.Errorf("read the version of the data in %s: %w", d.data(), err)
 		}
 		return major, nil
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		return 0, fmt.Errorf("reading the version of the data: %w", err)
+		return 0, fmt.Errorf("read the version of the data: %w", err)
 	}
 	if entries, err := os.ReadDir(d.data()); err == nil && len(entries) > 0 {
-		return 0, fmt.Errorf("%s holds files but no Postgres data (no PG_VERSION); move it away or choose another --data-dir", d.data())
+		return 0, fmt.Errorf("%s holds files but no Postgres data (no PG_VERSION); move the files to another folder or choose another --data-dir", d.data())
 	}
 	return 0, nil
 }
@@ -172,11 +172,11 @@ func (d directory) socketDir(account account) (string, error) {
 		path = filepath.Join("/tmp", "studycall-"+hex.EncodeToString(sum[:6]))
 	}
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return "", fmt.Errorf("creating the socket's folder: %w", err)
+		return "", fmt.Errorf("create the socket's folder: %w", err)
 	}
 	info, err := os.Lstat(path)
 	if err != nil {
-		return "", fmt.Errorf("creating the socket's folder: %w", err)
+		return "", fmt.Errorf("create the socket's folder: %w", err)
 	}
 	found, err := ownerOf(path)
 	if err != nil {
@@ -187,7 +187,7 @@ func (d directory) socketDir(account account) (string, error) {
 		return "", fmt.Errorf("the socket's folder %s belongs to user %d, not to us; remove it or choose another --data-dir", path, found.uid)
 	}
 	if err := os.Chmod(path, 0o700); err != nil { //nolint:gosec // a folder needs its x
-		return "", fmt.Errorf("closing the socket's folder to others: %w", err)
+		return "", fmt.Errorf("close the socket's folder to others: %w", err)
 	}
 	return path, account.chown(path)
 }

@@ -44,18 +44,18 @@ func (s *Server) download(ctx context.Context, repository string, major int) (bi
 	// Unpacked beside its place and then moved, so that half a download is never taken for a whole one.
 	fresh := target + ".new"
 	if err := errors.Join(os.RemoveAll(fresh), os.RemoveAll(target)); err != nil {
-		return binaries{}, fmt.Errorf("removing an earlier download: %w", err)
+		return binaries{}, fmt.Errorf("remove an earlier download: %w", err)
 	}
 	err := fetch(ctx, repository, version, fresh)
 	if err == nil {
 		err = os.Rename(fresh, target)
 	}
 	if err != nil {
-		return binaries{}, errors.Join(fmt.Errorf("downloading Postgres %s: %w", version, err), os.RemoveAll(fresh))
+		return binaries{}, errors.Join(fmt.Errorf("download Postgres %s: %w", version, err), os.RemoveAll(fresh))
 	}
 	found, err := s.account.inspect(ctx, filepath.Join(target, "bin"))
 	if err != nil {
-		return binaries{}, fmt.Errorf("running the downloaded Postgres in %s: %w", target, err)
+		return binaries{}, fmt.Errorf("run the downloaded Postgres in %s: %w", target, err)
 	}
 	return found, nil
 }

@@ -83,11 +83,11 @@ func stopProcess(ctx context.Context, pid int, signal unix.Signal) error {
 
 func signalAndWait(ctx context.Context, pid int, signal unix.Signal) error {
 	if err := unix.Kill(pid, signal); err != nil && !errors.Is(err, unix.ESRCH) {
-		return fmt.Errorf("sending %s to the server (process %d): %w", unix.SignalName(signal), pid, err)
+		return fmt.Errorf("send %s to the server (process %d): %w", unix.SignalName(signal), pid, err)
 	}
 	for alive(pid) {
 		if err := sleep(ctx, processPoll); err != nil {
-			return fmt.Errorf("waiting for the server (process %d) to stop: %w", pid, err)
+			return fmt.Errorf("wait for the server (process %d) to stop: %w", pid, err)
 		}
 	}
 	return nil
@@ -103,7 +103,7 @@ type pidFile struct {
 func readPIDFile(path string) (pidFile, error) {
 	text, err := os.ReadFile(path) //nolint:gosec // our own data directory
 	if err != nil {
-		return pidFile{}, fmt.Errorf("reading the server's pid file: %w", err)
+		return pidFile{}, fmt.Errorf("read the server's pid file: %w", err)
 	}
 	// Lines: pid, data directory, start time, port, socket directory, TCP address, shared memory, status.
 	lines := append(strings.Split(string(text), "\n"), make([]string, 8)...)
@@ -127,11 +127,11 @@ func (d directory) serverPID() int {
 func replacePID(path string) error {
 	text, err := os.ReadFile(path) //nolint:gosec // our own data directory
 	if err != nil {
-		return fmt.Errorf("reading the stale pid file: %w", err)
+		return fmt.Errorf("read the stale pid file: %w", err)
 	}
 	_, rest, _ := strings.Cut(string(text), "\n")
 	if err := overwrite(path, strconv.Itoa(os.Getpid())+"\n"+rest); err != nil {
-		return fmt.Errorf("replacing the stale pid file: %w", err)
+		return fmt.Errorf("replace the stale pid file: %w", err)
 	}
 	return nil
 }
@@ -151,7 +151,7 @@ func overwrite(path, content string) error {
 // removeSocketLock removes the lock file that a crashed server left beside its socket. The caller knows that no server runs.
 func removeSocketLock(socketDir string) error {
 	if err := os.Remove(socketFile(socketDir) + ".lock"); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("removing a stale socket lock: %w", err)
+		return fmt.Errorf("remove a stale socket lock: %w", err)
 	}
 	return nil
 }

@@ -41,7 +41,7 @@ func (d directory) lock(name string) *flock.Flock {
 func (s *Server) takeExclusive() error {
 	taken, err := s.serving.TryLock()
 	if err != nil {
-		return fmt.Errorf("locking %s: %w", s.serving.Path(), err)
+		return fmt.Errorf("lock %s: %w", s.serving.Path(), err)
 	}
 	if !taken {
 		holder := "another process" // which has not written its id yet
@@ -52,7 +52,7 @@ func (s *Server) takeExclusive() error {
 		return fmt.Errorf("data directory %s is in use by %s; stop it or choose another --data-dir", s.dir.root, holder)
 	}
 	if err := overwrite(s.serving.Path(), strconv.Itoa(os.Getpid())+"\n"); err != nil {
-		return fmt.Errorf("writing to the lock: %w", err)
+		return fmt.Errorf("write to the lock: %w", err)
 	}
 	return s.files.chown(s.serving.Path())
 }
@@ -74,7 +74,7 @@ func (s *Server) underStartLock(ctx context.Context, do func() error) (err error
 		err = s.files.chown(s.starting.Path())
 	}
 	if err != nil {
-		return fmt.Errorf("waiting for the lock %s: %w", s.starting.Path(), err)
+		return fmt.Errorf("wait for the lock %s: %w", s.starting.Path(), err)
 	}
 	defer func() { err = errors.Join(err, s.starting.Unlock()) }()
 	return do()
@@ -138,7 +138,7 @@ func (s *Server) findRunning(ctx context.Context) (bool, error) {
 			return true, nil
 		}
 		if err := sleep(ctx, processPoll); err != nil {
-			return false, fmt.Errorf("waiting for the server (process %d), whose status is %q: %w", file.pid, file.status, err)
+			return false, fmt.Errorf("wait for the server (process %d), whose status is %q: %w", file.pid, file.status, err)
 		}
 	}
 }

@@ -127,7 +127,7 @@ func (s *Server) join(ctx context.Context, options Options) error {
 		err = s.files.chown(s.users.Path())
 	}
 	if err != nil {
-		return fmt.Errorf("locking %s: %w", s.users.Path(), err)
+		return fmt.Errorf("lock %s: %w", s.users.Path(), err)
 	}
 	major, err := s.dir.major()
 	if err != nil {
@@ -160,7 +160,7 @@ func (s *Server) join(ctx context.Context, options Options) error {
 func (s *Server) leave(ctx context.Context) error {
 	last, err := s.users.TryLock()
 	if err != nil {
-		return fmt.Errorf("locking %s: %w", s.users.Path(), err)
+		return fmt.Errorf("lock %s: %w", s.users.Path(), err)
 	}
 	if !last {
 		return nil

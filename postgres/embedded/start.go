@@ -36,7 +36,7 @@ func (s *Server) start(ctx context.Context) error {
 	cmd := s.account.command(context.WithoutCancel(ctx), s.dir.root, filepath.Join(s.binaries.dir, "postgres"), s.arguments()...)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("starting %s: %w", cmd.Path, err)
+		return fmt.Errorf("start %s: %w", cmd.Path, err)
 	}
 	pid, exited := cmd.Process.Pid, make(chan struct{})
 	go reap(cmd, exited)
@@ -52,7 +52,7 @@ func (s *Server) start(ctx context.Context) error {
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastResort)
 			defer cancel()
-			return errors.Join(fmt.Errorf("starting the server: %w", context.Cause(ctx)), stopProcess(last, pid, unix.SIGQUIT))
+			return errors.Join(fmt.Errorf("start the server: %w", context.Cause(ctx)), stopProcess(last, pid, unix.SIGQUIT))
 		}
 	}
 }
@@ -84,19 +84,19 @@ func (s *Server) openLog() (file *os.File, begin int64, err error) {
 	path := s.dir.log()
 	if info, err := os.Lstat(path); err == nil && info.Size() > maxLog {
 		if err := os.Rename(path, path+".1"); err != nil {
-			return nil, 0, fmt.Errorf("renaming the server's log: %w", err)
+			return nil, 0, fmt.Errorf("rename the server's log: %w", err)
 		}
 	}
 	file, err = os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE|unix.O_NOFOLLOW, 0o600) //nolint:gosec // our own data directory
 	if err != nil {
-		return nil, 0, fmt.Errorf("opening the server's log: %w", err)
+		return nil, 0, fmt.Errorf("open the server's log: %w", err)
 	}
 	begin, err = file.Seek(0, io.SeekEnd)
 	if err == nil {
 		err = s.files.chown(path)
 	}
 	if err != nil {
-		return nil, 0, errors.Join(fmt.Errorf("opening the server's log: %w", err), file.Close())
+		return nil, 0, errors.Join(fmt.Errorf("open the server's log: %w", err), file.Close())
 	}
 	return file, begin, nil
 }
@@ -133,20 +133,20 @@ func (s *Server) prepareDatabase(ctx context.Context) error {
 	defer cancel()
 	conn, err := pgx.Connect(ctx, databaseURL(s.socketDir, "postgres"))
 	if err != nil {
-		return fmt.Errorf("connecting to the embedded Postgres: %w", err)
+		return fmt.Errorf("connect to the embedded Postgres: %w", err)
 	}
 	defer func() { _ = conn.Close(ctx) }()
 	var exists bool
 	err = conn.QueryRow(ctx, `select split_part(current_setting('server_version'), ' ', 1),
 		exists (select from pg_database where datname = 'studycall')`).Scan(&s.version, &exists)
 	if err != nil {
-		return fmt.Errorf("reading the databases of the embedded Postgres: %w", err)
+		return fmt.Errorf("read the databases of the embedded Postgres: %w", err)
 	}
 	if exists {
 		return nil
 	}
 	if _, err := conn.Exec(ctx, "create database studycall"); err != nil {
-		return fmt.Errorf("creating the database studycall: %w", err)
+		return fmt.Errorf("create the database studycall: %w", err)
 	}
 	return nil
 }
@@ -159,7 +159,7 @@ func (s *Server) createData(ctx context.Context) (err error) {
 	// A name of its own: the initdb of a killed process may still be writing into an earlier folder.
 	fresh, err := os.MkdirTemp(s.dir.root, "data.new-")
 	if err != nil {
-		return fmt.Errorf("creating the database: %w", err)
+		return fmt.Errorf("create the database: %w", err)
 	}
 	defer func() {
 		if err != nil {
@@ -181,13 +181,13 @@ func (s *Server) createData(ctx context.Context) (err error) {
 	}
 	output, err := s.account.command(ctx, s.dir.root, filepath.Join(s.binaries.dir, "initdb"), args...).CombinedOutput()
 	if ctx.Err() != nil {
-		return fmt.Errorf("creating the database: %w", context.Cause(ctx))
+		return fmt.Errorf("create the database: %w", context.Cause(ctx))
 	}
 	if err != nil {
-		return fmt.Errorf("creating the database with initdb: %w:\n%s", err, lastLines(output))
+		return fmt.Errorf("create the database with initdb: %w:\n%s", err, lastLines(output))
 	}
 	if err := os.Rename(fresh, s.dir.data()); err != nil {
-		return fmt.Errorf("creating the database: %w", err)
+		return fmt.Errorf("create the database: %w", err)
 	}
 	return syncDir(s.dir.root)
 }
@@ -209,7 +209,7 @@ func syncDir(path string) error {
 		err = errors.Join(dir.Sync(), dir.Close())
 	}
 	if err != nil {
-		return fmt.Errorf("syncing %s: %w", path, err)
+		return fmt.Errorf("sync %s: %w", path, err)
 	}
 	return nil
 }

@@ -76,7 +76,7 @@ func templateFor(files fs.FS) (string, error) {
 		return err
 	})
 	if err != nil {
-		return "", fmt.Errorf("reading the migrations: %w", err)
+		return "", fmt.Errorf("read the migrations: %w", err)
 	}
 	return templatePrefix + hex.EncodeToString(sum.Sum(nil)[:8]), nil
 }
@@ -88,7 +88,7 @@ func (s *shared) prepareTemplate(ctx context.Context) (err error) {
 		return err
 	}
 	if err := s.holdTemplate(ctx); err != nil {
-		return fmt.Errorf("marking the template as used: %w", err)
+		return fmt.Errorf("mark the template as used: %w", err)
 	}
 	return s.underLock(ctx, func(tx pgx.Tx) error {
 		if err := s.sweep(ctx, tx); err != nil {
@@ -100,7 +100,7 @@ func (s *shared) prepareTemplate(ctx context.Context) (err error) {
 			err = s.makeTemplate(ctx, tx)
 		}
 		if err != nil {
-			return fmt.Errorf("creating the template: %w", err)
+			return fmt.Errorf("create the template: %w", err)
 		}
 		return nil
 	})
@@ -127,7 +127,7 @@ func (s *shared) sweep(ctx context.Context, tx pgx.Tx) error {
 	rows, _ := tx.Query(ctx, "select datname from pg_database where datname like 'test\\_%' or datname like 'template\\_%'")
 	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
-		return fmt.Errorf("listing databases: %w", err)
+		return fmt.Errorf("list databases: %w", err)
 	}
 	for _, name := range names {
 		var err error
@@ -138,7 +138,7 @@ func (s *shared) sweep(ctx context.Context, tx pgx.Tx) error {
 			err = s.dropTemplate(ctx, tx, name)
 		}
 		if err != nil {
-			return fmt.Errorf("dropping the left-over database %s: %w", name, err)
+			return fmt.Errorf("drop the left-over database %s: %w", name, err)
 		}
 	}
 	return nil
@@ -158,7 +158,7 @@ func (s *shared) dropTemplate(ctx context.Context, tx pgx.Tx, name string) error
 func (s *shared) underLock(ctx context.Context, do func(pgx.Tx) error) error {
 	return pgx.BeginFunc(ctx, s.admin, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", templateLock); err != nil {
-			return fmt.Errorf("locking the template: %w", err)
+			return fmt.Errorf("lock the template: %w", err)
 		}
 		return do(tx)
 	})

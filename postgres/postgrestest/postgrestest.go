@@ -60,7 +60,7 @@ func New(tb testing.TB) *pgxpool.Pool {
 	tb.Helper()
 	pool, err := postgres.Connect(tb.Context(), NewURL(tb), postgres.WithMaxConns(10))
 	if err != nil {
-		tb.Fatalf("connecting to the test's database: %v", err)
+		tb.Fatalf("connect to the test's database: %v", err)
 	}
 	tb.Cleanup(pool.Close)
 	return pool
@@ -83,11 +83,11 @@ func create(tb testing.TB, template string) string {
 	tb.Helper()
 	server, name := start(tb), newName()
 	if err := server.create(tb.Context(), name, template); err != nil {
-		tb.Fatalf("creating the test's database: %v", err)
+		tb.Fatalf("create the test's database: %v", err)
 	}
 	tb.Cleanup(func() {
 		if err := server.drop(tb.Context(), name); err != nil {
-			tb.Errorf("dropping the test's database: %v", err)
+			tb.Errorf("drop the test's database: %v", err)
 		}
 	})
 	return server.server.DatabaseURL(name)
@@ -98,7 +98,7 @@ func start(tb testing.TB) *shared {
 	tb.Helper()
 	server, err := theServer()
 	if err != nil {
-		tb.Fatalf("starting the shared test server: %v", err)
+		tb.Fatalf("start the shared test server: %v", err)
 	}
 	return server
 }

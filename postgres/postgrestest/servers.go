@@ -148,16 +148,16 @@ func Cluster(tb testing.TB, options ...string) *Server {
 	// Not t.TempDir(): as root, its folders are closed to the user that Postgres runs as.
 	dir, err := os.MkdirTemp(parent, "studycall-cluster-") //nolint:usetesting // see above
 	if err != nil {
-		tb.Fatalf("creating a folder for the cluster: %v", err)
+		tb.Fatalf("create a folder for the cluster: %v", err)
 	}
 	tb.Cleanup(func() {
 		if err := os.RemoveAll(dir); err != nil {
-			tb.Errorf("removing the cluster: %v", err)
+			tb.Errorf("remove the cluster: %v", err)
 		}
 	})
 	if os.Getuid() == 0 {
 		if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // Postgres' user has to enter
-			tb.Fatalf("opening the cluster's folder to Postgres: %v", err)
+			tb.Fatalf("open the cluster's folder to Postgres: %v", err)
 		}
 	}
 	s := &Server{options: embedded.Options{
@@ -165,13 +165,13 @@ func Cluster(tb testing.TB, options ...string) *Server {
 		BinDir: start(tb).server.BinDir(), // they may have been downloaded, which is needed once only
 	}}
 	if err := s.Start(tb.Context()); err != nil {
-		tb.Fatalf("starting a cluster: %v", err)
+		tb.Fatalf("start a cluster: %v", err)
 	}
 	tb.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		if err := s.Close(ctx); err != nil {
-			tb.Errorf("stopping the cluster: %v", err)
+			tb.Errorf("stop the cluster: %v", err)
 		}
 	})
 	return s

@@ -281,7 +281,7 @@ func (c *Client) Drop() {
 // Stall stops reading, after at most one more message, until Drop.
 func (c *Client) Stall() { c.stalled.Store(true) }
 
-// Deafen stops the automatic answers to pings and to a close, as if the network were gone.
+// Deafen stops the automatic answers to pings and to a close, as after a loss of the network.
 func (c *Client) Deafen() { c.deaf.Store(true) }
 
 // IsClosed reports whether the connection has ended.

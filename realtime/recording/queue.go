@@ -60,7 +60,7 @@ type entry struct {
 	Record
 	once     bool         // the first attempt is the last
 	required bool         // only a final error ends the attempts
-	claimed  *atomic.Bool // set by the first of: the worker that starts the entry, the caller that gives it up. nil: no caller waits
+	claimed  *atomic.Bool // set by the worker when it starts the entry, or by the caller when it cancels. nil: no caller waits
 }
 
 // claim reports whether the entry is the worker's to write.
@@ -103,7 +103,7 @@ func New(config Config) *Queue {
 func (q *Queue) Add(p Participant, r Record) error { return q.add(p, entry{Record: r}) }
 
 // AddRequired adds a record that must not be lost, whatever the size of the queue. It is retried after every error that is not
-// final: a leave that a cancelled statement or a deadlock ended would otherwise keep its user in the call for ever.
+// final. Otherwise a leave whose statement was cancelled or deadlocked would be lost, and the user would stay in the call.
 func (q *Queue) AddRequired(p Participant, r Record) {
 	write := r.Write
 	r.Write = func(ctx context.Context) error {
@@ -205,7 +205,7 @@ func (q *Queue) work(p Participant) {
 		q.mu.Lock()
 		e := q.entries[p][0]
 		q.mu.Unlock()
-		if first && !e.once { // a later entry has waited already, and a caller waits for one that is written once
+		if first && !e.once { // only a worker's first entry joins a batch; an entry of Do is not delayed, because its caller waits
 			q.batches.wait(q.ctx)
 		}
 		if e.claim() {

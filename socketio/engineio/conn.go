@@ -80,7 +80,7 @@ func NewID() string {
 	return base64.RawURLEncoding.EncodeToString(bits[:])
 }
 
-// ID is the connection's id (sid). It cannot be guessed. Whoever knows it can send and receive in the peer's place.
+// ID is the connection's id (sid). It cannot be guessed. The id is a credential: any client that has it can send and receive in the peer's place.
 func (c *Conn) ID() string { return c.id }
 
 // Done is closed when the connection ends, before the handler's Closed is called.
@@ -248,7 +248,7 @@ func (c *Conn) callPong() {
 	}
 }
 
-// allowControl counts a packet that is no message.
+// allowControl counts a packet that is not a message.
 func (c *Conn) allowControl() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

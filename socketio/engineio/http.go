@@ -116,5 +116,5 @@ func (f *refusal) write(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(f.status)
-	_, _ = fmt.Fprintf(w, `{"code":%d,"message":%q}`, f.code, f.message) // fails when the peer is gone
+	_, _ = fmt.Fprintf(w, `{"code":%d,"message":%q}`, f.code, f.message) // fails when the connection is closed
 }

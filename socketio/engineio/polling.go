@@ -95,11 +95,11 @@ func (c *Conn) poll(w http.ResponseWriter, r *http.Request) {
 		refused.write(w)
 		return
 	}
-	// A read deadline that passes while the poll waits would look as if the peer had gone.
+	// A read deadline that passes while the poll waits would look like a closed connection.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // not every ResponseWriter has one
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
-	for r.Context().Err() == nil { // a peer that is gone must not take the queue
+	for r.Context().Err() == nil { // a closed connection must not take the queue
 		body, wait, refused := c.pollResult(beforeUpgrade)
 		switch {
 		case refused != nil:
@@ -253,7 +253,7 @@ func (c *Conn) post(w http.ResponseWriter, r *http.Request) {
 		c.end(ParseError, websocket.TooBig)
 		tooLarge.write(w)
 		return
-	case err != nil: // the peer is gone
+	case err != nil: // the connection is closed
 		c.end(TransportClose, websocket.Normal)
 		badRequest.write(w)
 		return
@@ -271,7 +271,7 @@ func (c *Conn) post(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/html") // as the reference server
 	w.Header().Set("Cache-Control", "no-store")
-	_, _ = io.WriteString(w, "ok") // fails when the peer is gone, which the next poll shows
+	_, _ = io.WriteString(w, "ok") // fails when the connection is closed, which the next poll shows
 }
 
 // startPost checks whether the post may be read. There may be one at a time.
