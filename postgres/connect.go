@@ -156,7 +156,7 @@ func newConnectError(config pgconn.Config, err error) error {
 	if strings.HasPrefix(config.Host, "/") {
 		target = fmt.Sprintf("database %q on the socket in %s as user %q", config.Database, config.Host, config.User)
 	}
-	return &connectError{"connecting to " + target + ": " + reasons(err) + connectAdvice(err), err}
+	return &connectError{"connect to " + target + ": " + reasons(err) + connectAdvice(err), err}
 }
 
 // attempt matches what the driver writes before the reason of one attempt: the address and the step.
