@@ -125,8 +125,8 @@ func (w *streamWorker) process(ctx context.Context, batch []*request) {
 	}
 }
 
-// decideAndAppend decides the batch and appends its events. It tries again after each conflict: each conflict means that
-// another server appended first.
+// decideAndAppend decides the batch and appends its events. A conflict means that another server appended first: the batch
+// is decided again.
 func (w *streamWorker) decideAndAppend(ctx context.Context, batch []*request) error {
 	for fresh := false; ; fresh = true {
 		if !w.cache.loaded {
