@@ -266,7 +266,7 @@ func TestOpenAcceptsThePrismaURL(t *testing.T) {
 func TestMistakesInTheWebAppsURLAreNamed(t *testing.T) {
 	t.Parallel()
 	for address, says := range map[string]string{
-		"postgres://user:secret@127.0.0.1:1/webapp":                "(--membership-url): connecting to database \"webapp\"",
+		"postgres://user:secret@127.0.0.1:1/webapp":                "(--membership-url): connect to database \"webapp\"",
 		"postgres://user:secret@127.0.0.1:1/webapp?pgbouncer=true": "directUrl",
 		"prisma://accelerate.example.com/?api_key=secret":          "postgres://user:password@host:5432/database, not prisma://…",
 		"postgres://user:secret@host:port/":                        "is invalid",
