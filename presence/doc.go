@@ -22,15 +22,13 @@
 //   - Remove: delete all leases, issue the command, commit the deletion.
 //   - Lose: mark the lease as lost. No command follows. The sweep issues it when the lease lapses.
 //
-// A command's event commits in a transaction of the log, before the transaction that holds the lock and changes the leases. After
-// a crash in between, reconcileCalls adds a missing lease, and the sweep deletes one that is left.
-//
 // # The participant's lock
 //
-// Leave over a socket, Remove and the sweep end a stint under the participant's lock, a Postgres advisory lock. The transaction
-// that holds it deletes the leases. A join writes its lease under the same lock before it issues its command. So a join that
-// meets a sweep waits until the leave is recorded, and then begins a new stint; a sweep that comes after the lease finds it and
-// ends nothing. Row locks would not do: a participant without a lease has no row to lock.
+// A transaction holds the participant's lock, a Postgres advisory lock, while it changes the leases. Leave over a socket, Remove,
+// the sweep and a join over REST issue their command under the lock. The event commits first: after a crash in between,
+// reconcileCalls adds a missing lease, and the sweep deletes one that is left. A join that meets a sweep waits until the leave is
+// recorded, and then begins a new stint; a sweep that comes after the lease finds it and ends nothing. Row locks would not do: a
+// participant without a lease has no row to lock.
 //
 // A leave counts another lease as a connection until that lease lapses, even if its server was killed. If no connection follows,
 // the user has left at the time of the leave all the same.
