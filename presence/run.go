@@ -22,7 +22,7 @@ func (r *Registry) Run(ctx context.Context) {
 	// Heartbeats have a loop of their own, so that a long sweep does not make this server silent.
 	loops.Go(func() { r.every(ctx, "heartbeat", r.settings.Beat, r.beat) })
 	loops.Go(func() { r.every(ctx, "sweep", r.settings.Beat, r.sweep) })
-	loops.Go(func() { r.every(ctx, "repair", min(slowestReconcile, r.settings.EmptyTimeout/10), r.reconcileCalls) })
+	loops.Go(func() { r.every(ctx, "reconcile", min(slowestReconcile, r.settings.EmptyTimeout/10), r.reconcileCalls) })
 }
 
 // every calls do at once and then at each interval. It logs the first failure and the first success after it.
