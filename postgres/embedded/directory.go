@@ -162,14 +162,17 @@ func (d directory) major() (int, error) {
 	return 0, nil
 }
 
-// socketDir creates the folder of the socket, which only the account may enter, and returns its path. The path depends on the
-// data directory alone, so that all processes use the same one.
+// socketDir creates the folder of the socket, which only the account may enter, and returns its path. A running server may use
+// another one, because its first user had another TMPDIR: see findRunning.
 func (d directory) socketDir(account account) (string, error) {
 	path := filepath.Join(d.root, "run")
 	// A comma would separate two hosts in the URL.
 	if len(socketFile(path)) > maxSocketPath || strings.Contains(path, ",") {
 		sum := sha256.Sum256([]byte(d.root))
-		path = filepath.Join("/tmp", "studycall-"+hex.EncodeToString(sum[:6]))
+		name := "studycall-" + hex.EncodeToString(sum[:6])
+		if path = filepath.Join(os.TempDir(), name); len(socketFile(path)) > maxSocketPath {
+			path = filepath.Join("/tmp", name)
+		}
 	}
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", fmt.Errorf("create the socket's folder: %w", err)
@@ -182,7 +185,7 @@ func (d directory) socketDir(account account) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// Everybody can write in /tmp: a folder that another user made must not be used.
+	// Everybody can write in the folder of temporary files: a folder that another user made must not be used.
 	if !info.IsDir() || (found.uid != account.uid && found.uid != os.Geteuid()) {
 		return "", fmt.Errorf("the socket's folder %s belongs to user %d, not to us; remove it or choose another --data-dir", path, found.uid)
 	}

@@ -134,7 +134,10 @@ func (s *Server) findRunning(ctx context.Context) (bool, error) {
 			return false, err
 		case !isServer(file.pid, s.dir.data()):
 			return false, s.clearStale(ctx, file)
-		case file.status == "ready" && accepts(ctx, s.socketDir):
+		case file.status == "ready" && accepts(ctx, file.socketDir):
+			if file.socketDir != s.socketDir { // only while joining: all users of a running server have the same folder
+				s.socketDir = file.socketDir
+			}
 			return true, nil
 		}
 		if err := sleep(ctx, processPoll); err != nil {

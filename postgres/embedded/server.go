@@ -168,7 +168,7 @@ func (s *Server) leave(ctx context.Context) error {
 	if pid := s.PID(); pid != 0 {
 		err = stopProcess(ctx, pid, unix.SIGINT)
 	}
-	if !strings.HasPrefix(s.socketDir, s.dir.root) { // a folder below /tmp
+	if !strings.HasPrefix(s.socketDir, s.dir.root) { // a folder among the temporary files
 		_ = os.Remove(s.socketDir)
 	}
 	s.logger.Debug("embedded Postgres stopped", "dir", s.dir.root)
