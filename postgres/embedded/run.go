@@ -22,8 +22,10 @@ const (
 	lockPoll = 20 * time.Millisecond
 	// supervisePoll is how often a user of the server checks that it runs.
 	supervisePoll = 500 * time.Millisecond
-	// restartPause is the time between two restarts, so that a server that crashes at once does not spin.
+	// restartPause is the pause after a failed restart, or after the second one within steadyAfter, so that a server that crashes
+	// at once does not spin.
 	restartPause = 5 * time.Second
+	steadyAfter  = time.Minute
 	// slowAfter is how long a step may take before a line says that it is under way.
 	slowAfter = 2 * time.Second
 	// orphansLimit is how long the backends of a crashed server may take to end.
@@ -83,7 +85,7 @@ func (s *Server) underStartLock(ctx context.Context, do func() error) (err error
 // supervise restarts the server when it has died, until ctx ends. Every user does this: the first that takes the start lock
 // starts the server, and the others find it running.
 func (s *Server) supervise(ctx context.Context) {
-	pause := supervisePoll
+	pause, restarted := supervisePoll, time.Time{}
 	for sleep(ctx, pause) == nil {
 		pause = supervisePoll
 		if s.PID() != 0 {
@@ -96,10 +98,14 @@ func (s *Server) supervise(ctx context.Context) {
 			return
 		case err != nil:
 			s.logger.Error("restarting the embedded Postgres failed", "dir", s.dir.root, "error", err, "next_try_in", restartPause)
+			pause = restartPause
 		default:
 			s.logger.Warn("the embedded Postgres is back", "dir", s.dir.root, "pid", s.PID())
+			if time.Since(restarted) < steadyAfter {
+				pause = restartPause
+			}
+			restarted = time.Now()
 		}
-		pause = restartPause
 	}
 }
 
