@@ -131,6 +131,19 @@ func TestALongPathHasItsSocketBelowTmp(t *testing.T) {
 	}
 }
 
+func TestARunningServerIsFoundFromAnotherTMPDIR(t *testing.T) {
+	slow(t)
+	dir := filepath.Join(testDir(t), strings.Repeat("long/", 25))
+	t.Setenv("TMPDIR", testDir(t))
+	first := open(t, Options{Dir: dir})
+	t.Setenv("TMPDIR", testDir(t))
+	second := open(t, Options{Dir: dir})
+	query(t, second, "select 'hello'")
+	if first.URL() != second.URL() {
+		t.Errorf("the URLs are %s and %s", first.URL(), second.URL())
+	}
+}
+
 func TestAFailedStartReturnsTheServersLog(t *testing.T) {
 	t.Parallel()
 	slow(t)
