@@ -251,8 +251,11 @@ func (s *Socket) notifyAlone() {
 // resume resumes the session of the pid in auth, if there is one. It is false if the CONNECT is to begin a new session.
 func (c *client) resume(namespace string, auth json.RawMessage) bool {
 	recovery := c.server.recovers(namespace)
+	if recovery == nil {
+		return false
+	}
 	pid, offset := resumed(auth)
-	if recovery == nil || pid == "" {
+	if pid == "" {
 		return false
 	}
 	key, ok := keyOf(pid), false

@@ -64,6 +64,7 @@ func NewServer(config Config, namespaces map[string]Namespace) *Server {
 		PingInterval: config.PingInterval, PingTimeout: config.PingTimeout, UpgradeTimeout: config.UpgradeTimeout,
 		MaxPayload: config.MaxPayload, Queue: config.Queue, QueueBytes: config.QueueBytes, KeepHeaders: config.KeepHeaders,
 		Codes: config.Codes, CheckOrigin: config.CheckOrigin, Admit: config.Admit, Log: config.Log,
+		Pongs: config.Recovery.Window > 0,
 	}, s.accept)
 	return s
 }

@@ -221,7 +221,7 @@ func (c *Conn) receive(p packet) bool {
 		}
 		c.guard(func() { c.handler.Message(c, p.data, p.binary) })
 	case kindPong:
-		if c.pong() {
+		if c.pong() && c.server.config.Pongs {
 			c.callPong()
 		}
 	case kindClose:

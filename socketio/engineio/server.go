@@ -27,6 +27,7 @@ type Config struct {
 	// of sign-in, origin, proxies and language.
 	KeepHeaders []string
 
+	Pongs       bool // call the handlers that are PongHandlers
 	Codes       websocket.Codes
 	CheckOrigin func(*http.Request) bool  // called for every new connection and upgrade; nil allows every origin
 	Admit       func(*http.Request) error // called for every new connection; an error is answered with 503; nil admits all
@@ -59,7 +60,7 @@ type Handler interface {
 	Closed(c *Conn, reason Reason)
 }
 
-// PongHandler is a Handler that wants to know which messages have arrived.
+// PongHandler is a Handler that wants to know which messages have arrived. It is called if Config.Pongs is set.
 type PongHandler interface {
 	// Pong is called when the peer has answered the ping with the number, counted from 1. So it has received every message that was
 	// queued while Conn.Pings was less.
