@@ -43,11 +43,14 @@ func (c *membersImportCommand) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return fmt.Errorf("nothing is imported from %s: %w", c.File, err)
 	}
-	db, err := c.openLog(ctx, s.log, mayCreate)
+	db, err := c.open(ctx, s.log, mayCreate)
 	if err != nil {
 		return err
 	}
 	defer db.close()
+	if err := db.requireCurrentSchema(ctx); err != nil {
+		return err
+	}
 	if err := db.warnOfWebApp(ctx, "the imported rows have no effect"); err != nil {
 		return err
 	}

@@ -29,11 +29,14 @@ type showCommand struct{}
 
 // Run prints the state of the projections.
 func (c *showCommand) Run(ctx context.Context, s *streams, shared *projectionsCommand) error {
-	db, err := shared.openLog(ctx, s.log, existing)
+	db, err := shared.open(ctx, s.log, existing)
 	if err != nil {
 		return err
 	}
 	defer db.close()
+	if err := db.requireCurrentSchema(ctx); err != nil {
+		return err
+	}
 	statuses, err := projections.ReadStatus(ctx, db.Pool, projections.All(shared.StatsTimezone.Location)...)
 	if err != nil {
 		return err
