@@ -22,10 +22,8 @@ const (
 	lockPoll = 20 * time.Millisecond
 	// supervisePoll is how often a user of the server checks that it runs.
 	supervisePoll = 500 * time.Millisecond
-	// restartPause is the pause after a failed restart, or after the second one within steadyAfter, so that a server that crashes
-	// at once does not spin.
+	// restartPause follows a failed restart, or a second one within a minute, so that a server that crashes at once does not spin.
 	restartPause = 5 * time.Second
-	steadyAfter  = time.Minute
 	// slowAfter is how long a step may take before a line says that it is under way.
 	slowAfter = 2 * time.Second
 	// orphansLimit is how long the backends of a crashed server may take to end.
@@ -101,7 +99,7 @@ func (s *Server) supervise(ctx context.Context) {
 			pause = restartPause
 		default:
 			s.logger.Warn("the embedded Postgres is back", "dir", s.dir.root, "pid", s.PID())
-			if time.Since(restarted) < steadyAfter {
+			if time.Since(restarted) < time.Minute {
 				pause = restartPause
 			}
 			restarted = time.Now()
