@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"archive/zip"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -62,10 +63,7 @@ func (s *Server) download(ctx context.Context, repository string, major int) (bi
 
 // fetch downloads a release, checks its checksum and unpacks it into dir.
 func fetch(ctx context.Context, repository, version, dir string) error {
-	arch := runtime.GOARCH
-	if arch == "arm64" {
-		arch = "arm64v8"
-	}
+	arch := cmp.Or(map[string]string{"arm64": "arm64v8", "arm": "arm32v7"}[runtime.GOARCH], runtime.GOARCH)
 	if _, err := os.Stat("/etc/alpine-release"); err == nil {
 		arch += "-alpine"
 	}
