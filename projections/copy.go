@@ -32,10 +32,10 @@ func (b *copyBuffer[R]) add(row *R) { b.encoded = b.table.appendRow(b.encoded, r
 
 func (b *copyBuffer[R]) size() int { return len(b.encoded) }
 
-// take implements buffer. The new buffer gets a little more than the size of the old one.
+// take implements buffer. The new buffer gets a little more than the size of the old one, within a flush's usual size.
 func (b *copyBuffer[R]) take() func(ctx context.Context, tx pgx.Tx) error {
 	encoded := b.encoded
-	b.encoded = make([]byte, 0, len(encoded)+len(encoded)/8)
+	b.encoded = make([]byte, 0, min(len(encoded)+len(encoded)/8, 2*flushBytes))
 	return func(ctx context.Context, tx pgx.Tx) error {
 		if len(encoded) == 0 {
 			return nil
