@@ -70,7 +70,11 @@ func (p *program) wire(ctx context.Context, c serveCommand, callers auth.Authent
 	p.live = p.newLive(c, shared)
 	p.release = append(p.release, p.deregister)
 	p.feeds = feed.New(feed.Config{Log: p.db.store, Observe: p.live.Observe, Logger: p.log})
-	p.release = append(p.release, func() { p.closeFeeds(context.Background()) })
+	p.release = append(p.release, func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+		defer cancel()
+		p.closeFeeds(ctx)
+	})
 	p.edge.Open(p.services(c, shared, all))
 	return nil
 }
