@@ -91,7 +91,7 @@ func (s *Server) RecheckFeeds(ctx context.Context) {
 	}
 }
 
-// recheckFeeds makes one check. Each user is looked up once, whatever the number of feeds.
+// recheckFeeds makes one check. Each user is queried once, whatever the number of the user's feeds.
 func (s *Server) recheckFeeds(ctx context.Context) error {
 	subscribers := s.Feeds.Subscribers()
 	if len(subscribers) == 0 {

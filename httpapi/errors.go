@@ -100,10 +100,14 @@ func statusOf(code domain.Code) int {
 	}
 }
 
-// fail logs an error if it has to be logged, and answers with it unless an answer has begun.
-func (s *Server) fail(c echo.Context, err error) {
+// fail logs an error if it has to be logged, and answers with it unless an answer has begun. After a panic of a stream's handler
+// it is not known whether an answer has begun, so the connection is closed.
+func (s *Server) fail(c echo.Context, r route, err error) {
 	status, known := toClient(err)
 	s.logFailure(c, status, err)
+	if _, is := errors.AsType[panicked](err); is && r.stream {
+		panic(http.ErrAbortHandler)
+	}
 	if c.Response().Committed {
 		return
 	}

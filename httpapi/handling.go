@@ -31,7 +31,7 @@ func (s *Server) handle(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		began, r, request, header := time.Now(), s.routeOf(c), c.Request(), c.Response().Header()
 		header.Set(echo.HeaderXRequestID, requestID(request))
-		apiHeaders(header)
+		r.headers(header)
 		if secure(request, s.Security.Proxies) { // over plain HTTP, browsers ignore it, and the operator may have no certificate
 			// One year, for this host alone, because its subdomains may be other services.
 			header.Set("Strict-Transport-Security", "max-age=31536000")
@@ -50,7 +50,7 @@ func (s *Server) handle(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		c.SetRequest(request) // without the handler's timeout, which is over
 		if err != nil {
-			s.fail(c, err)
+			s.fail(c, r, err)
 		}
 		if !r.stream {
 			s.Log.LogAttrs(request.Context(), slog.LevelDebug, "request",

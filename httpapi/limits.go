@@ -80,6 +80,7 @@ type limiter[K comparable] struct {
 	size int
 
 	mu      sync.Mutex
+	latest  time.Time // of the requests so far
 	buckets *simplelru.LRU[K, *rate.Limiter]
 	shared  *rate.Limiter
 }
@@ -104,6 +105,12 @@ func (l *limiter[K]) take(key K, now time.Time) (wait time.Duration) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	// Concurrent requests arrive out of order. An earlier time would turn the bucket's clock back, and the same tokens would be
+	// granted twice.
+	if now.Before(l.latest) {
+		now = l.latest
+	}
+	l.latest = now
 	bucket := l.bucket(key, now)
 	if bucket.AllowN(now, 1) {
 		return 0

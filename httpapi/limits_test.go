@@ -176,3 +176,16 @@ func TestRequestsHaveALimitPerAddress(t *testing.T) {
 		t.Errorf("a second later: %+v", got)
 	}
 }
+
+func TestRequestsOutOfOrderGetNoExtraTokens(t *testing.T) {
+	t.Parallel()
+	// Given a bucket from which a request has taken one of two tokens,
+	limiter, now := httpapi.NewLimiter(pacing.Rate{PerSecond: 1, Burst: 2}, 100), fixedNow()
+	limiter.Take("a", now.Add(time.Second))
+	// when a request that read its clock earlier takes the other one,
+	limiter.Take("a", now)
+	// then the time between the two gives no third token.
+	if wait := limiter.Take("a", now.Add(time.Second)); wait != time.Second {
+		t.Errorf("the next request waits %s, want 1s", wait)
+	}
+}

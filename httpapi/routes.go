@@ -12,12 +12,14 @@ import (
 
 // route is a row of the route table. The zero route, without a path, is that of requests which match no row.
 type route struct {
-	methods []string // none: every method
+	methods []string // none: every method that Echo knows
 	path    string
 	handler echo.HandlerFunc
 
 	// limit returns the limit of the client's address that counts a request; nil: Server.ordinary.
 	limit func(*http.Request) addressLimit
+	// headers sets the security headers of the answers; nil: apiHeaders.
+	headers func(http.Header)
 	// timeout bounds the handler's work on a request; 0: answerTimeout.
 	timeout time.Duration
 	// stream says that the handler reads and writes the connection itself. No limit on the body applies, and requests are not
@@ -57,10 +59,13 @@ func (s *Server) table() []route {
 
 // register fills in the defaults of the table's rows and gives them to the router.
 func (s *Server) register(table []route) {
-	s.routes = map[string]route{"": {limit: s.ordinary, timeout: answerTimeout}}
+	s.routes = map[string]route{"": {limit: s.ordinary, headers: apiHeaders, timeout: answerTimeout}}
 	for _, r := range table {
 		if r.limit == nil {
 			r.limit = s.ordinary
+		}
+		if r.headers == nil {
+			r.headers = apiHeaders
 		}
 		r.timeout = cmp.Or(r.timeout, answerTimeout)
 		s.routes[r.path] = r

@@ -27,7 +27,7 @@ var errNotInRoom = &domain.Error{Code: domain.PermissionDenied, Details: map[str
 
 // handler processes one message of a client. It parses the message, calls the room, and records. It may wait for the client's own
 // work, never for another client. An error is sent to the client; without one the handler answers the ack itself, at once or
-// later. ctx ends with the connection, and with the server.
+// later. ctx ends after the connection's last handler, or when the server closes.
 type handler func(ctx context.Context, c *client, data json.RawMessage, ack answer) error
 
 // newHandlers is the one list of the events that clients may send.
