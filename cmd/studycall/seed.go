@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
 
@@ -82,7 +83,7 @@ func (c *seedCommand) Run(ctx context.Context, s *streams) error {
 	}
 	seeder := &seeder{store: db.store, past: past, studies: c.Studies}
 	enrolling := newProgress(s, "enrolling the studies' members", int64(c.Studies))
-	err = seeder.enroll(ctx, db.Pool, enrolling)
+	err = pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) error { return seeder.enroll(ctx, db.Pool, tx, enrolling) })
 	enrolling.Done()
 	if err != nil {
 		return err
@@ -120,6 +121,7 @@ const (
 	// on transactions; more gain nothing (measured).
 	seedWriters = 8
 	seedAppend  = 1000
+	seedEnroll  = 500 // studies whose members are written at once
 )
 
 // seeder writes a past into the database.
@@ -184,9 +186,11 @@ func (s *seeder) appendStudy(ctx context.Context, study seed.Study) error {
 	return flush()
 }
 
-// enroll writes the studies and their members into the service's own tables. It refuses studies that have events.
-func (s *seeder) enroll(ctx context.Context, pool *pgxpool.Pool, progress *progress) error {
-	var all membership.Import
+// enroll writes the studies and their members into the service's own tables. It refuses studies that have events. Existing users
+// keep their avatars.
+func (s *seeder) enroll(ctx context.Context, pool *pgxpool.Pool, tx pgx.Tx, progress *progress) error {
+	var rows membership.Import
+	var ids []string
 	for n := 1; n <= s.studies; n++ {
 		study := s.past.Study(n)
 		events, err := s.store.Load(ctx, eventstore.Stream(study.ID))
@@ -196,15 +200,27 @@ func (s *seeder) enroll(ctx context.Context, pool *pgxpool.Pool, progress *progr
 		if len(events) > 0 {
 			return s.alreadySeeded(study)
 		}
-		all.Studies = append(all.Studies, membership.Study{ID: study.ID, Name: study.Name})
+		rows.Studies = append(rows.Studies, membership.Study{ID: study.ID, Name: study.Name})
 		for _, m := range study.Members {
-			all.Users = append(all.Users, membership.User{ID: m.UserID, Name: m.Name, Email: m.Email, Status: "ACTIVE"})
-			all.Members = append(all.Members, membership.Member{StudyID: study.ID, UserID: m.UserID, Membership: m.Membership})
+			ids = append(ids, m.UserID)
+			rows.Users = append(rows.Users, membership.User{ID: m.UserID, Name: m.Name, Email: m.Email, Status: "ACTIVE"})
+			rows.Members = append(rows.Members, membership.Member{StudyID: study.ID, UserID: m.UserID, Membership: m.Membership})
 		}
-		progress.Add(1)
-	}
-	if _, err := all.Write(ctx, pool, func(int) {}); err != nil {
-		return fmt.Errorf("enroll the studies' members: %w", err)
+		if len(rows.Studies) < seedEnroll && n < s.studies {
+			continue
+		}
+		existing, err := membership.NewTables(pool).Users(ctx, ids)
+		if err != nil {
+			return err
+		}
+		for i, id := range ids {
+			rows.Users[i].Avatar = existing[id].Avatar
+		}
+		if _, err := rows.Write(ctx, tx, func(int) {}); err != nil {
+			return fmt.Errorf("enroll the studies' members: %w", err)
+		}
+		progress.Add(int64(len(rows.Studies)))
+		rows, ids = membership.Import{}, nil
 	}
 	return nil
 }

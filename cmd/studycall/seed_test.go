@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/membership"
@@ -125,6 +126,24 @@ func TestAPastIsReproducibleAndNotAppendedTwice(t *testing.T) {
 	}
 	if g := f.summary(t); g.streams != 6 || g.started != 60 || g.ended != 60 || g.head != g.events || g.events <= before.events {
 		t.Errorf("after another seed: %+v", g)
+	}
+}
+
+func TestSeedKeepsAvatars(t *testing.T) {
+	t.Parallel()
+	f := newSeedDatabase(t)
+	_, err := f.pool.Exec(t.Context(), `insert into users (id, name, email, avatar, status) values ('seed-user-501-1', 'A', 'a@example.com', 'https://a.example', 'DELETED')`)
+	check.NoError(t, err)
+	if code, _, stderr := runSeed(t.Context(), f.url, "--studies=501", "--sessions=1"); code != exitOK {
+		t.Fatalf("exit %d, %q", code, stderr)
+	}
+	var studies int
+	var avatar, status string
+	check.NoError(t, f.pool.QueryRow(t.Context(), `
+		select avatar, status, (select count(distinct study_id) from study_members)
+		from users where id = 'seed-user-501-1'`).Scan(&avatar, &status, &studies))
+	if avatar != "https://a.example" || status != "ACTIVE" || studies != 501 {
+		t.Errorf("got avatar %q, status %q and %d studies with members", avatar, status, studies)
 	}
 }
 
