@@ -125,7 +125,8 @@ func (c *client) connect(namespace string, auth json.RawMessage) {
 		c.refuse(namespace, &ConnectError{Message: "Invalid namespace"})
 		return
 	}
-	if c.resume(namespace, auth) {
+	recovery := c.server.recovers(namespace)
+	if recovery != nil && c.resume(namespace, recovery, auth) {
 		return
 	}
 	s := newSocket(c, namespace, handler)
@@ -134,7 +135,7 @@ func (c *client) connect(namespace string, auth json.RawMessage) {
 		return
 	}
 	pid := ""
-	if recovery := c.server.recovers(namespace); recovery != nil {
+	if recovery != nil {
 		pid = newPID()
 		s.session = &session{namespace: recovery, key: keyOf(pid)}
 		c.server.register(s)

@@ -249,11 +249,7 @@ func (s *Socket) notifyAlone() {
 }
 
 // resume resumes the session of the pid in auth, if there is one. It is false if the CONNECT is to begin a new session.
-func (c *client) resume(namespace string, auth json.RawMessage) bool {
-	recovery := c.server.recovers(namespace)
-	if recovery == nil {
-		return false
-	}
+func (c *client) resume(namespace string, recovery RecoveryNamespace, auth json.RawMessage) bool {
 	pid, offset := resumed(auth)
 	if pid == "" {
 		return false
