@@ -31,11 +31,6 @@ type Member struct {
 	domain.Membership
 }
 
-// Beginner is a pool, a connection or a transaction.
-type Beginner interface {
-	Begin(ctx context.Context) (pgx.Tx, error)
-}
-
 // Rows returns the number of rows.
 func (i *Import) Rows() int { return len(i.Users) + len(i.Studies) + len(i.Members) }
 
@@ -79,10 +74,14 @@ const (
 	lockStudiesSQL = `lock table studies in share row exclusive mode`
 )
 
-// Write upserts the rows into our own tables, in one transaction (or within db, if it is one), and does not touch other rows. It calls done after each batch
-// with the number of its rows. Imports run one after the other. The error is an *ImportError if members refer to studies or users
+// Write upserts the rows into our own tables, in one transaction (or within db, if it is one), and does not touch other rows. It calls
+// done after each batch with the number of its rows. Imports run one after the other. The error is an *ImportError if members refer to studies or users
 // that exist neither in the file nor in the database, otherwise the database's or ctx's.
-func (i *Import) Write(ctx context.Context, db Beginner, done func(rows int)) (ImportResult, error) {
+func (i *Import) Write(
+	ctx context.Context, db interface {
+		Begin(context.Context) (pgx.Tx, error)
+	}, done func(rows int),
+) (ImportResult, error) {
 	var result ImportResult
 	err := pgx.BeginFunc(ctx, db, func(tx pgx.Tx) (err error) {
 		if _, err = tx.Exec(ctx, lockStudiesSQL); err != nil { // two concurrent imports could deadlock on rows
