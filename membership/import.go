@@ -22,6 +22,11 @@ type Import struct {
 	Members []Member
 }
 
+// beginner is a pool or a transaction.
+type beginner interface {
+	Begin(context.Context) (pgx.Tx, error)
+}
+
 // Study is a study group.
 type Study struct{ ID, Name string }
 
@@ -74,14 +79,10 @@ const (
 	lockStudiesSQL = `lock table studies in share row exclusive mode`
 )
 
-// Write upserts the rows into our own tables, in one transaction (or within db, if it is one), and does not touch other rows. It calls
-// done after each batch with the number of its rows. Imports run one after the other. The error is an *ImportError if members refer to studies or users
-// that exist neither in the file nor in the database, otherwise the database's or ctx's.
-func (i *Import) Write(
-	ctx context.Context, db interface {
-		Begin(context.Context) (pgx.Tx, error)
-	}, done func(rows int),
-) (ImportResult, error) {
+// Write upserts the rows into our own tables, in one transaction (or within db, if it is one), and does not touch other rows. It
+// calls done after each batch with the number of its rows. Imports run one after the other. The error is an *ImportError if members
+// refer to studies or users that exist neither in the file nor in the database, otherwise the database's or ctx's.
+func (i *Import) Write(ctx context.Context, db beginner, done func(rows int)) (ImportResult, error) {
 	var result ImportResult
 	err := pgx.BeginFunc(ctx, db, func(tx pgx.Tx) (err error) {
 		if _, err = tx.Exec(ctx, lockStudiesSQL); err != nil { // two concurrent imports could deadlock on rows

@@ -186,8 +186,7 @@ func (s *seeder) appendStudy(ctx context.Context, study seed.Study) error {
 	return flush()
 }
 
-// enroll writes the studies and their members into the service's own tables. It refuses studies that have events. Existing users
-// keep their avatars.
+// enroll writes the studies and their members into our own tables, and keeps users' avatars. It refuses studies that have events.
 func (s *seeder) enroll(ctx context.Context, pool *pgxpool.Pool, tx pgx.Tx, progress *progress) error {
 	var rows membership.Import
 	var ids []string
