@@ -156,8 +156,10 @@ func (s *Server) join(ctx context.Context, options Options) error {
 	return nil
 }
 
-// leave stops the server if this process is its last user. The caller holds the start lock.
-func (s *Server) leave(ctx context.Context) error {
+// leave stops the server if this process is its last user. The caller holds the start lock. leave releases the users lock, so that
+// no process that takes the start lock next finds the users lock exclusive.
+func (s *Server) leave(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, s.users.Unlock()) }()
 	last, err := s.users.TryLock()
 	if err != nil {
 		return fmt.Errorf("lock %s: %w", s.users.Path(), err)
