@@ -3,12 +3,15 @@ package main
 import (
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptrace"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/studycall/studycall/check"
+	"github.com/studycall/studycall/eventstore"
 	"github.com/studycall/studycall/postgres/postgrestest"
 	"github.com/studycall/studycall/realtime/realtimetest"
 )
@@ -45,7 +48,10 @@ func TestSIGTERMClosesSocketsForAReconnect(t *testing.T) {
 	kim.connect()
 	kim.client.Must("video:toggle-audio", `{"roomId":"study-truth-main","isMuted":false}`)
 	stints := map[string][]timeRange{}
-	call := truthCall(t, pool, stints)
+	store, err := eventstore.Open(t.Context(), pool, slog.New(slog.DiscardHandler))
+	check.NoError(t, err)
+	defer store.Close()
+	call := truthCall(t, store, stints)
 	if p := call.Session.Participant("kim"); !p.InCall() || len(stints["kim"]) != 1 {
 		t.Errorf("the stints are %v", stints)
 	}

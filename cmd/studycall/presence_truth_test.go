@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"github.com/studycall/studycall/check"
 	"github.com/studycall/studycall/domain"
 	"github.com/studycall/studycall/eventstore"
@@ -80,13 +78,17 @@ func TestRecordedStintsMatchTheClientsActions(t *testing.T) {
 		a.ended(a.drop())
 	})
 
+	// One store for all polls: each store has a connection of its own.
+	store, err := eventstore.Open(t.Context(), pool, slog.New(slog.DiscardHandler))
+	check.NoError(t, err)
+	defer store.Close()
 	var call domain.Call
 	check.Eventually(t, "all actors have left", func() bool {
-		call = truthCall(t, pool, nil)
+		call = truthCall(t, store, nil)
 		return !call.Session.Open()
 	})
 	stints := map[string][]timeRange{}
-	truthCall(t, pool, stints)
+	truthCall(t, store, stints)
 	for _, a := range actors {
 		a.mustBeOnRecord(stints[a.user], call.Session.Participant(a.user))
 	}
@@ -102,13 +104,8 @@ func together(actors []*actor, do func(i int, a *actor)) {
 }
 
 // truthCall folds the study's log, and collects every user's stints unless stints is nil.
-func truthCall(t *testing.T, pool *pgxpool.Pool, stints map[string][]timeRange) (call domain.Call) {
+func truthCall(t *testing.T, store *eventstore.Store, stints map[string][]timeRange) (call domain.Call) {
 	t.Helper()
-	store, err := eventstore.Open(t.Context(), pool, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close()
 	recorded, err := store.ReadStreamPage(t.Context(), eventstore.Stream(truthStudy), 0, 10_000)
 	if err != nil {
 		t.Fatal(err)
